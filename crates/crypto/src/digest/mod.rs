@@ -1,0 +1,13 @@
+//! What S3 computes over plaintext: the MD5 of the ETag, checksums, and the SHA-256 of the payload.
+
+mod checksum;
+mod multi;
+mod multipart;
+
+pub use checksum::{
+    Checksum, ChecksumAlgorithm, ChecksumParseError, ChecksumSet, ChecksumType, fuzz_checksum_text,
+};
+pub use multi::{Digests, Md5Digest, MultiDigest, Sha256Digest};
+pub use multipart::{
+    CombineError, MultipartChecksum, combine_full_object, composite_checksum, multipart_etag,
+};
