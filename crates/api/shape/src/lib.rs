@@ -1,1 +1,15 @@
-//! Placeholder.
+//! One description, many wires: static schemas of the AWS shapes, and two small traits through which a value is walked.
+//!
+//! For each shape the generator emits a plain struct, a static [`StructureSchema`] and an implementation of
+//! [`Structure`]. A codec (restXml, awsJson, …, the CloudTrail rendering, the validator) is ordinary code over
+//! [`ShapeWriter`] or [`ShapeReader`], so generated code grows with shapes and never with shapes × protocols.
+
+mod debug;
+mod operation;
+mod schema;
+mod walk;
+
+pub use debug::fmt_redacted;
+pub use operation::{ErrorSchema, Fault, Input, Operation, OperationSchema, Protocol, ServiceSchema};
+pub use schema::{Constraints, Flags, Kind, ListSchema, Location, MapSchema, Member, StructureSchema, TimestampFormat};
+pub use walk::{ReadError, ReadErrorKind, ShapeReader, ShapeWriter, Structure};
