@@ -59,33 +59,30 @@ impl Gcm {
 pub(crate) struct Xaes {
     blocks: EncryptingKey,
     /// The CMAC subkey for complete blocks.
-    k1: [u8; 16],
+    k1: u128,
 }
 
 impl Xaes {
     pub(crate) fn new(key: &SecretBytes) -> Self {
         let blocks = never(EncryptingKey::ecb(never(UnboundCipherKey::new(&AES_256, key.expose()))));
-        let mut k1 = [0; 16];
-        never(blocks.encrypt(&mut k1));
-        let carry = (k1[0] >> 7) * 0x87;
-        k1 = (u128::from_be_bytes(k1) << 1).to_be_bytes();
-        k1[15] ^= carry;
-        Self { blocks, k1 }
+        let mut zeros = [0; 16];
+        never(blocks.encrypt(&mut zeros));
+        let l = u128::from_be_bytes(zeros);
+        zeros.zeroize();
+        // Doubling in GF(2¹²⁸), without a branch on the secret bit.
+        Self { blocks, k1: (l << 1) ^ ((l >> 127) * 0x87) }
     }
 
     /// The key and GCM nonce that belong to `nonce`.
     fn split(&self, nonce: &[u8; NONCE_BYTES]) -> (Gcm, [u8; 12]) {
-        let (mut prefix, mut rest) = ([0; 12], [0; 12]);
-        prefix.copy_from_slice(&nonce[..12]);
+        let (mut start, mut rest) = ([0; 16], [0; 12]);
+        start.copy_from_slice(&nonce[..16]);
         rest.copy_from_slice(&nonce[12..]);
+        let prefix = u128::from_be_bytes(start) >> 32;
+        let block = |counter: u128| (counter << 112 | u128::from(b'X') << 104 | prefix) ^ self.k1;
         let mut key = [0; KEY_BYTES];
-        let (first, second) = key.split_at_mut(16);
-        for (block, counter) in [(first, 1), (second, 2)] {
-            block[1] = counter;
-            block[2] = b'X';
-            block[4..].copy_from_slice(&prefix);
-            block.iter_mut().zip(&self.k1).for_each(|(byte, mask)| *byte ^= mask);
-        }
+        key[..16].copy_from_slice(&block(1).to_be_bytes());
+        key[16..].copy_from_slice(&block(2).to_be_bytes());
         never(self.blocks.encrypt(&mut key));
         let gcm = Gcm::new(&key);
         key.zeroize();

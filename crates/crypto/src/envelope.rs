@@ -78,11 +78,10 @@ impl Place<'_> {
 /// [`OpenError::Format`] and [`OpenError::Length`]: the bytes cannot be an envelope.
 pub fn sealed_epoch(sealed: &[u8]) -> Result<EpochId, OpenError> {
     match sealed {
-        [] => Err(OpenError::Length),
         [FORMAT, a, b, c, d, ..] if sealed.len() >= ENVELOPE_OVERHEAD_BYTES => {
             EpochId::from_u32(u32::from_be_bytes([*a, *b, *c, *d])).ok_or(OpenError::Altered)
         }
-        [FORMAT, ..] => Err(OpenError::Length),
+        [FORMAT, ..] | [] => Err(OpenError::Length),
         [found, ..] => Err(OpenError::Format { found: *found }),
     }
 }

@@ -4,7 +4,6 @@ use crate::keyring::EpochId;
 
 /// Something sealed did not open. Nothing of its plaintext was given out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum OpenError {
     /// The first byte names a format that this version does not know.
     #[error("sealed in format {found}, which this version does not know: run the version that wrote it")]
@@ -28,7 +27,6 @@ pub enum OpenError {
 
 /// A data key could not be wrapped or unwrapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum WrapError {
     /// The wrapped key does not open.
     #[error("the wrapped data key does not open")]
@@ -40,7 +38,6 @@ pub enum WrapError {
 
 /// A keyring could not be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum KeyringError {
     /// The first byte names a format that this version does not know.
     #[error(

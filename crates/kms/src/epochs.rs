@@ -93,7 +93,12 @@ impl EpochsFile {
     fn explain(&self, error: KeyringError) -> KeysError {
         match error {
             KeyringError::WrongRootKey => KeysError::WrongRootKey(self.0.clone()),
-            source => KeysError::Keyring { path: self.0.clone(), source },
+            source @ (KeyringError::Format { .. }
+            | KeyringError::Malformed
+            | KeyringError::Altered
+            | KeyringError::UnknownEpoch(_)
+            | KeyringError::CurrentEpoch(_)
+            | KeyringError::Full) => KeysError::Keyring { path: self.0.clone(), source },
         }
     }
 }

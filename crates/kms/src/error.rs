@@ -8,7 +8,6 @@ use strongroom_crypto::KeyringError;
 
 /// A file that only its owner may read could not be read or written.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum PrivateFileError {
     /// There is none.
     #[error("{} does not exist", .0.display())]
@@ -58,7 +57,6 @@ pub enum PrivateFileError {
 
 /// The root key cannot be had.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum RootKeyError {
     /// The text of `--root-key` names no provider that this version has.
     #[error("`{0}` is not a root key source: write `file:PATH`")]
@@ -79,7 +77,6 @@ pub enum RootKeyError {
 
 /// The epochs file cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum KeysError {
     /// The file cannot be used.
     #[error(transparent)]

@@ -19,7 +19,6 @@ const FILE_BYTES: usize = MAGIC.len() + 1 + 64 + 1 + 32 + 1;
 /// The provider of the root key, as `--root-key` names it. Each provider is a variant; a passphrase and PKCS#11
 /// will be others.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum RootKeySource {
     /// `file:PATH`: a file of mode 0600 outside the data directory.
     File(PathBuf),
@@ -178,13 +177,11 @@ fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
         _ => None,
     });
     for byte in &mut out {
-        match (digits.next().flatten(), digits.next().flatten()) {
-            (Some(high), Some(low)) => *byte = high << 4 | low,
-            _ => {
-                out.zeroize();
-                return None;
-            }
-        }
+        let (Some(high), Some(low)) = (digits.next().flatten(), digits.next().flatten()) else {
+            out.zeroize();
+            return None;
+        };
+        *byte = high << 4 | low;
     }
     digits.next().is_none().then_some(out)
 }

@@ -60,8 +60,10 @@ impl AssociatedData {
 ///
 /// INVARIANT: within a blob no two frames share a number, and a key seals one blob.
 pub(super) fn nonce(number: u64, last: bool) -> [u8; 12] {
-    let [a, b, c, d, e, f, g, h] = number.to_be_bytes();
-    [0, 0, 0, a, b, c, d, e, f, g, h, u8::from(last)]
+    let mut nonce = [0; 12];
+    nonce[3..11].copy_from_slice(&number.to_be_bytes());
+    nonce[11] = u8::from(last);
+    nonce
 }
 
 /// The number of the last frame of a blob of `plain_len` bytes.

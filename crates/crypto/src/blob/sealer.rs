@@ -51,6 +51,7 @@ pub struct SealedEnd {
 
 impl Sealer {
     /// Begins a blob under a key that seals nothing else. `plain_len`, where it is known, only spares memory.
+    #[expect(clippy::needless_pass_by_value, reason = "consumed, so that the key seals nothing else")]
     pub fn new(key: NewDataKey, binding: &BlobBinding<'_>, plain_len: Option<u64>) -> Self {
         let whole = FRAME_PLAIN_BYTES as u64;
         let first = usize::try_from(plain_len.unwrap_or(whole).min(whole)).unwrap_or(FRAME_PLAIN_BYTES);
