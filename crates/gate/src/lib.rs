@@ -1,1 +1,31 @@
-//! Placeholder.
+//! The one gate: no request reaches a handler undecided.
+//!
+//! Handlers take [`Authorized`], which only [`Gate::authorize`] makes. Whatever a handler may do beyond its own action
+//! (reading a copy source, deleting each of many keys) needs a [`Permit`], which comes from the gate too. What it
+//! changes goes through [`Authorized::commit`], which binds the change to the facts that the decision relied on and
+//! carries the request's record into the same commit. Bytes from outside become part of the store only with a
+//! [`BodyVerified`].
+
+mod authorized;
+mod body;
+mod caller;
+mod facts;
+mod gate;
+mod ledger;
+mod mutation;
+mod refusal;
+mod reply;
+mod requirement;
+mod target;
+
+pub use authorized::{Authorized, BucketGrant, CommitError, Permit};
+pub use body::{Body, BodyError, BodySource, BodyVerified, ExpectedDigests};
+pub use caller::{Caller, RootUser, ServicePrincipal};
+pub use facts::{BucketFacts, Facts};
+pub use gate::{Gate, RequestFacts};
+pub use ledger::Ledger;
+pub use mutation::{Mutation, Provenance};
+pub use refusal::{Denied, Refusal};
+pub use reply::{ByteStream, ErrorReply, Handle, Reply, ReplyBody};
+pub use requirement::{Access, Resource, action, is_read_only, requirements};
+pub use target::{CopySource, KeyVersion, Target, TargetError};

@@ -1,0 +1,246 @@
+//! A request that was allowed, and all that it may do.
+
+use std::marker::PhantomData;
+
+use strongroom_record::Effect;
+use strongroom_storage::{Committed, MetaStore, Partition, Precondition, StoreError};
+use strongroom_types::{
+    AccountId, BucketId, BucketName, CanonicalUserId, ObjectKey, Region, Timestamp, VersionId,
+};
+
+use crate::gate::{Deciding, RequestFacts};
+use crate::requirement::action;
+use crate::{Body, BucketFacts, Caller, Denied, ErrorReply, Ledger, Mutation, Refusal, Target};
+
+/// The bucket that a decision was about, as it was then.
+#[derive(Debug, Clone)]
+pub struct BucketGrant {
+    pub(crate) name: BucketName,
+    pub(crate) facts: BucketFacts,
+}
+
+impl BucketGrant {
+    /// Its name.
+    pub fn name(&self) -> &BucketName {
+        &self.name
+    }
+
+    /// Its incarnation.
+    pub fn id(&self) -> BucketId {
+        self.facts.id
+    }
+
+    /// Its owner.
+    pub fn owner(&self) -> AccountId {
+        self.facts.owner
+    }
+
+    /// Its owner's canonical user id.
+    pub fn owner_canonical(&self) -> CanonicalUserId {
+        self.facts.owner_canonical
+    }
+
+    /// Its region.
+    pub fn region(&self) -> &Region {
+        &self.facts.region
+    }
+
+    /// Its partition.
+    pub fn partition(&self) -> Partition {
+        Partition::Bucket(self.facts.id)
+    }
+}
+
+/// Leave to do one more action `A`, to one object, given by the gate.
+#[derive(Debug)]
+pub struct Permit<A> {
+    pub(crate) bucket: BucketGrant,
+    pub(crate) key: ObjectKey,
+    pub(crate) version_id: Option<VersionId>,
+    pub(crate) action: PhantomData<A>,
+}
+
+impl<A> Permit<A> {
+    /// The bucket in which the object lies.
+    pub fn bucket(&self) -> &BucketGrant {
+        &self.bucket
+    }
+
+    /// The object.
+    pub fn key(&self) -> &ObjectKey {
+        &self.key
+    }
+
+    /// The version, if the request named one.
+    pub fn version_id(&self) -> Option<VersionId> {
+        self.version_id
+    }
+}
+
+/// Why a change was not made.
+#[derive(Debug, Clone)]
+pub enum CommitError {
+    /// Something that it relied on changed, and the decision on the new facts is still yes: read again, try again.
+    Conflict,
+    /// Something that it relied on changed, and now the answer is no.
+    Refused(Refusal),
+    /// The store could not.
+    Store(StoreError),
+}
+
+impl CommitError {
+    /// The answer to the caller, once no further try is made.
+    pub fn reply(&self) -> ErrorReply {
+        match self {
+            Self::Conflict => ErrorReply::from(&StoreError::Conflict),
+            Self::Refused(refusal) => refusal.reply(),
+            Self::Store(error) => ErrorReply::from(error),
+        }
+    }
+}
+
+/// The outcome of deciding on one of many keys.
+pub type KeyDecision = Result<Permit<action::DeleteObject>, Denied>;
+
+/// What the gate found while it decided.
+pub(crate) struct Granted {
+    pub(crate) bucket: Option<BucketGrant>,
+    pub(crate) source: Option<Permit<action::GetObject>>,
+    pub(crate) deletes: Vec<KeyDecision>,
+}
+
+/// An input that was allowed. Only the gate makes one.
+pub struct Authorized<I> {
+    pub(crate) input: I,
+    pub(crate) target: Target,
+    pub(crate) granted: Granted,
+    pub(crate) deciding: Deciding,
+    pub(crate) body: Option<Body>,
+    pub(crate) ledger: Ledger,
+}
+
+impl<I> Authorized<I> {
+    /// The typed input.
+    pub fn input(&self) -> &I {
+        &self.input
+    }
+
+    /// What the input is about, parsed.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Who asks.
+    pub fn caller(&self) -> &Caller {
+        &self.deciding.caller
+    }
+
+    /// Facts about the request that are not in its input.
+    pub fn request(&self) -> &RequestFacts {
+        &self.deciding.request
+    }
+
+    /// When the request was decided on, by the store clock.
+    pub fn now(&self) -> Timestamp {
+        self.deciding.request.now
+    }
+
+    /// The bucket.
+    ///
+    /// # Errors
+    /// An internal error for operations that have none: a mistake of ours that fails the request.
+    pub fn bucket(&self) -> Result<&BucketGrant, ErrorReply> {
+        self.granted.bucket.as_ref().ok_or_else(internal)
+    }
+
+    /// The key.
+    ///
+    /// # Errors
+    /// As [`Authorized::bucket`].
+    pub fn key(&self) -> Result<&ObjectKey, ErrorReply> {
+        self.target.key.as_ref().ok_or_else(internal)
+    }
+
+    /// Leave to read the copy's source.
+    ///
+    /// # Errors
+    /// As [`Authorized::bucket`].
+    pub fn source(&self) -> Result<&Permit<action::GetObject>, ErrorReply> {
+        self.granted.source.as_ref().ok_or_else(internal)
+    }
+
+    /// The decision on each key of a DeleteObjects request, in its order.
+    pub fn deletes(&self) -> &[KeyDecision] {
+        &self.granted.deletes
+    }
+
+    /// The streaming body; there once.
+    pub fn take_body(&mut self) -> Option<Body> {
+        self.body.take()
+    }
+
+    /// Notes something read, or failed, in the request's record.
+    pub fn note(&self, effect: Effect) {
+        self.ledger.note(effect);
+    }
+
+    /// Commits a change of the bucket together with the request's record, provided that everything the decision relied
+    /// on still holds.
+    ///
+    /// # Errors
+    /// [`CommitError`]. After `Conflict` the grant holds the new facts.
+    pub async fn commit(
+        &mut self,
+        store: &dyn MetaStore,
+        mutation: Mutation,
+    ) -> Result<Committed, CommitError> {
+        let Some(bucket) = &self.granted.bucket else { return Err(CommitError::Store(StoreError::Unknown)) };
+        let guards = bucket.facts.guards.clone();
+        let partition = bucket.partition();
+        self.commit_guarded(store, partition, &guards, mutation).await
+    }
+
+    /// Commits a change of another partition (names, accounts) with the request's record.
+    ///
+    /// # Errors
+    /// [`CommitError`].
+    pub async fn commit_in(
+        &mut self,
+        store: &dyn MetaStore,
+        partition: Partition,
+        mutation: Mutation,
+    ) -> Result<Committed, CommitError> {
+        self.commit_guarded(store, partition, &[], mutation).await
+    }
+
+    async fn commit_guarded(
+        &mut self,
+        store: &dyn MetaStore,
+        partition: Partition,
+        guards: &[Precondition],
+        mut mutation: Mutation,
+    ) -> Result<Committed, CommitError> {
+        let record = self.ledger.entry(std::mem::take(&mut mutation.effects));
+        match store.commit(mutation.into_batch(partition, guards, record)).await {
+            Ok(committed) => {
+                self.ledger.mark_durable();
+                Ok(committed)
+            }
+            Err(StoreError::Conflict) => {
+                self.renew().await.map_err(CommitError::Refused)?;
+                Err(CommitError::Conflict)
+            }
+            Err(error) => Err(CommitError::Store(error)),
+        }
+    }
+
+    /// Decides anew, on the facts of now.
+    async fn renew(&mut self) -> Result<(), Refusal> {
+        self.granted = self.deciding.decide(&self.target, &self.ledger).await?;
+        Ok(())
+    }
+}
+
+fn internal() -> ErrorReply {
+    ErrorReply::new(500, "InternalError", "We encountered an internal error. Please try again.")
+}

@@ -1,0 +1,69 @@
+//! The first part of a request's record, on its way into the journal.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use strongroom_record::{Continued, Decided, Effect, Record, encode};
+
+/// Holds a request's `Decided` until it is durable: with a change, in that change's commit; otherwise by the pipeline.
+#[derive(Clone)]
+pub struct Ledger(Arc<Mutex<State>>);
+
+struct State {
+    decided: Decided,
+    durable: bool,
+}
+
+impl Ledger {
+    /// A ledger that starts with what the pipeline knows of the request.
+    pub fn new(decided: Decided) -> Self {
+        Self(Arc::new(Mutex::new(State { decided, durable: false })))
+    }
+
+    fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Fills in members of the record that become known on the way. Has no effect on what is durable already.
+    pub fn fill(&self, f: impl FnOnce(&mut Decided)) {
+        self.with(|state| f(&mut state.decided));
+    }
+
+    /// Notes what was touched without a commit (reads), or what failed.
+    pub fn note(&self, effect: Effect) {
+        self.with(|state| state.decided.effects.push(effect));
+    }
+
+    /// The record of a commit with these effects: the whole first part, or its continuation.
+    pub(crate) fn entry(&self, effects: Vec<Effect>) -> Vec<u8> {
+        self.with(|state| {
+            if state.durable {
+                let request_id = state.decided.request_id.clone();
+                return encode(&Record::Continued(Continued { request_id, effects }));
+            }
+            let mut decided = state.decided.clone();
+            decided.effects.extend(effects);
+            encode(&Record::Decided(Box::new(decided)))
+        })
+    }
+
+    /// Says that an entry is durable.
+    pub(crate) fn mark_durable(&self) {
+        self.with(|state| {
+            state.durable = true;
+            state.decided.effects.clear();
+        });
+    }
+
+    /// What the pipeline has yet to append: the first part if no commit carried it, or effects noted since.
+    pub fn outstanding(&self) -> Option<Vec<u8>> {
+        self.with(|state| {
+            if !state.durable {
+                state.durable = true;
+                return Some(encode(&Record::Decided(Box::new(state.decided.clone()))));
+            }
+            let effects = std::mem::take(&mut state.decided.effects);
+            let request_id = state.decided.request_id.clone();
+            (!effects.is_empty()).then(|| encode(&Record::Continued(Continued { request_id, effects })))
+        })
+    }
+}

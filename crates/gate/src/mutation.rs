@@ -1,0 +1,88 @@
+//! A change, bound to what was decided.
+
+use strongroom_record::Effect;
+use strongroom_storage::{Batch, Partition, Precondition, RowVersion, StagedBlob, Write};
+use strongroom_types::BlobId;
+
+use crate::requirement::action;
+use crate::{BodyVerified, Permit};
+
+/// Where the bytes of a staged blob come from.
+pub enum Provenance<'a> {
+    /// From outside, verified.
+    Uploaded(&'a BodyVerified),
+    /// From an object that the caller may read.
+    Copied(&'a Permit<action::GetObject>),
+}
+
+/// Rows and blobs to be committed together, and what the record says of them. Can be built anew for another try.
+#[derive(Default)]
+pub struct Mutation {
+    pub(crate) preconditions: Vec<Precondition>,
+    pub(crate) writes: Vec<Write>,
+    pub(crate) blobs: Vec<StagedBlob>,
+    pub(crate) released: Vec<BlobId>,
+    pub(crate) effects: Vec<Effect>,
+}
+
+impl Mutation {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets a row.
+    pub fn put(&mut self, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
+        self.writes.push(Write::Put { key: key.into(), value: value.into() });
+    }
+
+    /// Removes a row.
+    pub fn delete(&mut self, key: impl Into<Vec<u8>>) {
+        self.writes.push(Write::Delete { key: key.into() });
+    }
+
+    /// Sets a row under `prefix` and the commit's position.
+    pub fn append(&mut self, prefix: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
+        self.writes.push(Write::Append { prefix: prefix.into(), value: value.into() });
+    }
+
+    /// Demands that a row is as it was read: written by `version`, or absent.
+    pub fn unchanged(&mut self, key: impl Into<Vec<u8>>, version: Option<RowVersion>) {
+        self.preconditions.push(match version {
+            Some(version) => Precondition::RowIs(key.into(), version),
+            None => Precondition::RowAbsent(key.into()),
+        });
+    }
+
+    /// Demands anything else.
+    pub fn require(&mut self, precondition: Precondition) {
+        self.preconditions.push(precondition);
+    }
+
+    /// Makes a staged blob part of the change. Whoever has no proof of where its bytes come from cannot call this.
+    pub fn blob(&mut self, blob: &StagedBlob, provenance: &Provenance<'_>) {
+        match provenance {
+            Provenance::Uploaded(_) | Provenance::Copied(_) => self.blobs.push(blob.clone()),
+        }
+    }
+
+    /// Gives a blob's space back once the change is through.
+    pub fn release(&mut self, blob: BlobId) {
+        self.released.push(blob);
+    }
+
+    /// Adds to what the record says was touched.
+    pub fn effect(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    pub(crate) fn into_batch(self, partition: Partition, guards: &[Precondition], record: Vec<u8>) -> Batch {
+        let mut batch = Batch::new(partition);
+        batch.preconditions = guards.iter().cloned().chain(self.preconditions).collect();
+        batch.writes = self.writes;
+        batch.blobs = self.blobs;
+        batch.released = self.released;
+        batch.records = vec![record];
+        batch
+    }
+}

@@ -1,0 +1,108 @@
+//! Why a request went no further than the gate.
+
+use strongroom_policy::Decision;
+use strongroom_storage::StoreError;
+use strongroom_types::{BucketName, Region};
+
+use crate::{ErrorReply, TargetError};
+
+/// A decision against a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denied {
+    /// The decision.
+    pub decision: Decision,
+    /// The action that was denied.
+    pub action: &'static str,
+    /// The ARN of its resource.
+    pub resource: String,
+    /// The caller's ARN; `None` for anonymous callers.
+    pub caller: Option<String>,
+}
+
+impl Denied {
+    /// AWS's sentence for a denial. Source: IAM User Guide, "Troubleshoot access denied error messages".
+    pub fn message(&self) -> String {
+        let Some(caller) = &self.caller else { return "Access Denied".to_owned() };
+        let because = match &self.decision {
+            Decision::ExplicitDeny(statement) => format!("with an explicit deny in {}", statement.policy),
+            Decision::ImplicitDeny { missing } => {
+                format!("because no {missing} allows the {} action", self.action)
+            }
+            Decision::Allow(_) => String::new(),
+        };
+        let Self { action, resource, .. } = self;
+        format!("User: {caller} is not authorized to perform: {action} on resource: \"{resource}\" {because}")
+    }
+}
+
+/// Why there is no [`crate::Authorized`].
+#[derive(Debug, Clone)]
+pub enum Refusal {
+    /// The decision was no.
+    Denied(Box<Denied>),
+    /// The request names no valid target.
+    Target(TargetError),
+    /// The bucket does not exist.
+    NoSuchBucket(BucketName),
+    /// The bucket lies in another region.
+    WrongRegion {
+        /// The bucket.
+        bucket: BucketName,
+        /// Its region.
+        region: Region,
+    },
+    /// The bucket's owner is not the one that the caller expected.
+    UnexpectedOwner,
+    /// The account that the request names is not the caller's.
+    WrongAccount,
+    /// The facts could not be read.
+    Store(StoreError),
+}
+
+impl Refusal {
+    /// The answer to the caller. Source: S3 API Reference, "Error responses".
+    pub fn reply(&self) -> ErrorReply {
+        match self {
+            Self::Denied(denied) => ErrorReply::new(403, "AccessDenied", denied.message()),
+            Self::Target(error) => target_reply(error),
+            Self::NoSuchBucket(bucket) => {
+                ErrorReply::new(404, "NoSuchBucket", "The specified bucket does not exist")
+                    .member("BucketName", bucket.as_str())
+            }
+            Self::WrongRegion { bucket, region } => ErrorReply::new(
+                301,
+                "PermanentRedirect",
+                "The bucket you are attempting to access must be addressed using the specified endpoint. \
+                 Please send all future requests to this endpoint.",
+            )
+            .member("Bucket", bucket.as_str())
+            .member("Region", region.as_str())
+            .header("x-amz-bucket-region", region.as_str()),
+            Self::UnexpectedOwner | Self::WrongAccount => {
+                ErrorReply::new(403, "AccessDenied", "Access Denied")
+            }
+            Self::Store(error) => ErrorReply::from(error),
+        }
+    }
+}
+
+fn target_reply(error: &TargetError) -> ErrorReply {
+    let message = error.to_string();
+    match error {
+        TargetError::BucketName { name, .. } => {
+            ErrorReply::new(400, "InvalidBucketName", format!("The specified bucket is not valid: {message}"))
+                .member("BucketName", name)
+        }
+        TargetError::Key(strongroom_types::ObjectKeyError::TooLong) => {
+            ErrorReply::new(400, "KeyTooLongError", "Your key is too long")
+        }
+        TargetError::Key(_) => ErrorReply::new(400, "InvalidURI", "Couldn't parse the specified URI."),
+        TargetError::VersionId(id) => ErrorReply::new(400, "InvalidArgument", message)
+            .member("ArgumentName", "versionId")
+            .member("ArgumentValue", id),
+        TargetError::CopySource => {
+            ErrorReply::new(400, "InvalidArgument", message).member("ArgumentName", "x-amz-copy-source")
+        }
+        TargetError::ResourceArn => ErrorReply::new(400, "InvalidRequest", message),
+    }
+}

@@ -1,0 +1,347 @@
+//! Which actions an operation needs, on which resources.
+//!
+//! Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon S3", and S3 User Guide,
+//! "Required permissions for Amazon S3 API operations".
+
+use strongroom_types::{BucketName, ObjectKey, VersionId};
+
+use crate::Target;
+
+/// What an action is done to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resource {
+    /// A bucket.
+    Bucket(BucketName),
+    /// A bucket that is to be made, by the caller's account.
+    NewBucket(BucketName),
+    /// An object.
+    Object(BucketName, ObjectKey),
+    /// The caller's own account (`*`).
+    Account,
+    /// The installation, which the management account owns.
+    Installation,
+    /// Nothing: any authenticated caller may.
+    Caller,
+}
+
+impl Resource {
+    /// The ARN that policies and messages name.
+    pub fn arn(&self) -> String {
+        match self {
+            Self::Bucket(bucket) | Self::NewBucket(bucket) => format!("arn:aws:s3:::{bucket}"),
+            Self::Object(bucket, key) => format!("arn:aws:s3:::{bucket}/{key}"),
+            Self::Account | Self::Installation | Self::Caller => "*".to_owned(),
+        }
+    }
+
+    /// The bucket in which it lies, if it is there already.
+    pub fn bucket(&self) -> Option<&BucketName> {
+        match self {
+            Self::Bucket(bucket) | Self::Object(bucket, _) => Some(bucket),
+            Self::NewBucket(_) | Self::Account | Self::Installation | Self::Caller => None,
+        }
+    }
+}
+
+/// One action on one resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    /// IAM action.
+    pub action: &'static str,
+    /// Resource.
+    pub resource: Resource,
+}
+
+/// Actions for which a handler may hold a [`crate::Permit`] beside its own.
+pub mod action {
+    /// Reading the object that a copy takes from.
+    #[derive(Debug)]
+    pub enum GetObject {}
+    /// Deleting one of the keys of a DeleteObjects request.
+    #[derive(Debug)]
+    pub enum DeleteObject {}
+}
+
+/// Everything that `operation` of `service` needs, given its target. `None`: no such operation is known, nobody may.
+/// The first access is the one that records name.
+pub fn requirements(service: &str, operation: &str, target: &Target) -> Option<Vec<Access>> {
+    match service {
+        "s3" => s3(operation, target),
+        "s3control" => s3control(operation, target),
+        "sts" => (operation == "GetCallerIdentity")
+            .then(|| vec![Access { action: "sts:GetCallerIdentity", resource: Resource::Caller }]),
+        "strongroom" => {
+            let action = match operation {
+                "CreateAccount" => "strongroom:CreateAccount",
+                "ListAccounts" => "strongroom:ListAccounts",
+                "DescribeAccount" => "strongroom:DescribeAccount",
+                _ => return None,
+            };
+            Some(vec![Access { action, resource: Resource::Installation }])
+        }
+        _ => None,
+    }
+}
+
+fn s3control(operation: &str, target: &Target) -> Option<Vec<Access>> {
+    let bucket_tags = match operation {
+        "ListTagsForResource" => Some("s3:GetBucketTagging"),
+        "TagResource" | "UntagResource" => Some("s3:PutBucketTagging"),
+        _ => None,
+    };
+    if let (Some(action), Some(bucket)) = (bucket_tags, &target.bucket) {
+        return Some(vec![Access { action, resource: Resource::Bucket(bucket.clone()) }]);
+    }
+    let action = S3_CONTROL.iter().find(|(name, _)| *name == operation).map_or("s3:*", |(_, action)| *action);
+    Some(vec![Access { action, resource: Resource::Account }])
+}
+
+/// Account-level actions of S3 Control whose name is not the operation's.
+const S3_CONTROL: [(&str, &str); 3] = [
+    ("GetPublicAccessBlock", "s3:GetAccountPublicAccessBlock"),
+    ("PutPublicAccessBlock", "s3:PutAccountPublicAccessBlock"),
+    ("DeletePublicAccessBlock", "s3:PutAccountPublicAccessBlock"),
+];
+
+fn s3(operation: &str, target: &Target) -> Option<Vec<Access>> {
+    if operation == "ListBuckets" || operation == "ListDirectoryBuckets" {
+        return Some(vec![Access { action: "s3:ListAllMyBuckets", resource: Resource::Account }]);
+    }
+    if operation == "WriteGetObjectResponse" {
+        return Some(vec![Access {
+            action: "s3-object-lambda:WriteGetObjectResponse",
+            resource: Resource::Account,
+        }]);
+    }
+    let bucket = target.bucket.clone()?;
+    if operation == "CreateBucket" {
+        return Some(create_bucket(&bucket, target));
+    }
+    if let Some((_, action)) = BUCKET.iter().find(|(name, _)| *name == operation) {
+        return Some(vec![Access { action, resource: Resource::Bucket(bucket) }]);
+    }
+    if operation == "DeleteObjects" {
+        // Each key is decided on its own; the request as such needs to find the bucket only.
+        return Some(vec![Access { action: "s3:DeleteObject", resource: Resource::Bucket(bucket) }]);
+    }
+    let (_, plain, versioned) = OBJECT.iter().find(|(name, _, _)| *name == operation)?;
+    let key = target.key.clone()?;
+    let own = match (&target.version_id, operation) {
+        (Some(_), _) => *versioned,
+        (None, _) => *plain,
+    };
+    let object = Resource::Object(bucket, key);
+    let mut all = vec![Access { action: own, resource: object.clone() }];
+    all.extend(
+        besides(operation, target).into_iter().map(|action| Access { action, resource: object.clone() }),
+    );
+    if let Some(source) = &target.copy_source {
+        let action = source_action(source.version_id.as_ref());
+        all.push(Access { action, resource: Resource::Object(source.bucket.clone(), source.key.clone()) });
+    }
+    Some(all)
+}
+
+/// The action that reading a copy source needs.
+pub(crate) fn source_action(version_id: Option<&VersionId>) -> &'static str {
+    if version_id.is_some() { "s3:GetObjectVersion" } else { "s3:GetObject" }
+}
+
+/// The action that deleting one key of many needs.
+pub(crate) fn delete_action(versioned: bool) -> &'static str {
+    if versioned { "s3:DeleteObjectVersion" } else { "s3:DeleteObject" }
+}
+
+fn create_bucket(bucket: &BucketName, target: &Target) -> Vec<Access> {
+    let asks = target.asks;
+    let further = [
+        (asks.acl, "s3:PutBucketAcl"),
+        (asks.bucket_object_lock, "s3:PutBucketObjectLockConfiguration"),
+        (asks.bucket_object_lock, "s3:PutBucketVersioning"),
+        (asks.bucket_ownership, "s3:PutBucketOwnershipControls"),
+    ];
+    let further = further.into_iter().filter_map(|(asked, action)| asked.then_some(action));
+    std::iter::once("s3:CreateBucket")
+        .chain(further)
+        .map(|action| Access { action, resource: Resource::NewBucket(bucket.clone()) })
+        .collect()
+}
+
+fn besides(operation: &str, target: &Target) -> Vec<&'static str> {
+    let writes = matches!(operation, "PutObject" | "CopyObject" | "CreateMultipartUpload");
+    let asks = target.asks;
+    [
+        (writes && asks.tagging, "s3:PutObjectTagging"),
+        (writes && asks.acl, "s3:PutObjectAcl"),
+        (writes && asks.retention, "s3:PutObjectRetention"),
+        (writes && asks.legal_hold, "s3:PutObjectLegalHold"),
+        (asks.bypass_governance, "s3:BypassGovernanceRetention"),
+    ]
+    .into_iter()
+    .filter_map(|(asked, action)| asked.then_some(action))
+    .collect()
+}
+
+/// Whether an operation only reads, as CloudTrail's `readOnly` says.
+pub fn is_read_only(operation: &str) -> bool {
+    ["Get", "Head", "List", "Describe", "Select"].iter().any(|verb| operation.starts_with(verb))
+}
+
+/// Operations on a bucket, and their action.
+const BUCKET: &[(&str, &str)] = &[
+    ("CreateBucketMetadataConfiguration", "s3:CreateBucketMetadataTableConfiguration"),
+    ("CreateBucketMetadataTableConfiguration", "s3:CreateBucketMetadataTableConfiguration"),
+    ("CreateSession", "s3express:CreateSession"),
+    ("DeleteBucket", "s3:DeleteBucket"),
+    ("DeleteBucketAnalyticsConfiguration", "s3:PutAnalyticsConfiguration"),
+    ("DeleteBucketCors", "s3:PutBucketCORS"),
+    ("DeleteBucketEncryption", "s3:PutEncryptionConfiguration"),
+    ("DeleteBucketIntelligentTieringConfiguration", "s3:PutIntelligentTieringConfiguration"),
+    ("DeleteBucketInventoryConfiguration", "s3:PutInventoryConfiguration"),
+    ("DeleteBucketLifecycle", "s3:PutLifecycleConfiguration"),
+    ("DeleteBucketMetadataConfiguration", "s3:DeleteBucketMetadataTableConfiguration"),
+    ("DeleteBucketMetadataTableConfiguration", "s3:DeleteBucketMetadataTableConfiguration"),
+    ("DeleteBucketMetricsConfiguration", "s3:PutMetricsConfiguration"),
+    ("DeleteBucketOwnershipControls", "s3:PutBucketOwnershipControls"),
+    ("DeleteBucketPolicy", "s3:DeleteBucketPolicy"),
+    ("DeleteBucketReplication", "s3:PutReplicationConfiguration"),
+    ("DeleteBucketTagging", "s3:PutBucketTagging"),
+    ("DeleteBucketWebsite", "s3:DeleteBucketWebsite"),
+    ("DeletePublicAccessBlock", "s3:PutBucketPublicAccessBlock"),
+    ("GetBucketAbac", "s3:GetBucketAbac"),
+    ("GetBucketAccelerateConfiguration", "s3:GetAccelerateConfiguration"),
+    ("GetBucketAcl", "s3:GetBucketAcl"),
+    ("GetBucketAnalyticsConfiguration", "s3:GetAnalyticsConfiguration"),
+    ("GetBucketCors", "s3:GetBucketCORS"),
+    ("GetBucketEncryption", "s3:GetEncryptionConfiguration"),
+    ("GetBucketIntelligentTieringConfiguration", "s3:GetIntelligentTieringConfiguration"),
+    ("GetBucketInventoryConfiguration", "s3:GetInventoryConfiguration"),
+    ("GetBucketLifecycleConfiguration", "s3:GetLifecycleConfiguration"),
+    ("GetBucketLocation", "s3:GetBucketLocation"),
+    ("GetBucketLogging", "s3:GetBucketLogging"),
+    ("GetBucketMetadataConfiguration", "s3:GetBucketMetadataTableConfiguration"),
+    ("GetBucketMetadataTableConfiguration", "s3:GetBucketMetadataTableConfiguration"),
+    ("GetBucketMetricsConfiguration", "s3:GetMetricsConfiguration"),
+    ("GetBucketNotificationConfiguration", "s3:GetBucketNotification"),
+    ("GetBucketOwnershipControls", "s3:GetBucketOwnershipControls"),
+    ("GetBucketPolicy", "s3:GetBucketPolicy"),
+    ("GetBucketPolicyStatus", "s3:GetBucketPolicyStatus"),
+    ("GetBucketReplication", "s3:GetReplicationConfiguration"),
+    ("GetBucketRequestPayment", "s3:GetBucketRequestPayment"),
+    ("GetBucketTagging", "s3:GetBucketTagging"),
+    ("GetBucketVersioning", "s3:GetBucketVersioning"),
+    ("GetBucketWebsite", "s3:GetBucketWebsite"),
+    ("GetObjectLockConfiguration", "s3:GetBucketObjectLockConfiguration"),
+    ("GetPublicAccessBlock", "s3:GetBucketPublicAccessBlock"),
+    ("HeadBucket", "s3:ListBucket"),
+    ("ListBucketAnalyticsConfigurations", "s3:GetAnalyticsConfiguration"),
+    ("ListBucketIntelligentTieringConfigurations", "s3:GetIntelligentTieringConfiguration"),
+    ("ListBucketInventoryConfigurations", "s3:GetInventoryConfiguration"),
+    ("ListBucketMetricsConfigurations", "s3:GetMetricsConfiguration"),
+    ("ListMultipartUploads", "s3:ListBucketMultipartUploads"),
+    ("ListObjectVersions", "s3:ListBucketVersions"),
+    ("ListObjects", "s3:ListBucket"),
+    ("ListObjectsV2", "s3:ListBucket"),
+    ("PutBucketAbac", "s3:PutBucketAbac"),
+    ("PutBucketAccelerateConfiguration", "s3:PutAccelerateConfiguration"),
+    ("PutBucketAcl", "s3:PutBucketAcl"),
+    ("PutBucketAnalyticsConfiguration", "s3:PutAnalyticsConfiguration"),
+    ("PutBucketCors", "s3:PutBucketCORS"),
+    ("PutBucketEncryption", "s3:PutEncryptionConfiguration"),
+    ("PutBucketIntelligentTieringConfiguration", "s3:PutIntelligentTieringConfiguration"),
+    ("PutBucketInventoryConfiguration", "s3:PutInventoryConfiguration"),
+    ("PutBucketLifecycleConfiguration", "s3:PutLifecycleConfiguration"),
+    ("PutBucketLogging", "s3:PutBucketLogging"),
+    ("PutBucketMetricsConfiguration", "s3:PutMetricsConfiguration"),
+    ("PutBucketNotificationConfiguration", "s3:PutBucketNotification"),
+    ("PutBucketOwnershipControls", "s3:PutBucketOwnershipControls"),
+    ("PutBucketPolicy", "s3:PutBucketPolicy"),
+    ("PutBucketReplication", "s3:PutReplicationConfiguration"),
+    ("PutBucketRequestPayment", "s3:PutBucketRequestPayment"),
+    ("PutBucketTagging", "s3:PutBucketTagging"),
+    ("PutBucketVersioning", "s3:PutBucketVersioning"),
+    ("PutBucketWebsite", "s3:PutBucketWebsite"),
+    ("PutObjectLockConfiguration", "s3:PutBucketObjectLockConfiguration"),
+    ("PutPublicAccessBlock", "s3:PutBucketPublicAccessBlock"),
+    (
+        "UpdateBucketMetadataAnnotationTableConfiguration",
+        "s3:UpdateBucketMetadataAnnotationTableConfiguration",
+    ),
+    ("UpdateBucketMetadataInventoryTableConfiguration", "s3:UpdateBucketMetadataInventoryTableConfiguration"),
+    ("UpdateBucketMetadataJournalTableConfiguration", "s3:UpdateBucketMetadataJournalTableConfiguration"),
+];
+
+/// Operations on an object: their action without and with a version id.
+const OBJECT: &[(&str, &str, &str)] = &[
+    ("AbortMultipartUpload", "s3:AbortMultipartUpload", "s3:AbortMultipartUpload"),
+    ("CompleteMultipartUpload", "s3:PutObject", "s3:PutObject"),
+    ("CopyObject", "s3:PutObject", "s3:PutObject"),
+    ("CreateMultipartUpload", "s3:PutObject", "s3:PutObject"),
+    ("DeleteObject", "s3:DeleteObject", "s3:DeleteObjectVersion"),
+    ("DeleteObjectAnnotation", "s3:DeleteObjectAnnotation", "s3:DeleteObjectVersionAnnotation"),
+    ("DeleteObjectTagging", "s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging"),
+    ("GetObject", "s3:GetObject", "s3:GetObjectVersion"),
+    ("GetObjectAcl", "s3:GetObjectAcl", "s3:GetObjectVersionAcl"),
+    ("GetObjectAnnotation", "s3:GetObjectAnnotation", "s3:GetObjectVersionAnnotation"),
+    ("GetObjectAttributes", "s3:GetObjectAttributes", "s3:GetObjectVersionAttributes"),
+    ("GetObjectLegalHold", "s3:GetObjectLegalHold", "s3:GetObjectLegalHold"),
+    ("GetObjectRetention", "s3:GetObjectRetention", "s3:GetObjectRetention"),
+    ("GetObjectTagging", "s3:GetObjectTagging", "s3:GetObjectVersionTagging"),
+    ("GetObjectTorrent", "s3:GetObjectTorrent", "s3:GetObjectVersionTorrent"),
+    ("HeadObject", "s3:GetObject", "s3:GetObjectVersion"),
+    ("ListObjectAnnotations", "s3:GetObjectAnnotation", "s3:GetObjectVersionAnnotation"),
+    ("ListParts", "s3:ListMultipartUploadParts", "s3:ListMultipartUploadParts"),
+    ("PutObject", "s3:PutObject", "s3:PutObject"),
+    ("PutObjectAcl", "s3:PutObjectAcl", "s3:PutObjectVersionAcl"),
+    ("PutObjectAnnotation", "s3:PutObjectAnnotation", "s3:PutObjectVersionAnnotation"),
+    ("PutObjectLegalHold", "s3:PutObjectLegalHold", "s3:PutObjectLegalHold"),
+    ("PutObjectRetention", "s3:PutObjectRetention", "s3:PutObjectRetention"),
+    ("PutObjectTagging", "s3:PutObjectTagging", "s3:PutObjectVersionTagging"),
+    ("RenameObject", "s3:PutObject", "s3:PutObject"),
+    ("RestoreObject", "s3:RestoreObject", "s3:RestoreObject"),
+    ("SelectObjectContent", "s3:GetObject", "s3:GetObject"),
+    ("UpdateObjectEncryption", "s3:UpdateObjectEncryption", "s3:UpdateObjectEncryption"),
+    ("UploadPart", "s3:PutObject", "s3:PutObject"),
+    ("UploadPartCopy", "s3:PutObject", "s3:PutObject"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::CopySource;
+
+    fn target() -> Target {
+        Target {
+            bucket: Some(BucketName::parse("bucket").unwrap()),
+            key: Some(ObjectKey::parse("key").unwrap()),
+            ..Target::default()
+        }
+    }
+
+    fn actions(operation: &str, target: &Target) -> Vec<&'static str> {
+        requirements("s3", operation, target).unwrap().iter().map(|access| access.action).collect()
+    }
+
+    #[test]
+    fn a_version_id_needs_the_action_for_versions() {
+        let mut target = target();
+        assert_eq!(actions("GetObject", &target), ["s3:GetObject"]);
+        target.version_id = Some(VersionId::Null);
+        assert_eq!(actions("GetObject", &target), ["s3:GetObjectVersion"]);
+        assert_eq!(actions("DeleteObject", &target), ["s3:DeleteObjectVersion"]);
+    }
+
+    #[test]
+    fn a_copy_needs_its_source_and_whatever_it_sets() {
+        let mut target = target();
+        target.copy_source = Some(CopySource::parse("other/key").unwrap());
+        target.asks.tagging = true;
+        assert_eq!(actions("CopyObject", &target), ["s3:PutObject", "s3:PutObjectTagging", "s3:GetObject"]);
+    }
+
+    #[test]
+    fn an_unknown_operation_is_nobodys() {
+        assert_eq!(requirements("s3", "Nonsense", &target()), None);
+        assert_eq!(requirements("nonsense", "GetObject", &target()), None);
+    }
+}

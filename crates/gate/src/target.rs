@@ -1,0 +1,259 @@
+//! What a typed input is about: bucket, key, version, copy source, keys to delete. Read by walking the input once, so
+//! that no operation can be forgotten.
+
+use percent_encoding::percent_decode_str;
+use strongroom_shape::{Member, ShapeWriter, Structure};
+use strongroom_types::{Arn, BucketName, BucketNameError, ObjectKey, ObjectKeyError, Timestamp, VersionId};
+
+/// A key, and perhaps one version of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyVersion {
+    /// As the caller wrote it: may be no valid key.
+    pub key: String,
+    /// As the caller wrote it.
+    pub version_id: Option<String>,
+}
+
+/// The source of a copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopySource {
+    /// Bucket.
+    pub bucket: BucketName,
+    /// Key.
+    pub key: ObjectKey,
+    /// Version, the current one if missing.
+    pub version_id: Option<VersionId>,
+}
+
+impl CopySource {
+    /// Parses `x-amz-copy-source`: `bucket/key`, with or without a leading slash, URL-encoded, perhaps followed by
+    /// `?versionId=`. What this returns is what is authorised and what is read: it is parsed here and nowhere else.
+    ///
+    /// # Errors
+    /// [`TargetError::CopySource`] for any other form.
+    pub fn parse(text: &str) -> Result<Self, TargetError> {
+        let text = text.strip_prefix('/').unwrap_or(text);
+        let (path, query) = match text.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (text, None),
+        };
+        let bad = || TargetError::CopySource;
+        let (bucket, key) = path.split_once('/').ok_or_else(bad)?;
+        let bucket = BucketName::parse(bucket).map_err(|_| bad())?;
+        let key = percent_decode_str(key).collect::<Vec<u8>>();
+        let key = ObjectKey::from_bytes(&key).map_err(|_| bad())?;
+        let version_id = match query {
+            None => None,
+            Some(query) => {
+                let id = query.strip_prefix("versionId=").ok_or_else(bad)?;
+                Some(VersionId::parse(id).map_err(|_| TargetError::VersionId(id.to_owned()))?)
+            }
+        };
+        Ok(Self { bucket, key, version_id })
+    }
+}
+
+/// Why an input names no target.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TargetError {
+    /// The bucket's name breaks the naming rules.
+    #[error("{reason}")]
+    BucketName {
+        /// The name.
+        name: String,
+        /// The rule.
+        reason: BucketNameError,
+    },
+    /// The key is empty, too long or no text.
+    #[error("{0}")]
+    Key(ObjectKeyError),
+    /// The version id has not the form of one.
+    #[error("Invalid version id specified")]
+    VersionId(String),
+    /// The copy source has not the form of one.
+    #[error("Copy Source must mention the source bucket and key: sourcebucket/sourcekey")]
+    CopySource,
+    /// The ARN names no bucket.
+    #[error("The resource ARN does not name a bucket")]
+    ResourceArn,
+}
+
+/// What an input is about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Target {
+    /// Bucket.
+    pub bucket: Option<BucketName>,
+    /// Key.
+    pub key: Option<ObjectKey>,
+    /// Version.
+    pub version_id: Option<VersionId>,
+    /// Source of a copy.
+    pub copy_source: Option<CopySource>,
+    /// Keys to delete.
+    pub deletes: Vec<KeyVersion>,
+    /// The account that the caller expects to own the bucket.
+    pub expected_bucket_owner: Option<String>,
+    /// The account that the caller expects to own the source bucket.
+    pub expected_source_bucket_owner: Option<String>,
+    /// The account that an account-level request names.
+    pub account_id: Option<String>,
+    /// Further things that the request asks for, and that need actions of their own.
+    pub asks: Asks,
+}
+
+/// What a request asks for beside its main action.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Asks {
+    /// Tags are set with the object.
+    pub tagging: bool,
+    /// An ACL or grants are set with the object or bucket.
+    pub acl: bool,
+    /// A retention period is set with the object.
+    pub retention: bool,
+    /// A legal hold is set with the object.
+    pub legal_hold: bool,
+    /// Governance retention is to be bypassed.
+    pub bypass_governance: bool,
+    /// Object Lock is enabled with the bucket.
+    pub bucket_object_lock: bool,
+    /// Object ownership is set with the bucket.
+    pub bucket_ownership: bool,
+}
+
+impl Target {
+    /// Reads the target out of a decoded input.
+    ///
+    /// # Errors
+    /// [`TargetError`] where a name in it has not its form.
+    pub fn of(input: &dyn Structure) -> Result<Self, TargetError> {
+        let mut walk = Walk::default();
+        input.write(&mut walk);
+        match walk.error {
+            Some(error) => Err(error),
+            None => Ok(walk.target),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Walk {
+    target: Target,
+    error: Option<TargetError>,
+    depth: usize,
+    in_delete: bool,
+    pending_version: Option<String>,
+}
+
+impl Walk {
+    fn keep<T>(&mut self, result: Result<T, TargetError>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.error.get_or_insert(error);
+                None
+            }
+        }
+    }
+
+    fn top_level(&mut self, name: &str, value: &str) {
+        match name {
+            "Bucket" if value.starts_with("arn:") => self.bucket_arn(value),
+            "Bucket" => {
+                let parsed = BucketName::parse(value)
+                    .map_err(|reason| TargetError::BucketName { name: value.to_owned(), reason });
+                self.target.bucket = self.keep(parsed);
+            }
+            "ResourceArn" => self.bucket_arn(value),
+            "Key" => self.target.key = self.keep(ObjectKey::parse(value).map_err(TargetError::Key)),
+            "VersionId" => {
+                let parsed = VersionId::parse(value).map_err(|_| TargetError::VersionId(value.to_owned()));
+                self.target.version_id = self.keep(parsed);
+            }
+            "CopySource" => self.target.copy_source = self.keep(CopySource::parse(value)),
+            "ExpectedBucketOwner" => self.target.expected_bucket_owner = Some(value.to_owned()),
+            "ExpectedSourceBucketOwner" => self.target.expected_source_bucket_owner = Some(value.to_owned()),
+            "AccountId" => self.target.account_id = Some(value.to_owned()),
+            "Tagging" => self.target.asks.tagging = true,
+            "ACL" | "GrantFullControl" | "GrantRead" | "GrantReadACP" | "GrantWrite" | "GrantWriteACP" => {
+                self.target.asks.acl = true;
+            }
+            "ObjectLockMode" => self.target.asks.retention = true,
+            "ObjectLockLegalHoldStatus" => self.target.asks.legal_hold = true,
+            "ObjectOwnership" => self.target.asks.bucket_ownership = true,
+            _ => {}
+        }
+    }
+
+    fn bucket_arn(&mut self, text: &str) {
+        let bucket = Arn::parse(text)
+            .ok()
+            .filter(|arn| arn.service() == "s3")
+            .and_then(|arn| BucketName::parse(arn.resource()).ok())
+            .ok_or(TargetError::ResourceArn);
+        self.target.bucket = self.keep(bucket);
+    }
+}
+
+impl ShapeWriter for Walk {
+    fn string(&mut self, member: &'static Member, value: &str) {
+        if self.depth == 0 {
+            self.top_level(member.name, value);
+        } else if self.in_delete && member.name == "Key" {
+            let version_id = self.pending_version.take();
+            self.target.deletes.push(KeyVersion { key: value.to_owned(), version_id });
+        } else if self.in_delete && member.name == "VersionId" {
+            match self.target.deletes.last_mut() {
+                Some(last) => last.version_id = Some(value.to_owned()),
+                None => self.pending_version = Some(value.to_owned()),
+            }
+        }
+    }
+    fn boolean(&mut self, member: &'static Member, value: bool) {
+        match member.name {
+            "BypassGovernanceRetention" => self.target.asks.bypass_governance = value,
+            "ObjectLockEnabledForBucket" => self.target.asks.bucket_object_lock = value,
+            _ => {}
+        }
+    }
+    fn integer(&mut self, _: &'static Member, _: i64) {}
+    fn float(&mut self, _: &'static Member, _: f64) {}
+    fn blob(&mut self, _: &'static Member, _: &[u8]) {}
+    fn timestamp(&mut self, _: &'static Member, _: Timestamp) {}
+    fn document(&mut self, _: &'static Member, _: &str) {}
+    fn structure(&mut self, member: &'static Member, value: &dyn Structure) {
+        let outer = self.in_delete;
+        self.in_delete |= member.name == "Delete";
+        self.depth += 1;
+        value.write(self);
+        self.depth -= 1;
+        self.in_delete = outer;
+    }
+    fn list(&mut self, _: &'static Member, _: usize, elements: &mut dyn FnMut(&mut dyn ShapeWriter)) {
+        self.depth += 1;
+        elements(self);
+        self.depth -= 1;
+    }
+    fn map(&mut self, member: &'static Member, length: usize, entries: &mut dyn FnMut(&mut dyn ShapeWriter)) {
+        self.list(member, length, entries);
+    }
+    fn key(&mut self, _: &str) {}
+    fn null(&mut self, _: &'static Member) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copy_sources_are_parsed_one_way() {
+        let source = CopySource::parse("/bucket/a%2Fb%20c/../d?versionId=null").unwrap();
+        assert_eq!(source.key.as_str(), "a/b c/../d");
+        assert_eq!(source.version_id, Some(VersionId::Null));
+        assert_eq!(CopySource::parse("bucket/k%3FversionId=x").unwrap().key.as_str(), "k?versionId=x");
+        for bad in
+            ["", "bucket", "bucket/", "/bucket", "BUCKET/k", "../bucket/k", "bucket/k?x=1", "bucket/%ff"]
+        {
+            assert!(CopySource::parse(bad).is_err(), "{bad}");
+        }
+    }
+}
