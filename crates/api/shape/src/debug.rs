@@ -76,7 +76,12 @@ impl ShapeWriter for DebugWriter {
         self.out.push_str(value.schema().name);
         self.braces(|inner| value.write(inner));
     }
-    fn list(&mut self, member: &'static Member, length: usize, elements: &mut dyn FnMut(&mut dyn ShapeWriter)) {
+    fn list(
+        &mut self,
+        member: &'static Member,
+        length: usize,
+        elements: &mut dyn FnMut(&mut dyn ShapeWriter),
+    ) {
         if member.flags.sensitive {
             return self.value(member, "");
         }

@@ -4,12 +4,18 @@
 //! [`Structure`]. A codec (restXml, awsJson, …, the CloudTrail rendering, the validator) is ordinary code over
 //! [`ShapeWriter`] or [`ShapeReader`], so generated code grows with shapes and never with shapes × protocols.
 
+mod build;
 mod debug;
+mod macros;
 mod operation;
 mod schema;
+mod value;
 mod walk;
 
 pub use debug::fmt_redacted;
 pub use operation::{ErrorSchema, Fault, Input, Operation, OperationSchema, Protocol, ServiceSchema};
-pub use schema::{Constraints, Flags, Kind, ListSchema, Location, MapSchema, Member, StructureSchema, TimestampFormat};
+pub use schema::{
+    Constraints, Flags, Kind, ListSchema, Location, MapSchema, Member, StructureSchema, TimestampFormat,
+};
+pub use value::{Document, Value, grow, opt, set, some};
 pub use walk::{ReadError, ReadErrorKind, ShapeReader, ShapeWriter, Structure};

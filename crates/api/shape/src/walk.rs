@@ -44,7 +44,12 @@ pub trait ShapeWriter {
     /// A structure.
     fn structure(&mut self, member: &'static Member, value: &dyn Structure);
     /// A list of `length` elements.
-    fn list(&mut self, member: &'static Member, length: usize, elements: &mut dyn FnMut(&mut dyn ShapeWriter));
+    fn list(
+        &mut self,
+        member: &'static Member,
+        length: usize,
+        elements: &mut dyn FnMut(&mut dyn ShapeWriter),
+    );
     /// A map of `length` entries.
     fn map(&mut self, member: &'static Member, length: usize, entries: &mut dyn FnMut(&mut dyn ShapeWriter));
     /// The key of the map entry whose value comes next.
@@ -117,6 +122,11 @@ impl ReadError {
     /// An error at `member`.
     pub fn at(member: &'static Member, kind: ReadErrorKind) -> Self {
         Self { member: member.name, kind }
+    }
+
+    /// An output was to be read in a program that is no client (feature `client` of its crate).
+    pub fn client_only() -> Self {
+        Self::syntax("outputs are read by clients only")
     }
 
     /// An error of the document as a whole.
