@@ -171,8 +171,8 @@ pub enum Problem {
 }
 
 /// Everything that AWS tells about a signature that does not match. Holds nothing that the caller did not send, or
-/// could not compute from what it sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// could not compute from what it sent; not printed by `Debug`, since a session token may be part of it.
+#[derive(Clone, PartialEq, Eq)]
 pub struct SignatureMismatch {
     /// `AWSAccessKeyId`.
     pub access_key_id: AccessKeyId,
@@ -198,6 +198,14 @@ impl SignatureMismatch {
     /// `CanonicalRequestBytes`.
     pub fn canonical_request_bytes(&self) -> String {
         spaced_hex(&self.canonical_request)
+    }
+}
+
+impl fmt::Debug for SignatureMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignatureMismatch")
+            .field("access_key_id", &self.access_key_id)
+            .finish_non_exhaustive()
     }
 }
 

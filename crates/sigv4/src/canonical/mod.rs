@@ -6,15 +6,23 @@ mod headers;
 mod path;
 mod query;
 
+use std::fmt;
+
 use crate::head::RequestHead;
 
 pub(crate) use headers::{SignedHeaders, is_token};
 pub(crate) use path::UriStyle;
 pub(crate) use query::{CanonicalQuery, QueryError, encode};
 
-/// A canonical request up to its last line, the payload's.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A canonical request up to its last line, the payload's. May hold a session token, so it is not printed.
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct CanonicalHead(Vec<u8>);
+
+impl fmt::Debug for CanonicalHead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CanonicalHead({} bytes)", self.0.len())
+    }
+}
 
 impl CanonicalHead {
     /// The canonical form of a head. `query` is that of the head; its `X-Amz-Signature` is left out.
