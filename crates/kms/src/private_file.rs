@@ -80,7 +80,10 @@ pub(crate) fn remove_leftovers(path: &Path) -> Result<(), PrivateFileError> {
         let entry = entry.map_err(io_error("list", &directory))?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if name.starts_with(&prefix) && name.ends_with(TEMPORARY_SUFFIX) {
+        let random = name.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(TEMPORARY_SUFFIX));
+        if random
+            .is_some_and(|digits| digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        {
             std::fs::remove_file(entry.path()).map_err(io_error("remove", &entry.path()))?;
         }
     }
@@ -225,11 +228,12 @@ mod tests {
     fn leftovers_of_a_killed_write_are_removed_and_nothing_else() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("keys");
-        for name in [".keys.0123456789abcdef.tmp", ".other.0123456789abcdef.tmp", "keys.tmp"] {
+        for name in [".keys.0123456789abcdef.tmp", ".other.0123456789abcdef.tmp", ".keys.old.tmp", "keys.tmp"]
+        {
             std::fs::write(directory.path().join(name), b"half").unwrap();
         }
         remove_leftovers(&path).unwrap();
         assert!(!directory.path().join(".keys.0123456789abcdef.tmp").exists());
-        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 2);
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 3);
     }
 }
