@@ -1,0 +1,86 @@
+//! Rows of multipart uploads.
+
+use minicbor::{Decode, Encode};
+
+use super::{BlobRow, ChecksumRow, Headers, ObjectSequence};
+
+/// An upload in progress.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct UploadRow {
+    /// When it was begun, milliseconds since 1970.
+    #[n(0)]
+    pub begun_millis: i64,
+    /// Headers for the object.
+    #[n(1)]
+    pub headers: Headers,
+    /// User metadata for the object.
+    #[n(2)]
+    pub metadata: Vec<(String, String)>,
+    /// Storage class, `None` for STANDARD.
+    #[n(3)]
+    pub storage_class: Option<String>,
+    /// Tags for the object.
+    #[n(4)]
+    pub tags: Vec<(String, String)>,
+    /// Website redirect for the object.
+    #[n(5)]
+    pub website_redirect: Option<String>,
+    /// Checksum algorithm asked for.
+    #[n(6)]
+    pub checksum_algorithm: Option<String>,
+    /// "COMPOSITE" or "FULL_OBJECT".
+    #[n(7)]
+    pub checksum_type: Option<String>,
+    /// The random half of the version id that the object will have where versioning is enabled.
+    #[cbor(n(8), with = "minicbor::bytes")]
+    pub random: [u8; 8],
+    /// The initiator's ARN and canonical user id.
+    #[n(9)]
+    pub initiator: (String, String),
+}
+
+/// Where an upload is; stays after it is complete, so that a repeated Complete can answer the same.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct UploadIndexRow {
+    /// The object's key.
+    #[n(0)]
+    pub key: String,
+    /// Sequence with which it was begun.
+    #[n(1)]
+    pub begun: ObjectSequence,
+    /// ETag of the object once it is complete.
+    #[n(2)]
+    pub completed_etag: Option<String>,
+    /// Sequence of the version that it became.
+    #[n(3)]
+    pub completed_as: Option<ObjectSequence>,
+}
+
+/// A part.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct PartRow {
+    /// Its bytes.
+    #[n(0)]
+    pub blob: BlobRow,
+    /// MD5 of its plaintext.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub md5: [u8; 16],
+    /// Last modified, milliseconds since 1970.
+    #[n(2)]
+    pub modified_millis: i64,
+    /// Its checksums.
+    #[n(3)]
+    pub checksums: Vec<ChecksumRow>,
+}
+
+/// The parts of a completed upload, in order: what a range needs to find its parts.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
+#[cbor(map)]
+pub struct LayoutRow {
+    /// Part number and bytes of plaintext.
+    #[n(0)]
+    pub parts: Vec<(u16, u64)>,
+}
