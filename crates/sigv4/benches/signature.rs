@@ -1,6 +1,6 @@
 //! What a signature costs: the head of a small PUT from parse to proof, with and without the cached key, and
 //! aws-chunked bodies per byte.
-#![expect(clippy::unwrap_used, missing_docs, reason = "a benchmark stops at what it did not expect")]
+#![expect(clippy::unwrap_used, reason = "a benchmark stops at what it did not expect")]
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

@@ -14,7 +14,6 @@ pub enum Code {
     AccessDenied,
     AuthorizationHeaderMalformed,
     AuthorizationQueryParametersError,
-    BadRequest,
     EntityTooLarge,
     EntityTooSmall,
     IncompleteBody,
@@ -31,7 +30,6 @@ pub enum Code {
     MalformedTrailerError,
     MaxPostPreDataLengthExceededError,
     MissingContentLength,
-    MissingSecurityHeader,
     RequestTimeTooSkewed,
     SignatureDoesNotMatch,
     XAmzContentSHA256Mismatch,
@@ -44,7 +42,6 @@ impl Code {
             Self::AccessDenied => "AccessDenied",
             Self::AuthorizationHeaderMalformed => "AuthorizationHeaderMalformed",
             Self::AuthorizationQueryParametersError => "AuthorizationQueryParametersError",
-            Self::BadRequest => "BadRequest",
             Self::EntityTooLarge => "EntityTooLarge",
             Self::EntityTooSmall => "EntityTooSmall",
             Self::IncompleteBody => "IncompleteBody",
@@ -61,7 +58,6 @@ impl Code {
             Self::MalformedTrailerError => "MalformedTrailerError",
             Self::MaxPostPreDataLengthExceededError => "MaxPostPreDataLengthExceededError",
             Self::MissingContentLength => "MissingContentLength",
-            Self::MissingSecurityHeader => "MissingSecurityHeader",
             Self::RequestTimeTooSkewed => "RequestTimeTooSkewed",
             Self::SignatureDoesNotMatch => "SignatureDoesNotMatch",
             Self::XAmzContentSHA256Mismatch => "XAmzContentSHA256Mismatch",
@@ -346,10 +342,8 @@ impl AuthError {
 
     /// The region to sign for, where that is what was wrong (`Region` in the error document).
     pub fn expected_region(&self) -> Option<&Region> {
-        match self {
-            Self::Malformed { problem: Problem::Region { expected, .. }, .. } => Some(expected),
-            _ => None,
-        }
+        let Self::Malformed { problem: Problem::Region { expected, .. }, .. } = self else { return None };
+        Some(expected)
     }
 
     /// The code that S3 answers with.

@@ -37,4 +37,4 @@ pub use payload::{BodyDecoder, PayloadCheck, PayloadHasher, VerifiedBody};
 pub use post::{PostField, PostFormAuth, PostInput, PostPolicy, PostTarget, VerifiedPost, fuzz_post_policy};
 pub use scope::{Credential, CredentialScope};
 pub use sign::{Credentials, PayloadToSign, SignError, Signed, presign, sign_header, sign_post_policy};
-pub use verify::{BodyDigest, ExpectedScope, RegionRule, Verified};
+pub use verify::{BodyDigest, ExpectedScope, RegionRule, Verified, VerifiedHead};

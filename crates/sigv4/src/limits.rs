@@ -5,7 +5,7 @@ use std::time::Duration;
 /// How far a request's time may lie from the server's, either way.
 ///
 /// Source: S3 API Reference, "Error responses", `RequestTimeTooSkewed`.
-pub const MAX_CLOCK_SKEW: Duration = Duration::from_secs(15 * 60);
+pub const MAX_CLOCK_SKEW: Duration = Duration::from_mins(15);
 
 /// Longest life of a presigned URL, in seconds: a week.
 ///
@@ -15,7 +15,7 @@ pub const MAX_PRESIGN_SECONDS: u32 = 604_800;
 /// Longest time between the signing of a form and its use: the life of a signing key.
 ///
 /// Source: S3 API Reference, "Authenticating Requests in Browser-Based Uploads Using POST".
-pub const MAX_POST_AGE: Duration = Duration::from_secs(604_800);
+pub const MAX_POST_AGE: Duration = Duration::from_hours(7 * 24);
 
 /// Most query parameters of one request. AWS's largest operation has fewer than forty.
 pub const MAX_QUERY_PARAMETERS: usize = 256;

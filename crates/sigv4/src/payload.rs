@@ -9,6 +9,7 @@ use crate::error::BodyError;
 
 /// What the signature of a head still asks of the body.
 #[derive(Debug)]
+#[must_use = "the body has to be checked still"]
 pub enum PayloadCheck {
     /// That it has this SHA-256.
     Sha256([u8; 32]),

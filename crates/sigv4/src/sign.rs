@@ -87,7 +87,7 @@ pub struct Signed {
     signature: [u8; 32],
     mode: PayloadMode,
     key: SigningKey,
-    signed_at: Timestamp,
+    time: Timestamp,
     scope: CredentialScope,
 }
 
@@ -99,7 +99,7 @@ impl Signed {
 
     /// The encoder of the body, where the head was signed with a streaming mode.
     pub fn chunk_encoder(&self) -> Option<ChunkEncoder> {
-        let chain = || Chain::new(self.key.clone(), self.signature, self.signed_at, &self.scope);
+        let chain = || Chain::new(self.key.clone(), self.signature, self.time, &self.scope);
         match self.mode {
             PayloadMode::StreamingSigned => Some(ChunkEncoder::new(Some(chain()), false)),
             PayloadMode::StreamingSignedTrailer => Some(ChunkEncoder::new(Some(chain()), true)),
@@ -176,7 +176,7 @@ pub fn sign_header(
         hex::encode(signature)
     );
     insert(headers, "authorization", &authorization)?;
-    Ok(Signed { signature, mode, key, signed_at: now, scope })
+    Ok(Signed { signature, mode, key, time: now, scope })
 }
 
 /// Presigns a request: gives its query, that of `raw_query` followed by the `X-Amz-…` parameters.
@@ -214,11 +214,12 @@ pub fn presign(
     let mut query = raw_query.to_owned();
     for (name, value) in parameters {
         let and = if query.is_empty() { "" } else { "&" };
-        query.push_str(&format!("{and}{name}={value}"));
+        query.extend([and, name, "=", &value]);
     }
-    let line = match scope.is_s3() {
-        true => PayloadMode::Unsigned.line().unwrap_or_default(),
-        false => hex::encode(digest::digest(&digest::SHA256, b"")),
+    let line = if scope.is_s3() {
+        PayloadMode::Unsigned.line().unwrap_or_default()
+    } else {
+        hex::encode(digest::digest(&digest::SHA256, b""))
     };
     let parsed = CanonicalQuery::parse(&query).map_err(|_| SignError::Uri)?;
     let head = RequestHead { method, raw_path, raw_query: &query, headers, is_tls: true };
@@ -226,7 +227,7 @@ pub fn presign(
     let digest = canonical.map_err(|_| SignError::Uri)?.digest(&line);
     let key = SigningKey::derive(credentials.secret, &scope);
     let signature = key.sign(string_to_sign(now, &scope, &digest).as_bytes());
-    query.push_str(&format!("&X-Amz-Signature={}", hex::encode(signature)));
+    query.extend(["&X-Amz-Signature=", &hex::encode(signature)]);
     Ok(query)
 }
 

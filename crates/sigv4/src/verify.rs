@@ -41,20 +41,42 @@ pub enum BodyDigest {
     Sha256([u8; 32]),
 }
 
-/// A request head whose signature is right. Only [`SignedRequest::verify`] makes one.
-///
-/// It speaks for the head. The body is another matter: see [`Verified::payload`].
+/// A request whose signature is right as far as the head goes. Only [`SignedRequest::verify`] makes one.
 #[derive(Debug)]
+#[must_use = "the body has to be checked still"]
 pub struct Verified {
+    head: VerifiedHead,
+    payload: PayloadCheck,
+}
+
+impl Verified {
+    /// The head.
+    pub fn head(&self) -> &VerifiedHead {
+        &self.head
+    }
+
+    /// What is still to be checked of the body.
+    pub fn payload(self) -> PayloadCheck {
+        self.payload
+    }
+
+    /// The head, and what is still to be checked of the body.
+    pub fn into_parts(self) -> (VerifiedHead, PayloadCheck) {
+        (self.head, self.payload)
+    }
+}
+
+/// A request head whose signature is right. It says nothing about the body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifiedHead {
     access_key_id: AccessKeyId,
     scope: CredentialScope,
     signed_at: Timestamp,
     mechanism: Mechanism,
     mode: PayloadMode,
-    payload: PayloadCheck,
 }
 
-impl Verified {
+impl VerifiedHead {
     /// Whose key signed.
     pub fn access_key_id(&self) -> &AccessKeyId {
         &self.access_key_id
@@ -83,11 +105,6 @@ impl Verified {
     /// The value of `s3:x-amz-content-sha256` and of `x-amz-content-sha256`; `None` where the body gave the hash.
     pub fn content_sha256(&self) -> Option<String> {
         self.mode.line()
-    }
-
-    /// What is still to be checked of the body, once.
-    pub fn payload(self) -> PayloadCheck {
-        self.payload
     }
 }
 
@@ -143,14 +160,14 @@ impl SignedRequest {
             (None, Some(unsigned)) => self.matches(key, &unsigned).ok_or_else(|| self.mismatch(&line))?,
             (None, None) => return Err(self.mismatch(&line)),
         };
-        Ok(Verified {
+        let head = VerifiedHead {
             access_key_id: self.credential.access_key_id.clone(),
             scope: self.credential.scope.clone(),
             signed_at: self.signed_at,
             mechanism: self.mechanism,
             mode: self.payload,
-            payload: self.payload_check(key, seed, body)?,
-        })
+        };
+        Ok(Verified { head, payload: self.payload_check(key, seed, body)? })
     }
 
     fn payload_check(
@@ -167,8 +184,8 @@ impl SignedRequest {
                     Err(AuthError::ContentSha256Mismatch { client, server })
                 }
             }
-            (PayloadMode::SignedSha256(hash), BodyDigest::Pending, _) => Ok(PayloadCheck::Sha256(hash)),
-            (PayloadMode::OfBody, BodyDigest::Sha256(hash), _) => Ok(PayloadCheck::Sha256(hash)),
+            (PayloadMode::SignedSha256(hash), BodyDigest::Pending, _)
+            | (PayloadMode::OfBody, BodyDigest::Sha256(hash), _) => Ok(PayloadCheck::Sha256(hash)),
             (PayloadMode::OfBody, BodyDigest::Pending, _) => Err(AuthError::BodyDigestNeeded),
             (PayloadMode::Unsigned, ..) => Ok(PayloadCheck::Unsigned),
             (

@@ -110,7 +110,7 @@ impl AuthInput {
             (Single::Value(value), false, false) => {
                 header::parse(head, &query, value).map(|request| Self::Signed(Box::new(request)))
             }
-            (Single::Repeated, ..) | (Single::Value(_), ..) | (Single::Absent, true, true) => {
+            (Single::Repeated | Single::Value(_), ..) | (Single::Absent, true, true) => {
                 Err(AuthError::SeveralMechanisms)
             }
         }

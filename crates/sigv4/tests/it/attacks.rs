@@ -253,15 +253,11 @@ fn a_streamed_body_without_or_with_a_wrong_decoded_length_is_refused() {
     let body: &[u8] = b"data";
     let bare = Request::new("PUT", "/b/k", "").with_body(body).signed(PayloadToSign::StreamingSigned);
     assert_eq!(bare.without("content-length").head_code(), Code::MissingContentLength);
-    for bad in ["", "-1", "+4", "4 ", "0x4", "99999999999999999999999"] {
+    for bad in ["", "-1", "+4", "4 4", "0x4", "99999999999999999999999"] {
         let request =
             Request::new("PUT", "/b/k", "").with("x-amz-decoded-content-length", bad).with_body(body);
         let code = request.signed(PayloadToSign::StreamingSigned).input().map_err(|error| error.code());
-        if bad == "4 " {
-            assert!(code.is_ok() || code == Err(Code::InvalidArgument))
-        } else {
-            assert_eq!(code, Err(Code::InvalidArgument), "{bad}")
-        }
+        assert_eq!(code, Err(Code::InvalidArgument), "{bad}");
     }
     for wrong in ["0", "3", "5", "18446744073709551615"] {
         let request =

@@ -14,18 +14,25 @@ fn request() -> impl Strategy<Value = Request> {
     let metadata = prop::collection::vec("[ -~é]{0,20}", 0..3);
     let body = prop::collection::vec(any::<u8>(), 1..64);
     (method, path, query, metadata, body).prop_map(|(method, path, query, metadata, body)| {
-        let escape = |bytes: &[u8]| bytes.iter().map(|byte| format!("%{byte:02x}")).collect::<String>();
         let pairs = query.iter().map(|(name, value)| match value {
-            Some(value) => format!("q{}={}", escape(name.as_bytes()), escape(value.as_bytes())),
-            None => format!("q{}", escape(name.as_bytes())),
+            Some(value) => {
+                format!("q{}={}", percent_encode(name.as_bytes()), percent_encode(value.as_bytes()))
+            }
+            None => format!("q{}", percent_encode(name.as_bytes())),
         });
         let query = pairs.collect::<Vec<_>>().join("&");
-        let mut request = Request::new(method, &format!("/b/{}", escape(&path)), &query);
+        let mut request = Request::new(method, &format!("/b/{}", percent_encode(&path)), &query);
         for (at, value) in metadata.iter().enumerate() {
             request.append(&format!("x-amz-meta-{at}"), value.as_bytes());
         }
         request.with_body(&body)
     })
+}
+
+fn percent_encode(bytes: &[u8]) -> String {
+    let digits = hex::encode(bytes);
+    let pairs = digits.as_bytes().chunks(2).flat_map(|pair| [b'%', pair[0], pair[1]]);
+    pairs.map(char::from).collect()
 }
 
 fn payload() -> impl Strategy<Value = u8> {

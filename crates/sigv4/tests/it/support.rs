@@ -158,10 +158,10 @@ impl Request {
         let length = self.body.len().to_string();
         let request =
             self.set("x-amz-decoded-content-length", &length).set("content-encoding", "aws-chunked");
-        match payload {
-            PayloadToSign::StreamingSigned => request.signed(payload),
-            _ => request.set("x-amz-trailer", "x-amz-checksum-crc32").signed(payload),
+        if payload == PayloadToSign::StreamingSigned {
+            return request.signed(payload);
         }
+        request.set("x-amz-trailer", "x-amz-checksum-crc32").signed(payload)
     }
 
     pub(crate) fn presigned(self, expires_seconds: u32) -> Self {
@@ -207,7 +207,7 @@ impl Request {
         let key = SigningKey::derive(&secret(), request.scope());
         let digest = if request.needs_body_digest() { self.digest() } else { BodyDigest::Pending };
         let verified = request.verify(&key, at, &expected, digest).map_err(Refusal::Head)?;
-        assert_eq!(verified.access_key_id().as_str(), ID);
+        assert_eq!(verified.head().access_key_id().as_str(), ID);
         let (mut decoder, mut out) = (BodyDecoder::new(verified.payload()), Vec::new());
         for piece in self.body.chunks(4099) {
             decoder.feed(Bytes::copy_from_slice(piece), &mut out).map_err(Refusal::Body)?;
