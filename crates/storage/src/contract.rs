@@ -28,6 +28,8 @@ pub enum Partition {
 
 impl Partition {
     /// The bytes that stand before each row key of this partition: prefix-free, so partitions never overlap.
+    ///
+    /// First bytes below `a` are the engines' own.
     pub fn prefix(&self) -> Vec<u8> {
         match self {
             Self::Names => vec![b'n'],
@@ -37,6 +39,26 @@ impl Partition {
             Self::Bucket(bucket) => [&[b'b'], bucket.as_bytes().as_slice()].concat(),
             Self::System => vec![b's'],
         }
+    }
+
+    /// The partition whose rows have keys like `key` (as [`Self::prefix`] writes them), and its rows' part of the key.
+    pub fn split(key: &[u8]) -> Option<(Self, &[u8])> {
+        let (kind, rest) = key.split_first()?;
+        Some(match kind {
+            b'n' => (Self::Names, rest),
+            b'o' => (Self::Org, rest),
+            b's' => (Self::System, rest),
+            b'i' | b'a' => {
+                let (account, rest) = rest.split_first_chunk::<8>()?;
+                let account = AccountId::parse(&format!("{:012}", u64::from_be_bytes(*account))).ok()?;
+                (if *kind == b'i' { Self::Iam(account) } else { Self::Account(account) }, rest)
+            }
+            b'b' => {
+                let (bucket, rest) = rest.split_first_chunk::<16>()?;
+                (Self::Bucket(BucketId::from_bytes(*bucket)), rest)
+            }
+            _ => return None,
+        })
     }
 }
 
@@ -125,6 +147,9 @@ pub struct Batch {
     pub released: Vec<BlobId>,
     /// Records (sealed) that become durable with this commit, in order.
     pub records: Vec<Vec<u8>>,
+    /// This commit frees space, or keeps order (deletes, aborts, archiving), and goes on while the disk is nearly
+    /// full. Batches of records alone always do.
+    pub frees_space: bool,
 }
 
 impl Batch {
@@ -137,6 +162,7 @@ impl Batch {
             blobs: Vec::new(),
             released: Vec::new(),
             records: Vec::new(),
+            frees_space: false,
         }
     }
 
@@ -167,17 +193,19 @@ pub struct Committed {
 }
 
 /// Sealed bytes that lie durable under a random id, but that no commit has named yet: invisible, and swept away when
-/// dropped or after a crash.
+/// the last handle is dropped uncommitted, or after a crash. A handle can be cloned, so that a commit which met a
+/// conflict can be tried again.
+#[derive(Clone)]
 pub struct StagedBlob {
     id: BlobId,
     sealed_bytes: u64,
-    engine: Box<dyn std::any::Any + Send>,
+    engine: Arc<dyn std::any::Any + Send + Sync>,
 }
 
 impl StagedBlob {
     /// For engines: a blob with whatever the engine needs to commit or to remove it. The engine's part removes the
     /// bytes when it is dropped uncommitted.
-    pub fn new(id: BlobId, sealed_bytes: u64, engine: Box<dyn std::any::Any + Send>) -> Self {
+    pub fn new(id: BlobId, sealed_bytes: u64, engine: Arc<dyn std::any::Any + Send + Sync>) -> Self {
         Self { id, sealed_bytes, engine }
     }
 
@@ -192,7 +220,7 @@ impl StagedBlob {
     }
 
     /// For engines: the part they put in.
-    pub fn into_engine(self) -> Box<dyn std::any::Any + Send> {
+    pub fn into_engine(self) -> Arc<dyn std::any::Any + Send + Sync> {
         self.engine
     }
 }
@@ -238,6 +266,14 @@ pub enum StoreError {
     /// No blob has this id.
     #[error("no blob has the id {0}")]
     NoSuchBlob(BlobId),
+    /// The batch breaks a limit of the store (see [`MAX_KEY_BYTES`], [`MAX_COMMIT_BYTES`]): a mistake of the caller's.
+    #[error("{what} is larger than the store takes: at most {most_bytes} bytes")]
+    TooLarge {
+        /// What is too large.
+        what: &'static str,
+        /// The limit.
+        most_bytes: u64,
+    },
     /// The store is closing.
     #[error("the store is closing")]
     Closed,
@@ -290,7 +326,8 @@ pub trait BlobWriter: Send {
 #[async_trait]
 pub trait BlobStore: Send + Sync {
     /// Starts a blob under `id` (fresh and random). `expected_bytes`, when known, lets small blobs skip a file.
-    async fn stage(&self, id: BlobId, expected_bytes: Option<u64>) -> Result<Box<dyn BlobWriter>, StoreError>;
+    async fn stage(&self, id: BlobId, expected_bytes: Option<u64>)
+    -> Result<Box<dyn BlobWriter>, StoreError>;
 
     /// Reads `range` of the sealed bytes of a committed blob: at most [`MAX_READ_BYTES`] at a time, all of it
     /// or an error.
@@ -298,6 +335,25 @@ pub trait BlobStore: Send + Sync {
 
     /// Length of the sealed bytes of a committed blob.
     async fn len(&self, id: BlobId) -> Result<u64, StoreError>;
+}
+
+/// Longest row key within a partition.
+pub const MAX_KEY_BYTES: usize = 4096;
+
+/// Most bytes of rows, inline blobs and records that one commit may carry.
+pub const MAX_COMMIT_BYTES: u64 = 16 << 20;
+
+/// All keys that begin with `prefix`, as a range to scan. An empty prefix gives every key of a partition.
+pub fn prefix_range(prefix: &[u8]) -> Range<Vec<u8>> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.last_mut() {
+        if let Some(next) = last.checked_add(1) {
+            *last = next;
+            return prefix.to_vec()..end;
+        }
+        end.pop();
+    }
+    prefix.to_vec()..vec![0xff; MAX_KEY_BYTES + 1]
 }
 
 /// Most bytes that one [`BlobStore::read`] may ask for.
@@ -311,7 +367,11 @@ pub trait Journal: Send + Sync {
 
     /// Reads up to `limit` records behind `after` (`None`: from the oldest kept), in order, none skipped. A position
     /// may carry several records; they are never split over two calls.
-    async fn read(&self, after: Option<Position>, limit: usize) -> Result<Vec<(Position, Vec<Bytes>)>, StoreError>;
+    async fn read(
+        &self,
+        after: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<(Position, Vec<Bytes>)>, StoreError>;
 
     /// Forgets the records up to and including `through`. Only the archiver calls this.
     async fn trim(&self, through: Position) -> Result<(), StoreError>;

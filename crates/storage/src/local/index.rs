@@ -1,0 +1,170 @@
+//! The index over the log: an LSM tree whose every row a frame explains.
+//!
+//! Readers see the tree at the published sequence number, never at what is being inserted; while they read they are
+//! registered, and no version that a registered reader may need is collected.
+
+use std::collections::BTreeMap;
+use std::ops::{Bound, Range};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use lsm_tree::{AbstractTree, AnyTree, Cache, Config, DescriptorTable, Guard, SequenceNumberCounter};
+
+use super::limits;
+use crate::contract::{Direction, Row, RowVersion, StoreError};
+use crate::locked;
+
+/// The tree and what its readers hold.
+pub(crate) struct Index {
+    tree: AnyTree,
+    sequence: SequenceNumberCounter,
+    // The tree raises the counter it is given on its own account, also for flushes: ours is apart from it.
+    visible: AtomicU64,
+    readers: Mutex<BTreeMap<u64, usize>>,
+}
+
+/// A registered view of the index at one instant.
+pub(crate) struct Snapshot<'a> {
+    index: &'a Index,
+    sequence: u64,
+}
+
+impl Drop for Snapshot<'_> {
+    fn drop(&mut self) {
+        let mut readers = locked(&self.index.readers);
+        if let Some(count) = readers.get_mut(&self.sequence) {
+            *count -= 1;
+            if *count == 0 {
+                readers.remove(&self.sequence);
+            }
+        }
+    }
+}
+
+pub(crate) fn index_error(error: &lsm_tree::Error) -> StoreError {
+    StoreError::Corrupt { what: format!("the index ({error})").into() }
+}
+
+impl Index {
+    pub(crate) fn open(path: &Path, cache_bytes: u64) -> Result<Self, lsm_tree::Error> {
+        let sequence = SequenceNumberCounter::default();
+        let tree = Config::new(path, sequence.clone(), SequenceNumberCounter::default())
+            .use_cache(Arc::new(Cache::with_capacity_bytes(cache_bytes)))
+            .use_descriptor_table(Some(Arc::new(DescriptorTable::new(limits::INDEX_FILES))))
+            .open()?;
+        let next = tree.get_highest_seqno().map_or(1, |highest| highest + 1);
+        sequence.fetch_max(next);
+        let visible = AtomicU64::new(sequence.get());
+        Ok(Self { tree, sequence, visible, readers: Mutex::default() })
+    }
+
+    /// Registers a reader at what is published now.
+    pub(crate) fn snapshot(&self) -> Snapshot<'_> {
+        let mut readers = locked(&self.readers);
+        let sequence = self.visible.load(Ordering::Acquire);
+        *readers.entry(sequence).or_default() += 1;
+        Snapshot { index: self, sequence }
+    }
+
+    /// The oldest view that anyone may hold.
+    fn watermark(&self) -> u64 {
+        let readers = locked(&self.readers);
+        let visible = self.visible.load(Ordering::Acquire);
+        readers.keys().next().map_or(visible, |oldest| visible.min(*oldest))
+    }
+
+    /// The sequence number for the next commit's rows. Only the committer asks.
+    pub(crate) fn next_sequence(&self) -> u64 {
+        self.sequence.next()
+    }
+
+    pub(crate) fn put(&self, key: &[u8], version: u64, value: &[u8], sequence: u64) {
+        self.tree.insert(key, [&version.to_be_bytes(), value].concat(), sequence);
+    }
+
+    pub(crate) fn delete(&self, key: &[u8], sequence: u64) {
+        self.tree.remove(key, sequence);
+    }
+
+    /// Shows readers everything up to `sequence`.
+    pub(crate) fn publish(&self, sequence: u64) {
+        self.visible.store(sequence + 1, Ordering::Release);
+    }
+
+    pub(crate) fn active_bytes(&self) -> u64 {
+        self.tree.active_memtable().size()
+    }
+
+    pub(crate) fn sealed_memtables(&self) -> usize {
+        self.tree.sealed_memtable_count()
+    }
+
+    /// Seals the active memtable. Only the committer calls it, between frames.
+    pub(crate) fn rotate(&self) -> bool {
+        self.tree.rotate_memtable().is_some()
+    }
+
+    /// Writes the sealed memtables to tables, and syncs them.
+    pub(crate) fn flush(&self) -> Result<(), lsm_tree::Error> {
+        let lock = self.tree.get_flush_lock();
+        self.tree.flush(&lock, self.watermark())?;
+        Ok(())
+    }
+
+    /// Compacts while there is something to compact.
+    pub(crate) fn compact(&self) -> Result<(), lsm_tree::Error> {
+        let strategy = Arc::new(lsm_tree::compaction::Leveled::default());
+        for _ in 0..64 {
+            let before = (self.tree.table_count(), self.tree.l0_run_count(), self.tree.disk_space());
+            self.tree.compact(strategy.clone(), self.watermark())?;
+            if before == (self.tree.table_count(), self.tree.l0_run_count(), self.tree.disk_space()) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn row_of(stored: &[u8]) -> Result<Row, StoreError> {
+    let (version, value) =
+        stored.split_first_chunk::<8>().ok_or_else(|| StoreError::Corrupt { what: "a row".into() })?;
+    Ok(Row { version: RowVersion(u64::from_be_bytes(*version)), value: Bytes::copy_from_slice(value) })
+}
+
+impl Snapshot<'_> {
+    /// The row under a full key.
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Row>, StoreError> {
+        let found = self.index.tree.get(key, self.sequence).map_err(|error| index_error(&error))?;
+        found.map(|stored| row_of(&stored)).transpose()
+    }
+
+    /// The version of the row under a full key.
+    pub(crate) fn version(&self, key: &[u8]) -> Result<Option<RowVersion>, StoreError> {
+        Ok(self.get(key)?.map(|row| row.version))
+    }
+
+    /// Rows of a range of full keys, from the end that `direction` names.
+    pub(crate) fn range(
+        &self,
+        range: Range<Vec<u8>>,
+        direction: Direction,
+    ) -> impl Iterator<Item = Result<(Bytes, Row), StoreError>> + '_ {
+        let bounds = if range.start < range.end {
+            (Bound::Included(range.start), Bound::Excluded(range.end))
+        } else {
+            // The tree's own ranges must not be turned round.
+            (Bound::Included(vec![]), Bound::Excluded(vec![0]))
+        };
+        let mut rows = self.index.tree.range(bounds, self.sequence, None);
+        std::iter::from_fn(move || {
+            let guard = match direction {
+                Direction::Forward => rows.next(),
+                Direction::Backward => rows.next_back(),
+            }?;
+            let row = guard.into_inner().map_err(|error| index_error(&error));
+            Some(row.and_then(|(key, stored)| Ok((Bytes::copy_from_slice(&key), row_of(&stored)?))))
+        })
+    }
+}
