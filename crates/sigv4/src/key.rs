@@ -66,7 +66,8 @@ fn to_array(tag: &hmac::Tag) -> [u8; 32] {
 ///
 /// An entry is found by access key id and scope and is good only for the secret that it was derived from, so a
 /// changed secret never meets an old key. Holds [`SIGNING_KEY_CACHE_ENTRIES`] at most; the least recently used of a
-/// shard goes first. Only keys of existing credentials enter, so strangers cannot push others out.
+/// shard goes first. A stranger who knows an id can fill a shard with other regions and so make keys be derived
+/// anew, which costs four HMACs; check scope and time first ([`crate::SignedRequest::check_scope_and_time`]).
 pub struct SigningKeyCache {
     shards: Vec<Mutex<Vec<Entry>>>,
 }
@@ -134,7 +135,7 @@ impl fmt::Debug for SigningKeyCache {
     }
 }
 
-/// FNV-1a: ids are random, an attacker cannot choose the ids of keys that exist.
+/// FNV-1a: which ids exist is not an attacker's choice, so no keyed hash is needed.
 fn shard_of(id: &AccessKeyId) -> usize {
     let hash = id
         .as_str()

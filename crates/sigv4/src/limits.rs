@@ -7,12 +7,14 @@ use std::time::Duration;
 /// Source: S3 API Reference, "Error responses", `RequestTimeTooSkewed`.
 pub const MAX_CLOCK_SKEW: Duration = Duration::from_mins(15);
 
-/// Longest life of a presigned URL, in seconds: a week.
+/// Longest life of a presigned URL, in seconds: a week. The shortest is one second.
 ///
 /// Source: S3 API Reference, "Authenticating Requests: Using Query Parameters", `X-Amz-Expires`.
 pub const MAX_PRESIGN_SECONDS: u32 = 604_800;
 
 /// Longest time between the signing of a form and its use: the life of a signing key.
+///
+/// DEVIATION: AWS documents seven days for the key and does not say that a policy's later end is cut to it.
 ///
 /// Source: S3 API Reference, "Authenticating Requests in Browser-Based Uploads Using POST".
 pub const MAX_POST_AGE: Duration = Duration::from_hours(7 * 24);

@@ -99,7 +99,7 @@ impl Signed {
 
     /// The encoder of the body, where the head was signed with a streaming mode.
     pub fn chunk_encoder(&self) -> Option<ChunkEncoder> {
-        let chain = || Chain::new(self.key.clone(), self.signature, self.time, &self.scope);
+        let chain = || Chain::new(self.key.clone(), self.signature, &self.time.to_amz_date(), &self.scope);
         match self.mode {
             PayloadMode::StreamingSigned => Some(ChunkEncoder::new(Some(chain()), false)),
             PayloadMode::StreamingSignedTrailer => Some(ChunkEncoder::new(Some(chain()), true)),
@@ -168,7 +168,7 @@ pub fn sign_header(
     let canonical = CanonicalHead::new(uri_style(&scope), &head, &query, &signed_headers);
     let digest = canonical.map_err(|_| SignError::Uri)?.digest(&line);
     let key = SigningKey::derive(credentials.secret, &scope);
-    let signature = key.sign(string_to_sign(now, &scope, &digest).as_bytes());
+    let signature = key.sign(string_to_sign(&now.to_amz_date(), &scope, &digest).as_bytes());
     let authorization = format!(
         "{ALGORITHM} Credential={}/{scope}, SignedHeaders={}, Signature={}",
         credentials.access_key_id,
@@ -226,7 +226,7 @@ pub fn presign(
     let canonical = CanonicalHead::new(uri_style(&scope), &head, &parsed, &signed_headers);
     let digest = canonical.map_err(|_| SignError::Uri)?.digest(&line);
     let key = SigningKey::derive(credentials.secret, &scope);
-    let signature = key.sign(string_to_sign(now, &scope, &digest).as_bytes());
+    let signature = key.sign(string_to_sign(&now.to_amz_date(), &scope, &digest).as_bytes());
     query.extend(["&X-Amz-Signature=", &hex::encode(signature)]);
     Ok(query)
 }

@@ -201,7 +201,7 @@ impl SignedRequest {
                     chunked,
                     key,
                     seed,
-                    self.signed_at,
+                    &self.amz_date,
                     &self.credential.scope,
                 );
                 Ok(PayloadCheck::Chunked(Box::new(body)))
@@ -212,7 +212,7 @@ impl SignedRequest {
     /// The signature's bytes if it is that of the request with this payload line. Compared in constant time.
     fn matches(&self, key: &SigningKey, line: &str) -> Option<[u8; 32]> {
         let digest = self.canonical.digest(line);
-        let computed = key.sign(string_to_sign(self.signed_at, &self.credential.scope, &digest).as_bytes());
+        let computed = key.sign(string_to_sign(&self.amz_date, &self.credential.scope, &digest).as_bytes());
         signature_matches(&computed, &self.signature).then_some(computed)
     }
 
@@ -221,14 +221,14 @@ impl SignedRequest {
         AuthError::SignatureDoesNotMatch(Box::new(SignatureMismatch {
             access_key_id: self.credential.access_key_id.clone(),
             signature_provided: self.signature.to_string(),
-            string_to_sign: string_to_sign(self.signed_at, &self.credential.scope, &digest),
+            string_to_sign: string_to_sign(&self.amz_date, &self.credential.scope, &digest),
             canonical_request: self.canonical.with_payload(line),
         }))
     }
 }
 
-pub(crate) fn string_to_sign(signed_at: Timestamp, scope: &CredentialScope, canonical: &Digest) -> String {
-    format!("{ALGORITHM}\n{}\n{scope}\n{}", signed_at.to_amz_date(), hex::encode(canonical))
+pub(crate) fn string_to_sign(amz_date: &str, scope: &CredentialScope, canonical: &Digest) -> String {
+    format!("{ALGORITHM}\n{amz_date}\n{scope}\n{}", hex::encode(canonical))
 }
 
 /// Compares in constant time; only whether the length is 64 shows.

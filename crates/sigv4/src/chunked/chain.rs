@@ -3,7 +3,6 @@
 use std::fmt;
 
 use aws_lc_rs::digest;
-use strongroom_types::Timestamp;
 
 use crate::key::SigningKey;
 use crate::scope::CredentialScope;
@@ -21,13 +20,8 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
-    pub(crate) fn new(
-        key: SigningKey,
-        seed: [u8; 32],
-        signed_at: Timestamp,
-        scope: &CredentialScope,
-    ) -> Self {
-        Self { key, middle: format!("{}\n{scope}\n", signed_at.to_amz_date()), previous: hex_digits(&seed) }
+    pub(crate) fn new(key: SigningKey, seed: [u8; 32], amz_date: &str, scope: &CredentialScope) -> Self {
+        Self { key, middle: format!("{amz_date}\n{scope}\n"), previous: hex_digits(&seed) }
     }
 
     /// The signature of the next chunk, whose data has this digest.

@@ -70,10 +70,10 @@ fn fuzz_mode(choice: u8) -> PayloadMode {
     }
 }
 
-fn fuzz_key() -> Option<(SigningKey, Timestamp, CredentialScope)> {
+fn fuzz_key() -> Option<(SigningKey, String, CredentialScope)> {
     let at = Timestamp::from_secs(0);
     let scope = CredentialScope::new(at, Region::us_east_1(), "s3").ok()?;
-    Some((SigningKey::derive(&SecretAccessKey::new("fuzz".to_owned()), &scope), at, scope))
+    Some((SigningKey::derive(&SecretAccessKey::new("fuzz".to_owned()), &scope), at.to_amz_date(), scope))
 }
 
 /// The body that [`super::fuzz_chunked`] decodes.
@@ -83,7 +83,7 @@ pub(super) fn fuzz_body(choice: u8, declared: u64) -> ChunkedBody {
         if mode == PayloadMode::StreamingSigned { Vec::new() } else { vec![FUZZ_TRAILER.0.to_owned()] };
     let head = ChunkedHead { decoded_bytes: declared, trailers: trailers.clone() };
     match fuzz_key() {
-        Some((key, at, scope)) => ChunkedBody::new(mode, &head, &key, [0; 32], at, &scope),
+        Some((key, at, scope)) => ChunkedBody::new(mode, &head, &key, [0; 32], &at, &scope),
         None => ChunkedBody { decoded_bytes: declared, declared: trailers, chain: None, has_trailer: true },
     }
 }
@@ -97,7 +97,7 @@ pub(super) fn fuzz_wire(choice: u8, cut: u8, rest: &[u8]) -> (u64, Vec<u8>) {
     let mode = fuzz_mode(choice);
     let chain = fuzz_key()
         .filter(|_| mode != PayloadMode::StreamingUnsignedTrailer)
-        .map(|(key, at, scope)| Chain::new(key, [0; 32], at, &scope));
+        .map(|(key, at, scope)| Chain::new(key, [0; 32], &at, &scope));
     let mut encoder = ChunkEncoder::new(chain, mode != PayloadMode::StreamingSigned);
     let mut wire = Vec::new();
     for piece in rest.chunks(8192 + usize::from(cut)) {

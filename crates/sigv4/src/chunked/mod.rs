@@ -8,8 +8,6 @@ mod decoder;
 mod encoder;
 mod lines;
 
-use strongroom_types::Timestamp;
-
 use crate::input::{ChunkedHead, PayloadMode};
 use crate::key::SigningKey;
 use crate::scope::CredentialScope;
@@ -38,7 +36,7 @@ impl ChunkedBody {
         head: &ChunkedHead,
         key: &SigningKey,
         seed: [u8; 32],
-        signed_at: Timestamp,
+        amz_date: &str,
         scope: &CredentialScope,
     ) -> Self {
         let (signed, has_trailer) = match mode {
@@ -50,7 +48,7 @@ impl ChunkedBody {
             | PayloadMode::OfBody
             | PayloadMode::Unsigned => (true, true),
         };
-        let chain = signed.then(|| Chain::new(key.clone(), seed, signed_at, scope));
+        let chain = signed.then(|| Chain::new(key.clone(), seed, amz_date, scope));
         Self { decoded_bytes: head.decoded_bytes, declared: head.trailers.clone(), chain, has_trailer }
     }
 }

@@ -77,6 +77,8 @@ pub struct SignedRequest {
     pub(crate) mechanism: Mechanism,
     pub(crate) credential: Credential,
     pub(crate) signed_at: Timestamp,
+    /// The same as text, as it is signed.
+    pub(crate) amz_date: Box<str>,
     pub(crate) session_token: Option<SessionToken>,
     pub(crate) signed_headers: SignedHeaders,
     pub(crate) signature: Box<str>,
@@ -169,9 +171,10 @@ impl Parts<'_> {
     fn finish(self, head: &RequestHead<'_>, query: &CanonicalQuery) -> Result<SignedRequest, AuthError> {
         let Self { source, mechanism, credential, signed_at, session_token, signed_headers, signature } =
             self;
-        if !credential.scope.is_of_day(signed_at) {
+        let amz_date = signed_at.to_amz_date();
+        if !credential.scope.is_of_day(&amz_date) {
             let scope = credential.scope.date().to_owned();
-            let problem = Problem::ScopeDateDiffers { scope, request: signed_at.to_amz_date() };
+            let problem = Problem::ScopeDateDiffers { scope, request: amz_date };
             return Err(AuthError::malformed(source, problem));
         }
         if !matches!(head.single("host"), Single::Value(_)) {
@@ -186,6 +189,7 @@ impl Parts<'_> {
             mechanism,
             credential,
             signed_at,
+            amz_date: amz_date.into(),
             session_token,
             signed_headers,
             signature: signature.into(),

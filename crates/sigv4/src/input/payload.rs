@@ -158,6 +158,7 @@ fn s3_header(
     if !signed.contains(CONTENT_SHA256) {
         return Err(AuthError::HeadersNotSigned(vec![CONTENT_SHA256.to_owned()]));
     }
+    // DEVIATION: AWS advises HTTPS for such a body; here nothing else would protect it, so it is required.
     if !declared.covers_body() && !head.is_tls && head.has_body() {
         return Err(AuthError::UnsignedPayloadNeedsTls);
     }
@@ -227,7 +228,9 @@ fn parse_trailer_names(value: &[u8]) -> Option<Vec<String>> {
 
 /// Every `x-amz-*` header of a signed request must be signed; `x-amz-content-sha256` was dealt with by [`decide`].
 ///
-/// AWS asks this of S3 requests; here it holds for all services, since `X-Amz-Target` chooses the operation.
+/// DEVIATION: AWS refuses this in S3 requests; here it holds for all services, since `X-Amz-Target` chooses the
+/// operation.
+///
 /// `Content-Type` and the other headers need not be signed, as with AWS.
 ///
 /// Source: S3 API Reference, "Authenticating Requests: Using the Authorization Header", "CanonicalHeaders".

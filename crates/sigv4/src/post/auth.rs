@@ -110,9 +110,10 @@ impl PostFormAuth {
         if signature.len() > MAX_SIGNATURE_BYTES {
             return Err(malformed(Problem::TooLong("x-amz-signature")));
         }
-        if !credential.scope.is_of_day(signed_at) {
+        let amz_date = signed_at.to_amz_date();
+        if !credential.scope.is_of_day(&amz_date) {
             let scope = credential.scope.date().to_owned();
-            return Err(malformed(Problem::ScopeDateDiffers { scope, request: signed_at.to_amz_date() }));
+            return Err(malformed(Problem::ScopeDateDiffers { scope, request: amz_date }));
         }
         let token = value(fields, "x-amz-security-token").map(|token| SessionToken::parse(token.as_bytes()));
         let session_token = token.transpose()?;
