@@ -14,7 +14,12 @@
 )]
 mod generated;
 
+mod error_code;
+mod router;
+
+pub use error_code::ErrorCode;
 pub use generated::operations::*;
 pub use generated::service::SERVICE;
 pub use generated::types::*;
+pub use router::router;
 pub use generated::{errors, schema, service};

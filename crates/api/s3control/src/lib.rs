@@ -14,7 +14,10 @@
 )]
 mod generated;
 
+mod router;
+
 pub use generated::operations::*;
 pub use generated::service::SERVICE;
 pub use generated::types::*;
+pub use router::router;
 pub use generated::{errors, schema, service};

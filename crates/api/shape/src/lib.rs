@@ -5,13 +5,16 @@
 //! [`ShapeWriter`] or [`ShapeReader`], so generated code grows with shapes and never with shapes × protocols.
 
 mod build;
+mod common_error;
 mod debug;
 mod macros;
 mod operation;
+pub mod route;
 mod schema;
 mod value;
 mod walk;
 
+pub use common_error::CommonError;
 pub use debug::fmt_redacted;
 pub use operation::{ErrorSchema, Fault, Input, Operation, OperationSchema, Protocol, ServiceSchema};
 pub use schema::{

@@ -76,6 +76,15 @@ pub struct OperationSchema {
     pub unsigned: bool,
 }
 
+impl PartialEq for OperationSchema {
+    /// Operations are the statics that describe them.
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
+impl Eq for OperationSchema {}
+
 /// A service: how it is found, and what it can do.
 #[derive(Debug)]
 pub struct ServiceSchema {
