@@ -1,0 +1,73 @@
+//! Where S3's wire is not what the models say.
+
+use strongroom_shape::{OperationSchema, ServiceSchema};
+
+/// Whether the service is S3 itself.
+pub(crate) fn is_s3(service: &ServiceSchema) -> bool {
+    service.name == "s3"
+}
+
+/// Whether the service is S3 or S3 Control, whose timestamps have milliseconds.
+pub(crate) fn is_s3_family(service: &ServiceSchema) -> bool {
+    matches!(service.name, "s3" | "s3control")
+}
+
+/// Default namespace of a service's documents.
+/// Source: S3 and S3 Control API References, the response syntax of each operation.
+pub(crate) fn namespace(service: &ServiceSchema) -> Option<&'static str> {
+    service.xml_namespace.or(match service.name {
+        "s3" => Some("http://s3.amazonaws.com/doc/2006-03-01/"),
+        "s3control" => Some("http://awss3control.amazonaws.com/doc/2018-08-20/"),
+        _ => None,
+    })
+}
+
+/// GetBucketLocation's answer is its root element: text in it, not a member.
+pub(crate) fn is_bare_location(service: &ServiceSchema, op: &OperationSchema) -> bool {
+    is_s3(service) && op.name == "GetBucketLocation"
+}
+
+/// Policies are text in the model and JSON on the wire.
+pub(crate) fn is_json_text(service: &ServiceSchema, op: &OperationSchema) -> bool {
+    is_s3_family(service) && matches!(op.name, "GetBucketPolicy" | "GetAccessPointPolicy")
+}
+
+/// Operations whose requests may be long: a thousand keys, ten thousand parts.
+pub(crate) fn has_long_body(op: &OperationSchema) -> bool {
+    matches!(op.name, "DeleteObjects" | "CompleteMultipartUpload")
+}
+
+/// Root elements of S3's answers, which botocore's model does not name since its parser ignores them.
+/// Source: S3 API Reference, the response syntax of each operation.
+pub(crate) fn response_root(service: &ServiceSchema, op: &OperationSchema) -> Option<&'static str> {
+    if !is_s3(service) {
+        return None;
+    }
+    Some(match op.name {
+        "CompleteMultipartUpload" => "CompleteMultipartUploadResult",
+        "CreateMultipartUpload" => "InitiateMultipartUploadResult",
+        "CreateSession" => "CreateSessionResult",
+        "DeleteObjects" => "DeleteResult",
+        "GetBucketAccelerateConfiguration" => "AccelerateConfiguration",
+        "GetBucketAcl" | "GetObjectAcl" => "AccessControlPolicy",
+        "GetBucketCors" => "CORSConfiguration",
+        "GetBucketLifecycle" | "GetBucketLifecycleConfiguration" => "LifecycleConfiguration",
+        "GetBucketLogging" => "BucketLoggingStatus",
+        "GetBucketNotification" | "GetBucketNotificationConfiguration" => "NotificationConfiguration",
+        "GetBucketRequestPayment" => "RequestPaymentConfiguration",
+        "GetBucketTagging" | "GetObjectTagging" => "Tagging",
+        "GetBucketVersioning" => "VersioningConfiguration",
+        "GetBucketWebsite" => "WebsiteConfiguration",
+        "GetObjectAttributes" => "GetObjectAttributesResponse",
+        "ListBucketAnalyticsConfigurations" => "ListBucketAnalyticsConfigurationResult",
+        "ListBucketInventoryConfigurations" => "ListInventoryConfigurationsResult",
+        "ListBucketMetricsConfigurations" => "ListMetricsConfigurationsResult",
+        "ListBuckets" => "ListAllMyBucketsResult",
+        "ListDirectoryBuckets" => "ListAllMyDirectoryBucketsResult",
+        "ListMultipartUploads" => "ListMultipartUploadsResult",
+        "ListObjectVersions" => "ListVersionsResult",
+        "ListObjects" | "ListObjectsV2" => "ListBucketResult",
+        "ListParts" => "ListPartsResult",
+        _ => return None,
+    })
+}
