@@ -1,0 +1,232 @@
+//! The body of a request, as the pipeline reads it.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
+
+/// Why a body cannot be read on.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// The client went away, or sent a body whose framing is broken.
+    #[error("the request body ended before it was complete")]
+    Incomplete(#[source] Option<hyper::Error>),
+    /// Nothing came for too long.
+    #[error(
+        "Your socket connection to the server was not read from or written to within the timeout period."
+    )]
+    Stalled {
+        /// How long the server waited.
+        after: Duration,
+    },
+    /// More than the caller of [`IncomingBody::collect`] takes.
+    #[error("the request body has more than {limit} bytes")]
+    TooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+}
+
+/// What becomes of a body once the pipeline is done with it.
+#[derive(Debug)]
+pub(crate) enum Rest {
+    /// The pipeline still has it.
+    Held,
+    /// It was read to its end, or was empty.
+    Read,
+    /// It failed; nothing more can be read.
+    Failed,
+    /// It was given back with bytes unread.
+    Unread {
+        /// The rest.
+        body: hyper::body::Incoming,
+        /// Bytes that are still to come, if the client named the length.
+        left: Option<u64>,
+        /// Whether the client waits for 100 Continue, which it has not got.
+        awaits_continue: bool,
+    },
+}
+
+/// Where a body leaves its rest when it is dropped.
+pub(crate) type RestSlot = Arc<Mutex<Rest>>;
+
+enum Inner {
+    Wire(hyper::body::Incoming),
+    Memory(Bytes),
+    Ended,
+}
+
+/// The body of a request. Bytes are read from the connection only as they are asked for; the first call of
+/// [`next`](Self::next) makes hyper send 100 Continue, if the client waits for it.
+pub struct IncomingBody {
+    inner: Inner,
+    rest: RestSlot,
+    content_length: Option<u64>,
+    bytes_read: u64,
+    idle_timeout: Duration,
+    awaits_continue: bool,
+    failed: bool,
+}
+
+impl fmt::Debug for IncomingBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IncomingBody")
+            .field("content_length", &self.content_length)
+            .field("bytes_read", &self.bytes_read)
+            .finish_non_exhaustive()
+    }
+}
+
+impl IncomingBody {
+    /// A body that comes from a connection, and the slot that it leaves its rest in.
+    pub(crate) fn new(
+        body: hyper::body::Incoming,
+        idle_timeout: Duration,
+        awaits_continue: bool,
+    ) -> (Self, RestSlot) {
+        let rest = RestSlot::new(Mutex::new(Rest::Held));
+        let content_length = body.size_hint().exact();
+        let incoming = Self {
+            inner: Inner::Wire(body),
+            rest: Arc::clone(&rest),
+            content_length,
+            bytes_read: 0,
+            idle_timeout,
+            awaits_continue: awaits_continue && content_length != Some(0),
+            failed: false,
+        };
+        (incoming, rest)
+    }
+
+    /// A body that is in memory already: for work without a connection, and for tests.
+    pub fn from_bytes(bytes: Bytes) -> Self {
+        Self {
+            content_length: Some(bytes.len() as u64),
+            inner: Inner::Memory(bytes),
+            rest: RestSlot::new(Mutex::new(Rest::Held)),
+            bytes_read: 0,
+            idle_timeout: Duration::MAX,
+            awaits_continue: false,
+            failed: false,
+        }
+    }
+
+    /// The next bytes, never an empty piece; `None` at the end. After an error every call gives `None`, so that a
+    /// caller must not take the end for a good one once it saw an error.
+    ///
+    /// # Errors
+    /// [`BodyError::Incomplete`] and [`BodyError::Stalled`].
+    pub async fn next(&mut self) -> Option<Result<Bytes, BodyError>> {
+        loop {
+            let frame = match &mut self.inner {
+                Inner::Ended => return None,
+                Inner::Memory(bytes) => {
+                    let bytes = std::mem::take(bytes);
+                    self.inner = Inner::Ended;
+                    self.bytes_read = bytes.len() as u64;
+                    return if bytes.is_empty() { None } else { Some(Ok(bytes)) };
+                }
+                Inner::Wire(body) => {
+                    self.awaits_continue = false;
+                    tokio::time::timeout(self.idle_timeout, body.frame()).await
+                }
+            };
+            match frame {
+                Err(_) => return Some(Err(self.fail(BodyError::Stalled { after: self.idle_timeout }))),
+                Ok(Some(Err(error))) => return Some(Err(self.fail(BodyError::Incomplete(Some(error))))),
+                Ok(None) => {
+                    self.inner = Inner::Ended;
+                    let short = self.content_length.is_some_and(|length| self.bytes_read < length);
+                    return short.then(|| Err(self.fail(BodyError::Incomplete(None))));
+                }
+                Ok(Some(Ok(frame))) => {
+                    // Trailer fields of the transfer coding carry nothing that S3 reads.
+                    let Ok(data) = frame.into_data() else { continue };
+                    if data.is_empty() {
+                        continue;
+                    }
+                    self.bytes_read += data.len() as u64;
+                    return Some(Ok(data));
+                }
+            }
+        }
+    }
+
+    /// The length that the client named; `None` for a chunked body.
+    pub fn content_length(&self) -> Option<u64> {
+        self.content_length
+    }
+
+    /// Bytes read so far.
+    pub fn bytes_read(&self) -> u64 {
+        self.bytes_read
+    }
+
+    /// Whether the client waits for 100 Continue before it sends the body.
+    pub fn awaits_continue(&self) -> bool {
+        self.awaits_continue
+    }
+
+    /// All bytes, if they are at most `limit`; a longer body is refused before it is read, when its length is named.
+    ///
+    /// # Errors
+    /// [`BodyError::TooLarge`], and those of [`next`](Self::next).
+    pub async fn collect(&mut self, limit: usize) -> Result<Bytes, BodyError> {
+        let too_large = BodyError::TooLarge { limit };
+        if self.content_length.is_some_and(|length| length > limit as u64) {
+            return Err(too_large);
+        }
+        let Some(first) = self.next().await.transpose()? else { return Ok(Bytes::new()) };
+        if first.len() > limit {
+            return Err(too_large);
+        }
+        let mut all = BytesMut::from(first);
+        while let Some(piece) = self.next().await.transpose()? {
+            if piece.len() > limit - all.len() {
+                return Err(too_large);
+            }
+            all.extend_from_slice(&piece);
+        }
+        Ok(all.freeze())
+    }
+
+    fn fail(&mut self, error: BodyError) -> BodyError {
+        self.inner = Inner::Ended;
+        self.failed = true;
+        error
+    }
+}
+
+impl Drop for IncomingBody {
+    fn drop(&mut self) {
+        let rest = match std::mem::replace(&mut self.inner, Inner::Ended) {
+            Inner::Wire(body) if body.is_end_stream() => Rest::Read,
+            Inner::Wire(body) => Rest::Unread {
+                body,
+                left: self.content_length.map(|length| length.saturating_sub(self.bytes_read)),
+                awaits_continue: self.awaits_continue,
+            },
+            Inner::Memory(_) | Inner::Ended if self.failed => Rest::Failed,
+            Inner::Memory(_) | Inner::Ended => Rest::Read,
+        };
+        *self.rest.lock().unwrap_or_else(PoisonError::into_inner) = rest;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn collects_up_to_the_limit_and_no_further() {
+        let bytes = Bytes::from_static(b"12345");
+        assert_eq!(IncomingBody::from_bytes(bytes.clone()).collect(5).await.unwrap(), bytes);
+        let mut body = IncomingBody::from_bytes(bytes);
+        assert!(matches!(body.collect(4).await, Err(BodyError::TooLarge { limit: 4 })));
+        assert_eq!(body.bytes_read(), 0, "refused unread");
+        assert_eq!(IncomingBody::from_bytes(Bytes::new()).collect(0).await.unwrap(), Bytes::new());
+    }
+}

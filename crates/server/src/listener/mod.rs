@@ -1,0 +1,214 @@
+//! Where connections come in: TCP, TLS, the limits of a connection, and the checker of raw heads under hyper.
+//!
+//! [`Listeners::bind`] opens the sockets, [`Listeners::run`] serves them until a shutdown is asked for. Only HTTP/1.1
+//! is offered, as S3 does.
+
+mod checked;
+mod connection;
+pub mod fault;
+pub mod flood;
+pub mod head;
+pub mod limits;
+mod shutdown;
+pub mod source;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+use self::connection::Serve;
+use self::limits::{ACCEPT_RETRY, ConnectionLimits};
+pub use self::shutdown::{Shutdown, ShutdownTrigger};
+use self::source::ConnectionCounts;
+use crate::admin::{Admin, Readiness};
+use crate::http::{Connection, Handler};
+
+/// Which addresses to listen on.
+#[derive(Debug, Clone)]
+pub struct Addresses {
+    /// TLS.
+    pub listen: Option<SocketAddr>,
+    /// Plain HTTP, only where an operator asked for it.
+    pub listen_plaintext: Option<SocketAddr>,
+    /// The admin listener; a loopback address.
+    pub admin: SocketAddr,
+}
+
+/// Why the listeners could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// The operating system refused an address.
+    #[error("cannot listen on {address}; is another process using it? choose another address")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The admin listener has no authentication, so it must not be reachable.
+    #[error("the admin listener must be on a loopback address such as 127.0.0.1:9001, not on {address}")]
+    AdminNotLoopback {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// Neither a TLS nor a plaintext address.
+    #[error("there is no address to listen on; give --listen ADDR:PORT")]
+    NoAddress,
+}
+
+/// Open sockets.
+#[derive(Debug)]
+pub struct Listeners {
+    tls: Option<(TcpListener, Arc<ServerConfig>)>,
+    plaintext: Option<TcpListener>,
+    admin: Admin,
+    limits: ConnectionLimits,
+}
+
+impl Listeners {
+    /// Opens the sockets; nothing is accepted yet.
+    ///
+    /// # Errors
+    /// [`ListenError`], before any socket serves.
+    pub async fn bind(
+        addresses: &Addresses,
+        tls: Arc<ServerConfig>,
+        limits: ConnectionLimits,
+    ) -> Result<Self, ListenError> {
+        if addresses.listen.is_none() && addresses.listen_plaintext.is_none() {
+            return Err(ListenError::NoAddress);
+        }
+        let admin = Admin::bind(addresses.admin).await?;
+        let tls = match addresses.listen {
+            Some(address) => Some((bind(address).await?, tls)),
+            None => None,
+        };
+        let plaintext = match addresses.listen_plaintext {
+            Some(address) => Some(bind(address).await?),
+            None => None,
+        };
+        Ok(Self { tls, plaintext, admin, limits })
+    }
+
+    /// The address of the TLS listener, with the port that port 0 became.
+    pub fn tls_address(&self) -> Option<SocketAddr> {
+        self.tls.as_ref().and_then(|(listener, _)| listener.local_addr().ok())
+    }
+
+    /// The address of the plaintext listener.
+    pub fn plaintext_address(&self) -> Option<SocketAddr> {
+        self.plaintext.as_ref().and_then(|listener| listener.local_addr().ok())
+    }
+
+    /// The address of the admin listener.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.address()
+    }
+
+    /// Serves until `shutdown` is asked for; then accepts no more, closes idle connections, and gives what is in
+    /// flight [`ConnectionLimits::shutdown_grace`] to finish. The admin listener answers until the very end.
+    pub async fn run(
+        self,
+        handler: Arc<dyn Handler>,
+        readiness: Arc<dyn Fn() -> Readiness + Send + Sync>,
+        shutdown: Shutdown,
+    ) {
+        let Self { tls, plaintext, admin, limits } = self;
+        let (admin_end, admin_shutdown) = ShutdownTrigger::new();
+        let admin = tokio::spawn(admin.run(readiness, admin_shutdown));
+        let (alive, mut ended) = mpsc::channel::<()>(1);
+        let front = Front {
+            handler,
+            limits,
+            counts: ConnectionCounts::new(limits.max_connections, limits.max_connections_per_source),
+            ids: Arc::new(AtomicU64::new(0)),
+            shutdown: shutdown.clone(),
+            alive,
+        };
+        let mut accepting = JoinSet::new();
+        if let Some((listener, tls)) = tls {
+            accepting.spawn(front.clone().accept(listener, Some(TlsAcceptor::from(tls))));
+        }
+        if let Some(listener) = plaintext {
+            accepting.spawn(front.clone().accept(listener, None));
+        }
+        drop(front);
+        while accepting.join_next().await.is_some() {}
+        // Every connection and every task of a request holds `alive`; none is left once the channel ends.
+        if tokio::time::timeout(limits.shutdown_grace, ended.recv()).await.is_err() {
+            tracing::warn!("requests were still in flight when the time to finish them ended");
+        }
+        admin_end.request();
+        drop(admin.await);
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, ListenError> {
+    TcpListener::bind(address).await.map_err(|source| ListenError::Bind { address, source })
+}
+
+/// What every accepted connection shares.
+#[derive(Clone)]
+struct Front {
+    handler: Arc<dyn Handler>,
+    limits: ConnectionLimits,
+    counts: ConnectionCounts,
+    ids: Arc<AtomicU64>,
+    shutdown: Shutdown,
+    alive: mpsc::Sender<()>,
+}
+
+impl Front {
+    async fn accept(self, listener: TcpListener, acceptor: Option<TlsAcceptor>) {
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = self.shutdown.requested() => return,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, peer)) => self.admit(stream, peer, acceptor.clone()),
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_RETRY).await;
+                }
+            }
+        }
+    }
+
+    /// Serves a connection in a task of its own, or closes it when there are too many.
+    fn admit(&self, stream: TcpStream, peer: SocketAddr, acceptor: Option<TlsAcceptor>) {
+        // The client may be gone already; then there is nobody to serve.
+        let Ok(local) = stream.local_addr() else { return };
+        let id = self.ids.fetch_add(1, Ordering::Relaxed);
+        let connection = Connection { id, peer, local, tls: None };
+        let Some(place) = self.counts.enter(peer.ip()) else {
+            self.handler.overloaded(&connection);
+            return;
+        };
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY was refused");
+        }
+        let serve = Serve {
+            handler: Arc::clone(&self.handler),
+            limits: self.limits,
+            shutdown: self.shutdown.clone(),
+            alive: self.alive.clone(),
+        };
+        tokio::spawn(async move {
+            serve.stream(stream, connection, acceptor).await;
+            drop(place);
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;
