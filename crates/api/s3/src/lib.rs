@@ -21,5 +21,10 @@ pub use error_code::ErrorCode;
 pub use generated::operations::*;
 pub use generated::service::SERVICE;
 pub use generated::types::*;
+#[doc(hidden)]
+pub use router::fuzz_router;
 pub use router::router;
 pub use generated::{errors, schema, service};
+
+#[cfg(test)]
+mod tests;

@@ -24,7 +24,7 @@ mod tests {
     fn every_operation_is_reached_by_its_own_path() {
         assert_eq!(SERVICE.operations.len(), 97);
         for operation in SERVICE.operations {
-            let path = operation.uri.replace("+}", "}").replace('{', "").replace('}', "");
+            let path = operation.uri.replace("+}", "}").replace(['{', '}'], "");
             assert_eq!(ask(operation.method, &path).map(|found| found.operation.name), Ok(operation.name));
         }
     }

@@ -1,6 +1,6 @@
 //! `Debug` for generated structures, without what is sensitive.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use strongroom_types::Timestamp;
 
@@ -92,7 +92,7 @@ impl ShapeWriter for DebugWriter {
         self.list(member, length, entries);
     }
     fn key(&mut self, key: &str) {
-        self.out.push_str(&format!(" {key:?} →"));
+        let _ = write!(self.out, " {key:?} →");
     }
     fn null(&mut self, member: &'static Member) {
         self.value(member, "null");

@@ -278,7 +278,7 @@ impl Route {
             match segment {
                 Segment::Literal(literal) if *literal == part => {}
                 Segment::Label(name) | Segment::Greedy(name) if !part.is_empty() => {
-                    labels.push((*name, part))
+                    labels.push((*name, part));
                 }
                 Segment::Literal(_) | Segment::Label(_) | Segment::Greedy(_) => return None,
             }

@@ -142,7 +142,7 @@ impl<'a> Emitter<'a> {
              fn schema(&self) -> &'static StructureSchema {{ &schema::{schema} }}"
         )?;
         let walked = fields.iter().any(|field| field.form != Form::Absent);
-        let list = format!("let m = &schema::{schema}_MEMBERS;\n");
+        let list = format!("let m = &schema::{schema}_MEMBERS;");
         let writer = if walked { "w" } else { "_" };
         writeln!(
             out,
@@ -259,38 +259,48 @@ impl<'a> Emitter<'a> {
             out.push_str(";\n");
         }
         for name in &self.shapes.lists {
-            let shape = self.model.shape(name);
-            let element = shape.get("member");
-            let wire = element.get("locationName").text().unwrap_or_default();
-            writeln!(
-                out,
-                "/// Shape `{name}`.\npub static {}: ListSchema = ListSchema {{ name: {name:?}, element: {}, \
-                 flattened: {}, sparse: {} }};",
-                names::screaming(name),
-                format!("{}.wire({wire:?})", self.bare("member", element)),
-                shape.get("flattened").is_true(),
-                shape.get("sparse").is_true(),
-            )?;
+            self.list(&mut out, name)?;
         }
         for name in &self.shapes.maps {
-            let shape = self.model.shape(name);
-            let part = |part: &'static str| {
-                let reference = shape.get(part);
-                let wire = reference.get("locationName").text().map(|wire| format!(".wire({wire:?})"));
-                self.bare(part, reference) + &wire.unwrap_or_default()
-            };
-            writeln!(
-                out,
-                "/// Shape `{name}`.\npub static {}: MapSchema = MapSchema {{ name: {name:?}, key: {}, value: {}, \
-                 flattened: {}, sparse: {} }};",
-                names::screaming(name),
-                part("key"),
-                part("value"),
-                shape.get("flattened").is_true(),
-                shape.get("sparse").is_true(),
-            )?;
+            self.map(&mut out, name)?;
         }
         Ok(out)
+    }
+
+    fn list(&self, out: &mut String, name: &str) -> Outcome<()> {
+        let shape = self.model.shape(name);
+        let element = shape.get("member");
+        let wire = element.get("locationName").text().unwrap_or_default();
+        writeln!(
+            out,
+            "/// Shape `{name}`.\npub static {}: ListSchema = ListSchema {{ name: {name:?}, \
+             element: {}.wire({wire:?}), flattened: {}, sparse: {} }};",
+            names::screaming(name),
+            self.bare("member", element),
+            shape.get("flattened").is_true(),
+            shape.get("sparse").is_true(),
+        )?;
+        Ok(())
+    }
+
+    fn map(&self, out: &mut String, name: &str) -> Outcome<()> {
+        let shape = self.model.shape(name);
+        let part = |part: &'static str| {
+            let reference = shape.get(part);
+            let wire = reference.get("locationName").text().map(|wire| format!(".wire({wire:?})"));
+            self.bare(part, reference) + &wire.unwrap_or_default()
+        };
+        writeln!(
+            out,
+            "/// Shape `{name}`.\npub static {}: MapSchema = MapSchema {{ name: {name:?}, key: {}, value: {}, \
+             flattened: {}, sparse: {} }};",
+            names::screaming(name),
+            part("key"),
+            part("value"),
+            shape.get("flattened").is_true(),
+            shape.get("sparse").is_true(),
+        )?;
+        Ok(())
     }
 
     /// A member with everything but its place in the structure.
@@ -300,7 +310,7 @@ impl<'a> Emitter<'a> {
         match reference.get("location").text() {
             Some("header") => _ = write!(text, ".header({:?})", wire.unwrap_or(name)),
             Some("headers") => {
-                _ = write!(text, ".at(Location::HeaderPrefix, {:?})", wire.unwrap_or_default())
+                _ = write!(text, ".at(Location::HeaderPrefix, {:?})", wire.unwrap_or_default());
             }
             Some("querystring") => _ = write!(text, ".query({:?})", wire.unwrap_or(name)),
             Some("uri") => _ = write!(text, ".label({:?})", wire.unwrap_or(name)),

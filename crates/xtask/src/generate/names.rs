@@ -83,7 +83,7 @@ pub(crate) fn words(name: &str) -> Vec<String> {
         .iter()
         .flat_map(|word| acronyms(word))
         .filter(|word| !word.is_empty())
-        .map(|word| word.to_ascii_lowercase())
+        .map(str::to_ascii_lowercase)
         .collect()
 }
 

@@ -24,7 +24,6 @@ impl Structure for InvalidObjectState {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::INVALID_OBJECT_STATE_MEMBERS;
-
         opt(&self.storage_class, &m[0], w);
         opt(&self.access_tier, &m[1], w);
     }

@@ -31,7 +31,6 @@ impl Structure for AbortMultipartUploadInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ABORT_MULTIPART_UPLOAD_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.key.put(&m[1], w);
         self.upload_id.put(&m[2], w);
@@ -67,7 +66,6 @@ impl Structure for AbortMultipartUploadOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ABORT_MULTIPART_UPLOAD_OUTPUT_MEMBERS;
-
         opt(&self.request_charged, &m[0], w);
         opt(&self.version_id, &m[1], w);
     }
@@ -142,7 +140,6 @@ impl Structure for CompleteMultipartUploadInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::COMPLETE_MULTIPART_UPLOAD_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.key.put(&m[1], w);
         opt(&self.multipart_upload, &m[2], w);
@@ -250,7 +247,6 @@ impl Structure for CompleteMultipartUploadOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::COMPLETE_MULTIPART_UPLOAD_OUTPUT_MEMBERS;
-
         opt(&self.location, &m[0], w);
         opt(&self.bucket, &m[1], w);
         opt(&self.key, &m[2], w);
@@ -411,7 +407,6 @@ impl Structure for CopyObjectInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::COPY_OBJECT_INPUT_MEMBERS;
-
         opt(&self.acl, &m[0], w);
         self.bucket.put(&m[1], w);
         opt(&self.cache_control, &m[2], w);
@@ -547,7 +542,6 @@ impl Structure for CopyObjectOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::COPY_OBJECT_OUTPUT_MEMBERS;
-
         opt(&self.copy_object_result, &m[0], w);
         opt(&self.expiration, &m[1], w);
         opt(&self.copy_source_version_id, &m[2], w);
@@ -616,7 +610,6 @@ impl Structure for CreateBucketInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::CREATE_BUCKET_INPUT_MEMBERS;
-
         opt(&self.acl, &m[0], w);
         self.bucket.put(&m[1], w);
         opt(&self.create_bucket_configuration, &m[2], w);
@@ -662,7 +655,6 @@ impl Structure for CreateBucketOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::CREATE_BUCKET_OUTPUT_MEMBERS;
-
         opt(&self.location, &m[0], w);
         opt(&self.bucket_arn, &m[1], w);
     }
@@ -701,7 +693,6 @@ impl Structure for CreateBucketMetadataConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::CREATE_BUCKET_METADATA_CONFIGURATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.content_md5, &m[1], w);
         opt(&self.checksum_algorithm, &m[2], w);
@@ -753,7 +744,6 @@ impl Structure for CreateBucketMetadataTableConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::CREATE_BUCKET_METADATA_TABLE_CONFIGURATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.content_md5, &m[1], w);
         opt(&self.checksum_algorithm, &m[2], w);
@@ -863,7 +853,6 @@ impl Structure for CreateMultipartUploadInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::CREATE_MULTIPART_UPLOAD_INPUT_MEMBERS;
-
         opt(&self.acl, &m[0], w);
         self.bucket.put(&m[1], w);
         opt(&self.cache_control, &m[2], w);
@@ -981,7 +970,6 @@ impl Structure for CreateMultipartUploadOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::CREATE_MULTIPART_UPLOAD_OUTPUT_MEMBERS;
-
         opt(&self.abort_date, &m[0], w);
         opt(&self.abort_rule_id, &m[1], w);
         opt(&self.bucket, &m[2], w);
@@ -1048,7 +1036,6 @@ impl Structure for CreateSessionInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::CREATE_SESSION_INPUT_MEMBERS;
-
         opt(&self.session_mode, &m[0], w);
         self.bucket.put(&m[1], w);
         opt(&self.server_side_encryption, &m[2], w);
@@ -1090,7 +1077,6 @@ impl Structure for CreateSessionOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::CREATE_SESSION_OUTPUT_MEMBERS;
-
         opt(&self.server_side_encryption, &m[0], w);
         opt(&self.sse_kms_key_id, &m[1], w);
         opt(&self.sse_kms_encryption_context, &m[2], w);
@@ -1129,7 +1115,6 @@ impl Structure for DeleteBucketInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_BUCKET_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -1171,7 +1156,6 @@ impl Structure for DeleteBucketAnalyticsConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_BUCKET_ANALYTICS_CONFIGURATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.id.put(&m[1], w);
         opt(&self.expected_bucket_owner, &m[2], w);
@@ -1213,7 +1197,6 @@ impl Structure for DeleteBucketCorsInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_BUCKET_CORS_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -1253,7 +1236,6 @@ impl Structure for DeleteBucketEncryptionInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_BUCKET_ENCRYPTION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -1295,7 +1277,6 @@ impl Structure for DeleteBucketIntelligentTieringConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_BUCKET_INTELLIGENT_TIERING_CONFIGURATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.id.put(&m[1], w);
         opt(&self.expected_bucket_owner, &m[2], w);
@@ -1339,7 +1320,6 @@ impl Structure for DeleteBucketInventoryConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_BUCKET_INVENTORY_CONFIGURATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.id.put(&m[1], w);
         opt(&self.expected_bucket_owner, &m[2], w);
@@ -1381,7 +1361,6 @@ impl Structure for DeleteBucketLifecycleInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_BUCKET_LIFECYCLE_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -1421,7 +1400,6 @@ impl Structure for DeleteBucketMetadataConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_BUCKET_METADATA_CONFIGURATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -1461,7 +1439,6 @@ impl Structure for DeleteBucketMetadataTableConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_BUCKET_METADATA_TABLE_CONFIGURATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -1503,7 +1480,6 @@ impl Structure for DeleteBucketMetricsConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_BUCKET_METRICS_CONFIGURATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.id.put(&m[1], w);
         opt(&self.expected_bucket_owner, &m[2], w);
@@ -1545,7 +1521,6 @@ impl Structure for DeleteBucketOwnershipControlsInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_BUCKET_OWNERSHIP_CONTROLS_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -1585,7 +1560,6 @@ impl Structure for DeleteBucketPolicyInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_BUCKET_POLICY_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -1625,7 +1599,6 @@ impl Structure for DeleteBucketReplicationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_BUCKET_REPLICATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -1665,7 +1638,6 @@ impl Structure for DeleteBucketTaggingInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_BUCKET_TAGGING_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -1705,7 +1677,6 @@ impl Structure for DeleteBucketWebsiteInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_BUCKET_WEBSITE_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -1761,7 +1732,6 @@ impl Structure for DeleteObjectInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_OBJECT_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.key.put(&m[1], w);
         opt(&self.mfa, &m[2], w);
@@ -1807,7 +1777,6 @@ impl Structure for DeleteObjectOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_OBJECT_OUTPUT_MEMBERS;
-
         opt(&self.delete_marker, &m[0], w);
         opt(&self.version_id, &m[1], w);
         opt(&self.request_charged, &m[2], w);
@@ -1852,7 +1821,6 @@ impl Structure for DeleteObjectAnnotationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_OBJECT_ANNOTATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.key.put(&m[1], w);
         self.annotation_name.put(&m[2], w);
@@ -1890,7 +1858,6 @@ impl Structure for DeleteObjectAnnotationOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_OBJECT_ANNOTATION_OUTPUT_MEMBERS;
-
         opt(&self.object_version_id, &m[0], w);
         opt(&self.request_charged, &m[1], w);
     }
@@ -1927,7 +1894,6 @@ impl Structure for DeleteObjectTaggingInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_OBJECT_TAGGING_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.key.put(&m[1], w);
         opt(&self.version_id, &m[2], w);
@@ -1957,7 +1923,6 @@ impl Structure for DeleteObjectTaggingOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_OBJECT_TAGGING_OUTPUT_MEMBERS;
-
         opt(&self.version_id, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -1998,7 +1963,6 @@ impl Structure for DeleteObjectsInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_OBJECTS_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.delete.put(&m[1], w);
         opt(&self.mfa, &m[2], w);
@@ -2038,7 +2002,6 @@ impl Structure for DeleteObjectsOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_OBJECTS_OUTPUT_MEMBERS;
-
         some(&self.deleted, &m[0], w);
         opt(&self.request_charged, &m[1], w);
         some(&self.errors, &m[2], w);
@@ -2073,7 +2036,6 @@ impl Structure for DeletePublicAccessBlockInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_PUBLIC_ACCESS_BLOCK_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -2113,7 +2075,6 @@ impl Structure for GetBucketAbacInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_ABAC_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -2139,7 +2100,6 @@ impl Structure for GetBucketAbacOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_ABAC_OUTPUT_MEMBERS;
-
         opt(&self.abac_status, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -2172,7 +2132,6 @@ impl Structure for GetBucketAccelerateConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_ACCELERATE_CONFIGURATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
         opt(&self.request_payer, &m[2], w);
@@ -2202,7 +2161,6 @@ impl Structure for GetBucketAccelerateConfigurationOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_ACCELERATE_CONFIGURATION_OUTPUT_MEMBERS;
-
         opt(&self.status, &m[0], w);
         opt(&self.request_charged, &m[1], w);
     }
@@ -2235,7 +2193,6 @@ impl Structure for GetBucketAclInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_ACL_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -2263,7 +2220,6 @@ impl Structure for GetBucketAclOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_ACL_OUTPUT_MEMBERS;
-
         opt(&self.owner, &m[0], w);
         opt(&self.grants, &m[1], w);
     }
@@ -2298,7 +2254,6 @@ impl Structure for GetBucketAnalyticsConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_ANALYTICS_CONFIGURATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.id.put(&m[1], w);
         opt(&self.expected_bucket_owner, &m[2], w);
@@ -2326,7 +2281,6 @@ impl Structure for GetBucketAnalyticsConfigurationOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_ANALYTICS_CONFIGURATION_OUTPUT_MEMBERS;
-
         opt(&self.analytics_configuration, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -2357,7 +2311,6 @@ impl Structure for GetBucketCorsInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_CORS_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -2383,7 +2336,6 @@ impl Structure for GetBucketCorsOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_CORS_OUTPUT_MEMBERS;
-
         some(&self.cors_rules, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -2414,7 +2366,6 @@ impl Structure for GetBucketEncryptionInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_ENCRYPTION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -2440,7 +2391,6 @@ impl Structure for GetBucketEncryptionOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_ENCRYPTION_OUTPUT_MEMBERS;
-
         opt(&self.server_side_encryption_configuration, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -2473,7 +2423,6 @@ impl Structure for GetBucketIntelligentTieringConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_INTELLIGENT_TIERING_CONFIGURATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.id.put(&m[1], w);
         opt(&self.expected_bucket_owner, &m[2], w);
@@ -2501,7 +2450,6 @@ impl Structure for GetBucketIntelligentTieringConfigurationOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_INTELLIGENT_TIERING_CONFIGURATION_OUTPUT_MEMBERS;
-
         opt(&self.intelligent_tiering_configuration, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -2534,7 +2482,6 @@ impl Structure for GetBucketInventoryConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_INVENTORY_CONFIGURATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.id.put(&m[1], w);
         opt(&self.expected_bucket_owner, &m[2], w);
@@ -2562,7 +2509,6 @@ impl Structure for GetBucketInventoryConfigurationOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_INVENTORY_CONFIGURATION_OUTPUT_MEMBERS;
-
         opt(&self.inventory_configuration, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -2593,7 +2539,6 @@ impl Structure for GetBucketLifecycleInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_LIFECYCLE_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -2619,7 +2564,6 @@ impl Structure for GetBucketLifecycleOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_LIFECYCLE_OUTPUT_MEMBERS;
-
         some(&self.rules, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -2650,7 +2594,6 @@ impl Structure for GetBucketLifecycleConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_LIFECYCLE_CONFIGURATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -2678,7 +2621,6 @@ impl Structure for GetBucketLifecycleConfigurationOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_LIFECYCLE_CONFIGURATION_OUTPUT_MEMBERS;
-
         some(&self.rules, &m[0], w);
         opt(&self.transition_default_minimum_object_size, &m[1], w);
     }
@@ -2711,7 +2653,6 @@ impl Structure for GetBucketLocationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_LOCATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -2737,7 +2678,6 @@ impl Structure for GetBucketLocationOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_LOCATION_OUTPUT_MEMBERS;
-
         opt(&self.location_constraint, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -2768,7 +2708,6 @@ impl Structure for GetBucketLoggingInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_LOGGING_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -2794,7 +2733,6 @@ impl Structure for GetBucketLoggingOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_LOGGING_OUTPUT_MEMBERS;
-
         opt(&self.logging_enabled, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -2825,7 +2763,6 @@ impl Structure for GetBucketMetadataConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_METADATA_CONFIGURATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -2851,7 +2788,6 @@ impl Structure for GetBucketMetadataConfigurationOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_METADATA_CONFIGURATION_OUTPUT_MEMBERS;
-
         opt(&self.get_bucket_metadata_configuration_result, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -2882,7 +2818,6 @@ impl Structure for GetBucketMetadataTableConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_METADATA_TABLE_CONFIGURATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -2909,7 +2844,6 @@ impl Structure for GetBucketMetadataTableConfigurationOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_METADATA_TABLE_CONFIGURATION_OUTPUT_MEMBERS;
-
         opt(&self.get_bucket_metadata_table_configuration_result, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -2942,7 +2876,6 @@ impl Structure for GetBucketMetricsConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_METRICS_CONFIGURATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.id.put(&m[1], w);
         opt(&self.expected_bucket_owner, &m[2], w);
@@ -2970,7 +2903,6 @@ impl Structure for GetBucketMetricsConfigurationOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_METRICS_CONFIGURATION_OUTPUT_MEMBERS;
-
         opt(&self.metrics_configuration, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -3001,7 +2933,6 @@ impl Structure for GetBucketNotificationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_NOTIFICATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -3031,7 +2962,6 @@ impl Structure for GetBucketNotificationOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_NOTIFICATION_OUTPUT_MEMBERS;
-
         opt(&self.topic_configuration, &m[0], w);
         opt(&self.queue_configuration, &m[1], w);
         opt(&self.cloud_function_configuration, &m[2], w);
@@ -3066,7 +2996,6 @@ impl Structure for GetBucketNotificationConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_NOTIFICATION_CONFIGURATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -3098,7 +3027,6 @@ impl Structure for GetBucketNotificationConfigurationOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_NOTIFICATION_CONFIGURATION_OUTPUT_MEMBERS;
-
         some(&self.topic_configurations, &m[0], w);
         some(&self.queue_configurations, &m[1], w);
         some(&self.lambda_function_configurations, &m[2], w);
@@ -3135,7 +3063,6 @@ impl Structure for GetBucketOwnershipControlsInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_OWNERSHIP_CONTROLS_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -3161,7 +3088,6 @@ impl Structure for GetBucketOwnershipControlsOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_OWNERSHIP_CONTROLS_OUTPUT_MEMBERS;
-
         opt(&self.ownership_controls, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -3192,7 +3118,6 @@ impl Structure for GetBucketPolicyInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_POLICY_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -3218,7 +3143,6 @@ impl Structure for GetBucketPolicyOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_POLICY_OUTPUT_MEMBERS;
-
         opt(&self.policy, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -3249,7 +3173,6 @@ impl Structure for GetBucketPolicyStatusInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_POLICY_STATUS_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -3275,7 +3198,6 @@ impl Structure for GetBucketPolicyStatusOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_POLICY_STATUS_OUTPUT_MEMBERS;
-
         opt(&self.policy_status, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -3306,7 +3228,6 @@ impl Structure for GetBucketReplicationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_REPLICATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -3332,7 +3253,6 @@ impl Structure for GetBucketReplicationOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_REPLICATION_OUTPUT_MEMBERS;
-
         opt(&self.replication_configuration, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -3363,7 +3283,6 @@ impl Structure for GetBucketRequestPaymentInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_REQUEST_PAYMENT_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -3389,7 +3308,6 @@ impl Structure for GetBucketRequestPaymentOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_REQUEST_PAYMENT_OUTPUT_MEMBERS;
-
         opt(&self.payer, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -3420,7 +3338,6 @@ impl Structure for GetBucketTaggingInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_TAGGING_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -3446,7 +3363,6 @@ impl Structure for GetBucketTaggingOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_TAGGING_OUTPUT_MEMBERS;
-
         self.tag_set.put(&m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -3477,7 +3393,6 @@ impl Structure for GetBucketVersioningInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_VERSIONING_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -3505,7 +3420,6 @@ impl Structure for GetBucketVersioningOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_VERSIONING_OUTPUT_MEMBERS;
-
         opt(&self.status, &m[0], w);
         opt(&self.mfa_delete, &m[1], w);
     }
@@ -3538,7 +3452,6 @@ impl Structure for GetBucketWebsiteInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_WEBSITE_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -3570,7 +3483,6 @@ impl Structure for GetBucketWebsiteOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_WEBSITE_OUTPUT_MEMBERS;
-
         opt(&self.redirect_all_requests_to, &m[0], w);
         opt(&self.index_document, &m[1], w);
         opt(&self.error_document, &m[2], w);
@@ -3645,7 +3557,6 @@ impl Structure for GetObjectInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_OBJECT_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.if_match, &m[1], w);
         opt(&self.if_modified_since, &m[2], w);
@@ -3797,7 +3708,6 @@ impl Structure for GetObjectOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_OBJECT_OUTPUT_MEMBERS;
-
         opt(&self.delete_marker, &m[1], w);
         opt(&self.accept_ranges, &m[2], w);
         opt(&self.expiration, &m[3], w);
@@ -3922,7 +3832,6 @@ impl Structure for GetObjectAclInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_OBJECT_ACL_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.key.put(&m[1], w);
         opt(&self.version_id, &m[2], w);
@@ -3958,7 +3867,6 @@ impl Structure for GetObjectAclOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_OBJECT_ACL_OUTPUT_MEMBERS;
-
         opt(&self.owner, &m[0], w);
         opt(&self.grants, &m[1], w);
         opt(&self.request_charged, &m[2], w);
@@ -4003,7 +3911,6 @@ impl Structure for GetObjectAnnotationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_OBJECT_ANNOTATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.key.put(&m[1], w);
         self.annotation_name.put(&m[2], w);
@@ -4073,7 +3980,6 @@ impl Structure for GetObjectAnnotationOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_OBJECT_ANNOTATION_OUTPUT_MEMBERS;
-
         opt(&self.object_version_id, &m[1], w);
         opt(&self.last_modified, &m[2], w);
         opt(&self.content_length, &m[3], w);
@@ -4156,7 +4062,6 @@ impl Structure for GetObjectAttributesInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_OBJECT_ATTRIBUTES_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.key.put(&m[1], w);
         opt(&self.version_id, &m[2], w);
@@ -4216,7 +4121,6 @@ impl Structure for GetObjectAttributesOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_OBJECT_ATTRIBUTES_OUTPUT_MEMBERS;
-
         opt(&self.delete_marker, &m[0], w);
         opt(&self.last_modified, &m[1], w);
         opt(&self.version_id, &m[2], w);
@@ -4269,7 +4173,6 @@ impl Structure for GetObjectLegalHoldInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_OBJECT_LEGAL_HOLD_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.key.put(&m[1], w);
         opt(&self.version_id, &m[2], w);
@@ -4301,7 +4204,6 @@ impl Structure for GetObjectLegalHoldOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_OBJECT_LEGAL_HOLD_OUTPUT_MEMBERS;
-
         opt(&self.legal_hold, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -4332,7 +4234,6 @@ impl Structure for GetObjectLockConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_OBJECT_LOCK_CONFIGURATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -4358,7 +4259,6 @@ impl Structure for GetObjectLockConfigurationOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_OBJECT_LOCK_CONFIGURATION_OUTPUT_MEMBERS;
-
         opt(&self.object_lock_configuration, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -4395,7 +4295,6 @@ impl Structure for GetObjectRetentionInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_OBJECT_RETENTION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.key.put(&m[1], w);
         opt(&self.version_id, &m[2], w);
@@ -4427,7 +4326,6 @@ impl Structure for GetObjectRetentionOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_OBJECT_RETENTION_OUTPUT_MEMBERS;
-
         opt(&self.retention, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -4464,7 +4362,6 @@ impl Structure for GetObjectTaggingInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_OBJECT_TAGGING_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.key.put(&m[1], w);
         opt(&self.version_id, &m[2], w);
@@ -4498,7 +4395,6 @@ impl Structure for GetObjectTaggingOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_OBJECT_TAGGING_OUTPUT_MEMBERS;
-
         opt(&self.version_id, &m[0], w);
         self.tag_set.put(&m[1], w);
     }
@@ -4535,7 +4431,6 @@ impl Structure for GetObjectTorrentInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_OBJECT_TORRENT_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.key.put(&m[1], w);
         opt(&self.request_payer, &m[2], w);
@@ -4565,7 +4460,6 @@ impl Structure for GetObjectTorrentOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_OBJECT_TORRENT_OUTPUT_MEMBERS;
-
         opt(&self.request_charged, &m[1], w);
     }
     #[cfg(not(feature = "client"))]
@@ -4596,7 +4490,6 @@ impl Structure for GetPublicAccessBlockInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_PUBLIC_ACCESS_BLOCK_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -4622,7 +4515,6 @@ impl Structure for GetPublicAccessBlockOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_PUBLIC_ACCESS_BLOCK_OUTPUT_MEMBERS;
-
         opt(&self.public_access_block_configuration, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -4653,7 +4545,6 @@ impl Structure for HeadBucketInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::HEAD_BUCKET_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.expected_bucket_owner, &m[1], w);
     }
@@ -4687,7 +4578,6 @@ impl Structure for HeadBucketOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::HEAD_BUCKET_OUTPUT_MEMBERS;
-
         opt(&self.bucket_arn, &m[0], w);
         opt(&self.bucket_location_type, &m[1], w);
         opt(&self.bucket_location_name, &m[2], w);
@@ -4764,7 +4654,6 @@ impl Structure for HeadObjectInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::HEAD_OBJECT_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.if_match, &m[1], w);
         opt(&self.if_modified_since, &m[2], w);
@@ -4918,7 +4807,6 @@ impl Structure for HeadObjectOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::HEAD_OBJECT_OUTPUT_MEMBERS;
-
         opt(&self.delete_marker, &m[0], w);
         opt(&self.accept_ranges, &m[1], w);
         opt(&self.expiration, &m[2], w);
@@ -5041,7 +4929,6 @@ impl Structure for ListBucketAnalyticsConfigurationsInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_BUCKET_ANALYTICS_CONFIGURATIONS_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.continuation_token, &m[1], w);
         opt(&self.expected_bucket_owner, &m[2], w);
@@ -5075,7 +4962,6 @@ impl Structure for ListBucketAnalyticsConfigurationsOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_BUCKET_ANALYTICS_CONFIGURATIONS_OUTPUT_MEMBERS;
-
         opt(&self.is_truncated, &m[0], w);
         opt(&self.continuation_token, &m[1], w);
         opt(&self.next_continuation_token, &m[2], w);
@@ -5114,7 +5000,6 @@ impl Structure for ListBucketIntelligentTieringConfigurationsInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_BUCKET_INTELLIGENT_TIERING_CONFIGURATIONS_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.continuation_token, &m[1], w);
         opt(&self.expected_bucket_owner, &m[2], w);
@@ -5148,7 +5033,6 @@ impl Structure for ListBucketIntelligentTieringConfigurationsOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_BUCKET_INTELLIGENT_TIERING_CONFIGURATIONS_OUTPUT_MEMBERS;
-
         opt(&self.is_truncated, &m[0], w);
         opt(&self.continuation_token, &m[1], w);
         opt(&self.next_continuation_token, &m[2], w);
@@ -5187,7 +5071,6 @@ impl Structure for ListBucketInventoryConfigurationsInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_BUCKET_INVENTORY_CONFIGURATIONS_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.continuation_token, &m[1], w);
         opt(&self.expected_bucket_owner, &m[2], w);
@@ -5221,7 +5104,6 @@ impl Structure for ListBucketInventoryConfigurationsOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_BUCKET_INVENTORY_CONFIGURATIONS_OUTPUT_MEMBERS;
-
         opt(&self.continuation_token, &m[0], w);
         some(&self.inventory_configuration_list, &m[1], w);
         opt(&self.is_truncated, &m[2], w);
@@ -5260,7 +5142,6 @@ impl Structure for ListBucketMetricsConfigurationsInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_BUCKET_METRICS_CONFIGURATIONS_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.continuation_token, &m[1], w);
         opt(&self.expected_bucket_owner, &m[2], w);
@@ -5294,7 +5175,6 @@ impl Structure for ListBucketMetricsConfigurationsOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_BUCKET_METRICS_CONFIGURATIONS_OUTPUT_MEMBERS;
-
         opt(&self.is_truncated, &m[0], w);
         opt(&self.continuation_token, &m[1], w);
         opt(&self.next_continuation_token, &m[2], w);
@@ -5335,7 +5215,6 @@ impl Structure for ListBucketsInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_BUCKETS_INPUT_MEMBERS;
-
         opt(&self.max_buckets, &m[0], w);
         opt(&self.continuation_token, &m[1], w);
         opt(&self.prefix, &m[2], w);
@@ -5371,7 +5250,6 @@ impl Structure for ListBucketsOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_BUCKETS_OUTPUT_MEMBERS;
-
         opt(&self.buckets, &m[0], w);
         opt(&self.owner, &m[1], w);
         opt(&self.continuation_token, &m[2], w);
@@ -5408,7 +5286,6 @@ impl Structure for ListDirectoryBucketsInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_DIRECTORY_BUCKETS_INPUT_MEMBERS;
-
         opt(&self.continuation_token, &m[0], w);
         opt(&self.max_directory_buckets, &m[1], w);
     }
@@ -5436,7 +5313,6 @@ impl Structure for ListDirectoryBucketsOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_DIRECTORY_BUCKETS_OUTPUT_MEMBERS;
-
         opt(&self.buckets, &m[0], w);
         opt(&self.continuation_token, &m[1], w);
     }
@@ -5483,7 +5359,6 @@ impl Structure for ListMultipartUploadsInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_MULTIPART_UPLOADS_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.delimiter, &m[1], w);
         opt(&self.encoding_type, &m[2], w);
@@ -5547,7 +5422,6 @@ impl Structure for ListMultipartUploadsOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_MULTIPART_UPLOADS_OUTPUT_MEMBERS;
-
         opt(&self.bucket, &m[0], w);
         opt(&self.key_marker, &m[1], w);
         opt(&self.upload_id_marker, &m[2], w);
@@ -5614,7 +5488,6 @@ impl Structure for ListObjectAnnotationsInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_OBJECT_ANNOTATIONS_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.key.put(&m[1], w);
         opt(&self.version_id, &m[2], w);
@@ -5670,7 +5543,6 @@ impl Structure for ListObjectAnnotationsOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_OBJECT_ANNOTATIONS_OUTPUT_MEMBERS;
-
         opt(&self.annotations, &m[0], w);
         opt(&self.bucket, &m[1], w);
         opt(&self.key, &m[2], w);
@@ -5735,7 +5607,6 @@ impl Structure for ListObjectVersionsInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_OBJECT_VERSIONS_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.delimiter, &m[1], w);
         opt(&self.encoding_type, &m[2], w);
@@ -5803,7 +5674,6 @@ impl Structure for ListObjectVersionsOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_OBJECT_VERSIONS_OUTPUT_MEMBERS;
-
         opt(&self.is_truncated, &m[0], w);
         opt(&self.key_marker, &m[1], w);
         opt(&self.version_id_marker, &m[2], w);
@@ -5874,7 +5744,6 @@ impl Structure for ListObjectsInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_OBJECTS_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.delimiter, &m[1], w);
         opt(&self.encoding_type, &m[2], w);
@@ -5934,7 +5803,6 @@ impl Structure for ListObjectsOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_OBJECTS_OUTPUT_MEMBERS;
-
         opt(&self.is_truncated, &m[0], w);
         opt(&self.marker, &m[1], w);
         opt(&self.next_marker, &m[2], w);
@@ -6003,7 +5871,6 @@ impl Structure for ListObjectsV2Input {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_OBJECTS_V2_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.delimiter, &m[1], w);
         opt(&self.encoding_type, &m[2], w);
@@ -6071,7 +5938,6 @@ impl Structure for ListObjectsV2Output {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_OBJECTS_V2_OUTPUT_MEMBERS;
-
         opt(&self.is_truncated, &m[0], w);
         some(&self.contents, &m[1], w);
         opt(&self.name, &m[2], w);
@@ -6142,7 +6008,6 @@ impl Structure for ListPartsInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_PARTS_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.key.put(&m[1], w);
         opt(&self.max_parts, &m[2], w);
@@ -6216,7 +6081,6 @@ impl Structure for ListPartsOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_PARTS_OUTPUT_MEMBERS;
-
         opt(&self.abort_date, &m[0], w);
         opt(&self.abort_rule_id, &m[1], w);
         opt(&self.bucket, &m[2], w);
@@ -6285,7 +6149,6 @@ impl Structure for PutBucketAbacInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_BUCKET_ABAC_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.content_md5, &m[1], w);
         opt(&self.checksum_algorithm, &m[2], w);
@@ -6335,7 +6198,6 @@ impl Structure for PutBucketAccelerateConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_BUCKET_ACCELERATE_CONFIGURATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.accelerate_configuration.put(&m[1], w);
         opt(&self.expected_bucket_owner, &m[2], w);
@@ -6397,7 +6259,6 @@ impl Structure for PutBucketAclInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_BUCKET_ACL_INPUT_MEMBERS;
-
         opt(&self.acl, &m[0], w);
         opt(&self.access_control_policy, &m[1], w);
         self.bucket.put(&m[2], w);
@@ -6459,7 +6320,6 @@ impl Structure for PutBucketAnalyticsConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_BUCKET_ANALYTICS_CONFIGURATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.id.put(&m[1], w);
         self.analytics_configuration.put(&m[2], w);
@@ -6509,7 +6369,6 @@ impl Structure for PutBucketCorsInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_BUCKET_CORS_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.cors_configuration.put(&m[1], w);
         opt(&self.content_md5, &m[2], w);
@@ -6561,7 +6420,6 @@ impl Structure for PutBucketEncryptionInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_BUCKET_ENCRYPTION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.content_md5, &m[1], w);
         opt(&self.checksum_algorithm, &m[2], w);
@@ -6611,7 +6469,6 @@ impl Structure for PutBucketIntelligentTieringConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_BUCKET_INTELLIGENT_TIERING_CONFIGURATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.id.put(&m[1], w);
         opt(&self.expected_bucket_owner, &m[2], w);
@@ -6659,7 +6516,6 @@ impl Structure for PutBucketInventoryConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_BUCKET_INVENTORY_CONFIGURATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.id.put(&m[1], w);
         self.inventory_configuration.put(&m[2], w);
@@ -6709,7 +6565,6 @@ impl Structure for PutBucketLifecycleInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_BUCKET_LIFECYCLE_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.content_md5, &m[1], w);
         opt(&self.checksum_algorithm, &m[2], w);
@@ -6761,7 +6616,6 @@ impl Structure for PutBucketLifecycleConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_BUCKET_LIFECYCLE_CONFIGURATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.checksum_algorithm, &m[1], w);
         opt(&self.lifecycle_configuration, &m[2], w);
@@ -6793,7 +6647,6 @@ impl Structure for PutBucketLifecycleConfigurationOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_BUCKET_LIFECYCLE_CONFIGURATION_OUTPUT_MEMBERS;
-
         opt(&self.transition_default_minimum_object_size, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -6830,7 +6683,6 @@ impl Structure for PutBucketLoggingInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_BUCKET_LOGGING_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.bucket_logging_status.put(&m[1], w);
         opt(&self.content_md5, &m[2], w);
@@ -6880,7 +6732,6 @@ impl Structure for PutBucketMetricsConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_BUCKET_METRICS_CONFIGURATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.id.put(&m[1], w);
         self.metrics_configuration.put(&m[2], w);
@@ -6930,7 +6781,6 @@ impl Structure for PutBucketNotificationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_BUCKET_NOTIFICATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.content_md5, &m[1], w);
         opt(&self.checksum_algorithm, &m[2], w);
@@ -6980,7 +6830,6 @@ impl Structure for PutBucketNotificationConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_BUCKET_NOTIFICATION_CONFIGURATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.notification_configuration.put(&m[1], w);
         opt(&self.expected_bucket_owner, &m[2], w);
@@ -7030,7 +6879,6 @@ impl Structure for PutBucketOwnershipControlsInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_BUCKET_OWNERSHIP_CONTROLS_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.content_md5, &m[1], w);
         opt(&self.expected_bucket_owner, &m[2], w);
@@ -7084,7 +6932,6 @@ impl Structure for PutBucketPolicyInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_BUCKET_POLICY_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.content_md5, &m[1], w);
         opt(&self.checksum_algorithm, &m[2], w);
@@ -7140,7 +6987,6 @@ impl Structure for PutBucketReplicationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_BUCKET_REPLICATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.content_md5, &m[1], w);
         opt(&self.checksum_algorithm, &m[2], w);
@@ -7194,7 +7040,6 @@ impl Structure for PutBucketRequestPaymentInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_BUCKET_REQUEST_PAYMENT_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.content_md5, &m[1], w);
         opt(&self.checksum_algorithm, &m[2], w);
@@ -7246,7 +7091,6 @@ impl Structure for PutBucketTaggingInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_BUCKET_TAGGING_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.content_md5, &m[1], w);
         opt(&self.checksum_algorithm, &m[2], w);
@@ -7300,7 +7144,6 @@ impl Structure for PutBucketVersioningInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_BUCKET_VERSIONING_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.content_md5, &m[1], w);
         opt(&self.checksum_algorithm, &m[2], w);
@@ -7354,7 +7197,6 @@ impl Structure for PutBucketWebsiteInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_BUCKET_WEBSITE_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.content_md5, &m[1], w);
         opt(&self.checksum_algorithm, &m[2], w);
@@ -7492,7 +7334,6 @@ impl Structure for PutObjectInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_OBJECT_INPUT_MEMBERS;
-
         opt(&self.acl, &m[0], w);
         self.bucket.put(&m[2], w);
         opt(&self.cache_control, &m[3], w);
@@ -7652,7 +7493,6 @@ impl Structure for PutObjectOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_OBJECT_OUTPUT_MEMBERS;
-
         opt(&self.expiration, &m[0], w);
         opt(&self.etag, &m[1], w);
         opt(&self.checksum_crc32, &m[2], w);
@@ -7749,7 +7589,6 @@ impl Structure for PutObjectAclInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_OBJECT_ACL_INPUT_MEMBERS;
-
         opt(&self.acl, &m[0], w);
         opt(&self.access_control_policy, &m[1], w);
         self.bucket.put(&m[2], w);
@@ -7799,7 +7638,6 @@ impl Structure for PutObjectAclOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_OBJECT_ACL_OUTPUT_MEMBERS;
-
         opt(&self.request_charged, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -7864,7 +7702,6 @@ impl Structure for PutObjectAnnotationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_OBJECT_ANNOTATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.key.put(&m[1], w);
         opt(&self.version_id, &m[2], w);
@@ -7956,7 +7793,6 @@ impl Structure for PutObjectAnnotationOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_OBJECT_ANNOTATION_OUTPUT_MEMBERS;
-
         opt(&self.key, &m[0], w);
         opt(&self.annotation_name, &m[1], w);
         opt(&self.object_version_id, &m[2], w);
@@ -8031,7 +7867,6 @@ impl Structure for PutObjectLegalHoldInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_OBJECT_LEGAL_HOLD_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.key.put(&m[1], w);
         opt(&self.legal_hold, &m[2], w);
@@ -8069,7 +7904,6 @@ impl Structure for PutObjectLegalHoldOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_OBJECT_LEGAL_HOLD_OUTPUT_MEMBERS;
-
         opt(&self.request_charged, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -8110,7 +7944,6 @@ impl Structure for PutObjectLockConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_OBJECT_LOCK_CONFIGURATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.object_lock_configuration, &m[1], w);
         opt(&self.request_payer, &m[2], w);
@@ -8146,7 +7979,6 @@ impl Structure for PutObjectLockConfigurationOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_OBJECT_LOCK_CONFIGURATION_OUTPUT_MEMBERS;
-
         opt(&self.request_charged, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -8191,7 +8023,6 @@ impl Structure for PutObjectRetentionInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_OBJECT_RETENTION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.key.put(&m[1], w);
         opt(&self.retention, &m[2], w);
@@ -8231,7 +8062,6 @@ impl Structure for PutObjectRetentionOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_OBJECT_RETENTION_OUTPUT_MEMBERS;
-
         opt(&self.request_charged, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -8274,7 +8104,6 @@ impl Structure for PutObjectTaggingInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_OBJECT_TAGGING_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.key.put(&m[1], w);
         opt(&self.version_id, &m[2], w);
@@ -8312,7 +8141,6 @@ impl Structure for PutObjectTaggingOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_OBJECT_TAGGING_OUTPUT_MEMBERS;
-
         opt(&self.version_id, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -8349,7 +8177,6 @@ impl Structure for PutPublicAccessBlockInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_PUBLIC_ACCESS_BLOCK_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.content_md5, &m[1], w);
         opt(&self.checksum_algorithm, &m[2], w);
@@ -8415,7 +8242,6 @@ impl Structure for RenameObjectInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::RENAME_OBJECT_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.key.put(&m[1], w);
         self.rename_source.put(&m[2], w);
@@ -8485,7 +8311,6 @@ impl Structure for RestoreObjectInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::RESTORE_OBJECT_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.key.put(&m[1], w);
         opt(&self.version_id, &m[2], w);
@@ -8523,7 +8348,6 @@ impl Structure for RestoreObjectOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::RESTORE_OBJECT_OUTPUT_MEMBERS;
-
         opt(&self.request_charged, &m[0], w);
         opt(&self.restore_output_path, &m[1], w);
     }
@@ -8576,7 +8400,6 @@ impl Structure for SelectObjectContentInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::SELECT_OBJECT_CONTENT_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.key.put(&m[1], w);
         opt(&self.sse_customer_algorithm, &m[2], w);
@@ -8642,7 +8465,6 @@ impl Structure for UpdateBucketMetadataAnnotationTableConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::UPDATE_BUCKET_METADATA_ANNOTATION_TABLE_CONFIGURATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.content_md5, &m[1], w);
         opt(&self.checksum_algorithm, &m[2], w);
@@ -8694,7 +8516,6 @@ impl Structure for UpdateBucketMetadataInventoryTableConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::UPDATE_BUCKET_METADATA_INVENTORY_TABLE_CONFIGURATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.content_md5, &m[1], w);
         opt(&self.checksum_algorithm, &m[2], w);
@@ -8746,7 +8567,6 @@ impl Structure for UpdateBucketMetadataJournalTableConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::UPDATE_BUCKET_METADATA_JOURNAL_TABLE_CONFIGURATION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.content_md5, &m[1], w);
         opt(&self.checksum_algorithm, &m[2], w);
@@ -8804,7 +8624,6 @@ impl Structure for UpdateObjectEncryptionInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::UPDATE_OBJECT_ENCRYPTION_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.key.put(&m[1], w);
         opt(&self.version_id, &m[2], w);
@@ -8842,7 +8661,6 @@ impl Structure for UpdateObjectEncryptionOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::UPDATE_OBJECT_ENCRYPTION_OUTPUT_MEMBERS;
-
         opt(&self.request_charged, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -8913,7 +8731,6 @@ impl Structure for UploadPartInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::UPLOAD_PART_INPUT_MEMBERS;
-
         self.bucket.put(&m[1], w);
         opt(&self.content_length, &m[2], w);
         opt(&self.content_md5, &m[3], w);
@@ -9013,7 +8830,6 @@ impl Structure for UploadPartOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::UPLOAD_PART_OUTPUT_MEMBERS;
-
         opt(&self.server_side_encryption, &m[0], w);
         opt(&self.etag, &m[1], w);
         opt(&self.checksum_crc32, &m[2], w);
@@ -9112,7 +8928,6 @@ impl Structure for UploadPartCopyInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::UPLOAD_PART_COPY_INPUT_MEMBERS;
-
         self.bucket.put(&m[0], w);
         self.copy_source.put(&m[1], w);
         opt(&self.copy_source_if_match, &m[2], w);
@@ -9188,7 +9003,6 @@ impl Structure for UploadPartCopyOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::UPLOAD_PART_COPY_OUTPUT_MEMBERS;
-
         opt(&self.copy_source_version_id, &m[0], w);
         opt(&self.copy_part_result, &m[1], w);
         opt(&self.server_side_encryption, &m[2], w);
@@ -9321,7 +9135,6 @@ impl Structure for WriteGetObjectResponseInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::WRITE_GET_OBJECT_RESPONSE_INPUT_MEMBERS;
-
         self.request_route.put(&m[0], w);
         self.request_token.put(&m[1], w);
         opt(&self.status_code, &m[3], w);

@@ -20,7 +20,6 @@ impl Structure for AbacStatus {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ABAC_STATUS_MEMBERS;
-
         opt(&self.status, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -44,7 +43,6 @@ impl Structure for AbortIncompleteMultipartUpload {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ABORT_INCOMPLETE_MULTIPART_UPLOAD_MEMBERS;
-
         opt(&self.days_after_initiation, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -68,7 +66,6 @@ impl Structure for AccelerateConfiguration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ACCELERATE_CONFIGURATION_MEMBERS;
-
         opt(&self.status, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -94,7 +91,6 @@ impl Structure for AccessControlPolicy {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ACCESS_CONTROL_POLICY_MEMBERS;
-
         opt(&self.grants, &m[0], w);
         opt(&self.owner, &m[1], w);
     }
@@ -120,7 +116,6 @@ impl Structure for AccessControlTranslation {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ACCESS_CONTROL_TRANSLATION_MEMBERS;
-
         opt(&self.owner, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -146,7 +141,6 @@ impl Structure for AnalyticsAndOperator {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ANALYTICS_AND_OPERATOR_MEMBERS;
-
         opt(&self.prefix, &m[0], w);
         some(&self.tags, &m[1], w);
     }
@@ -176,7 +170,6 @@ impl Structure for AnalyticsConfiguration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ANALYTICS_CONFIGURATION_MEMBERS;
-
         self.id.put(&m[0], w);
         opt(&self.filter, &m[1], w);
         self.storage_class_analysis.put(&m[2], w);
@@ -204,7 +197,6 @@ impl Structure for AnalyticsExportDestination {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ANALYTICS_EXPORT_DESTINATION_MEMBERS;
-
         self.s3_bucket_destination.put(&m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -232,7 +224,6 @@ impl Structure for AnalyticsFilter {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ANALYTICS_FILTER_MEMBERS;
-
         opt(&self.prefix, &m[0], w);
         opt(&self.tag, &m[1], w);
         opt(&self.and, &m[2], w);
@@ -266,7 +257,6 @@ impl Structure for AnalyticsS3BucketDestination {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ANALYTICS_S3_BUCKET_DESTINATION_MEMBERS;
-
         opt(&self.format, &m[0], w);
         opt(&self.bucket_account_id, &m[1], w);
         self.bucket.put(&m[2], w);
@@ -306,7 +296,6 @@ impl Structure for AnnotationEntry {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ANNOTATION_ENTRY_MEMBERS;
-
         self.annotation_name.put(&m[0], w);
         opt(&self.last_modified, &m[1], w);
         opt(&self.etag, &m[2], w);
@@ -349,7 +338,6 @@ impl Structure for AnnotationTableConfiguration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ANNOTATION_TABLE_CONFIGURATION_MEMBERS;
-
         opt(&self.configuration_state, &m[0], w);
         opt(&self.encryption_configuration, &m[1], w);
         opt(&self.role, &m[2], w);
@@ -387,7 +375,6 @@ impl Structure for AnnotationTableConfigurationResult {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ANNOTATION_TABLE_CONFIGURATION_RESULT_MEMBERS;
-
         opt(&self.configuration_state, &m[0], w);
         opt(&self.table_status, &m[1], w);
         opt(&self.error, &m[2], w);
@@ -430,7 +417,6 @@ impl Structure for AnnotationTableConfigurationUpdates {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ANNOTATION_TABLE_CONFIGURATION_UPDATES_MEMBERS;
-
         opt(&self.configuration_state, &m[0], w);
         opt(&self.encryption_configuration, &m[1], w);
         opt(&self.role, &m[2], w);
@@ -458,7 +444,6 @@ impl Structure for BlockedEncryptionTypes {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::BLOCKED_ENCRYPTION_TYPES_MEMBERS;
-
         some(&self.encryption_type, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -488,7 +473,6 @@ impl Structure for Bucket {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::BUCKET_MEMBERS;
-
         opt(&self.name, &m[0], w);
         opt(&self.creation_date, &m[1], w);
         opt(&self.bucket_region, &m[2], w);
@@ -525,7 +509,6 @@ impl Structure for BucketInfo {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::BUCKET_INFO_MEMBERS;
-
         opt(&self.data_redundancy, &m[0], w);
         opt(&self.r#type, &m[1], w);
     }
@@ -551,7 +534,6 @@ impl Structure for BucketLifecycleConfiguration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::BUCKET_LIFECYCLE_CONFIGURATION_MEMBERS;
-
         some(&self.rules, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -575,7 +557,6 @@ impl Structure for BucketLoggingStatus {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::BUCKET_LOGGING_STATUS_MEMBERS;
-
         opt(&self.logging_enabled, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -599,7 +580,6 @@ impl Structure for CorsConfiguration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::CORS_CONFIGURATION_MEMBERS;
-
         some(&self.cors_rules, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -633,7 +613,6 @@ impl Structure for CorsRule {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::CORS_RULE_MEMBERS;
-
         opt(&self.id, &m[0], w);
         some(&self.allowed_headers, &m[1], w);
         some(&self.allowed_methods, &m[2], w);
@@ -679,7 +658,6 @@ impl Structure for CsvInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::CSV_INPUT_MEMBERS;
-
         opt(&self.file_header_info, &m[0], w);
         opt(&self.comments, &m[1], w);
         opt(&self.quote_escape_character, &m[2], w);
@@ -723,7 +701,6 @@ impl Structure for CsvOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::CSV_OUTPUT_MEMBERS;
-
         opt(&self.quote_fields, &m[0], w);
         opt(&self.quote_escape_character, &m[1], w);
         opt(&self.record_delimiter, &m[2], w);
@@ -775,7 +752,6 @@ impl Structure for Checksum {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::CHECKSUM_MEMBERS;
-
         opt(&self.checksum_crc32, &m[0], w);
         opt(&self.checksum_crc32c, &m[1], w);
         opt(&self.checksum_crc64nvme, &m[2], w);
@@ -832,7 +808,6 @@ impl Structure for CloudFunctionConfiguration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::CLOUD_FUNCTION_CONFIGURATION_MEMBERS;
-
         opt(&self.id, &m[0], w);
         opt(&self.event, &m[1], w);
         some(&self.events, &m[2], w);
@@ -864,7 +839,6 @@ impl Structure for CommonPrefix {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::COMMON_PREFIX_MEMBERS;
-
         opt(&self.prefix, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -893,7 +867,6 @@ impl Structure for CompletedMultipartUpload {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::COMPLETED_MULTIPART_UPLOAD_MEMBERS;
-
         some(&self.parts, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -939,7 +912,6 @@ impl Structure for CompletedPart {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::COMPLETED_PART_MEMBERS;
-
         opt(&self.etag, &m[0], w);
         opt(&self.checksum_crc32, &m[1], w);
         opt(&self.checksum_crc32c, &m[2], w);
@@ -987,7 +959,6 @@ impl Structure for Condition {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::CONDITION_MEMBERS;
-
         opt(&self.http_error_code_returned_equals, &m[0], w);
         opt(&self.key_prefix_equals, &m[1], w);
     }
@@ -1037,7 +1008,6 @@ impl Structure for CopyObjectResult {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::COPY_OBJECT_RESULT_MEMBERS;
-
         opt(&self.etag, &m[0], w);
         opt(&self.last_modified, &m[1], w);
         opt(&self.checksum_type, &m[2], w);
@@ -1112,7 +1082,6 @@ impl Structure for CopyPartResult {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::COPY_PART_RESULT_MEMBERS;
-
         opt(&self.etag, &m[0], w);
         opt(&self.last_modified, &m[1], w);
         opt(&self.checksum_crc32, &m[2], w);
@@ -1169,7 +1138,6 @@ impl Structure for CreateBucketConfiguration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::CREATE_BUCKET_CONFIGURATION_MEMBERS;
-
         opt(&self.location_constraint, &m[0], w);
         opt(&self.location, &m[1], w);
         opt(&self.bucket, &m[2], w);
@@ -1205,7 +1173,6 @@ impl Structure for DefaultRetention {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DEFAULT_RETENTION_MEMBERS;
-
         opt(&self.mode, &m[0], w);
         opt(&self.days, &m[1], w);
         opt(&self.years, &m[2], w);
@@ -1237,7 +1204,6 @@ impl Structure for Delete {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_MEMBERS;
-
         some(&self.objects, &m[0], w);
         opt(&self.quiet, &m[1], w);
     }
@@ -1271,7 +1237,6 @@ impl Structure for DeleteMarkerEntry {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_MARKER_ENTRY_MEMBERS;
-
         opt(&self.owner, &m[0], w);
         opt(&self.key, &m[1], w);
         opt(&self.version_id, &m[2], w);
@@ -1308,7 +1273,6 @@ impl Structure for DeleteMarkerReplication {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_MARKER_REPLICATION_MEMBERS;
-
         opt(&self.status, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -1338,7 +1302,6 @@ impl Structure for DeletedObject {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETED_OBJECT_MEMBERS;
-
         opt(&self.key, &m[0], w);
         opt(&self.version_id, &m[1], w);
         opt(&self.delete_marker, &m[2], w);
@@ -1385,7 +1348,6 @@ impl Structure for Destination {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DESTINATION_MEMBERS;
-
         self.bucket.put(&m[0], w);
         opt(&self.account, &m[1], w);
         opt(&self.storage_class, &m[2], w);
@@ -1425,7 +1387,6 @@ impl Structure for DestinationResult {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DESTINATION_RESULT_MEMBERS;
-
         opt(&self.table_bucket_type, &m[0], w);
         opt(&self.table_bucket_arn, &m[1], w);
         opt(&self.table_namespace, &m[2], w);
@@ -1462,7 +1423,6 @@ impl Structure for Encryption {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ENCRYPTION_MEMBERS;
-
         opt(&self.encryption_type, &m[0], w);
         opt(&self.kms_key_id, &m[1], w);
         opt(&self.kms_context, &m[2], w);
@@ -1492,7 +1452,6 @@ impl Structure for EncryptionConfiguration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ENCRYPTION_CONFIGURATION_MEMBERS;
-
         opt(&self.replica_kms_key_id, &m[0], w);
         opt(&self.use_source_multi_region_key, &m[1], w);
     }
@@ -1524,7 +1483,6 @@ impl Structure for Error {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ERROR_MEMBERS;
-
         opt(&self.key, &m[0], w);
         opt(&self.version_id, &m[1], w);
         opt(&self.code, &m[2], w);
@@ -1561,7 +1519,6 @@ impl Structure for ErrorDetails {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ERROR_DETAILS_MEMBERS;
-
         opt(&self.error_code, &m[0], w);
         opt(&self.error_message, &m[1], w);
     }
@@ -1592,7 +1549,6 @@ impl Structure for ErrorDocument {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ERROR_DOCUMENT_MEMBERS;
-
         self.key.put(&m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -1630,7 +1586,6 @@ impl Structure for EventHoldDuration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::EVENT_HOLD_DURATION_MEMBERS;
-
         opt(&self.days, &m[0], w);
         opt(&self.years, &m[1], w);
     }
@@ -1656,7 +1611,6 @@ impl Structure for ExistingObjectReplication {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::EXISTING_OBJECT_REPLICATION_MEMBERS;
-
         opt(&self.status, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -1682,7 +1636,6 @@ impl Structure for FilterRule {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::FILTER_RULE_MEMBERS;
-
         opt(&self.name, &m[0], w);
         opt(&self.value, &m[1], w);
     }
@@ -1708,7 +1661,6 @@ impl Structure for GetBucketMetadataConfigurationResult {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_METADATA_CONFIGURATION_RESULT_MEMBERS;
-
         self.metadata_configuration_result.put(&m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -1741,7 +1693,6 @@ impl Structure for GetBucketMetadataTableConfigurationResult {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_METADATA_TABLE_CONFIGURATION_RESULT_MEMBERS;
-
         self.metadata_table_configuration_result.put(&m[0], w);
         self.status.put(&m[1], w);
         opt(&self.error, &m[2], w);
@@ -1784,7 +1735,6 @@ impl Structure for GetObjectAttributesParts {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_OBJECT_ATTRIBUTES_PARTS_MEMBERS;
-
         opt(&self.total_parts_count, &m[0], w);
         opt(&self.part_number_marker, &m[1], w);
         opt(&self.next_part_number_marker, &m[2], w);
@@ -1823,7 +1773,6 @@ impl Structure for GlacierJobParameters {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GLACIER_JOB_PARAMETERS_MEMBERS;
-
         opt(&self.tier, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -1849,7 +1798,6 @@ impl Structure for Grant {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GRANT_MEMBERS;
-
         opt(&self.grantee, &m[0], w);
         opt(&self.permission, &m[1], w);
     }
@@ -1883,7 +1831,6 @@ impl Structure for Grantee {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GRANTEE_MEMBERS;
-
         opt(&self.display_name, &m[0], w);
         opt(&self.email_address, &m[1], w);
         opt(&self.id, &m[2], w);
@@ -1915,7 +1862,6 @@ impl Structure for IndexDocument {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::INDEX_DOCUMENT_MEMBERS;
-
         self.suffix.put(&m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -1941,7 +1887,6 @@ impl Structure for Initiator {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::INITIATOR_MEMBERS;
-
         opt(&self.id, &m[0], w);
         opt(&self.display_name, &m[1], w);
     }
@@ -1978,7 +1923,6 @@ impl Structure for InputSerialization {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::INPUT_SERIALIZATION_MEMBERS;
-
         opt(&self.csv, &m[0], w);
         opt(&self.compression_type, &m[1], w);
         opt(&self.json, &m[2], w);
@@ -2010,7 +1954,6 @@ impl Structure for IntelligentTieringAndOperator {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::INTELLIGENT_TIERING_AND_OPERATOR_MEMBERS;
-
         opt(&self.prefix, &m[0], w);
         some(&self.tags, &m[1], w);
     }
@@ -2042,7 +1985,6 @@ impl Structure for IntelligentTieringConfiguration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::INTELLIGENT_TIERING_CONFIGURATION_MEMBERS;
-
         self.id.put(&m[0], w);
         opt(&self.filter, &m[1], w);
         opt(&self.status, &m[2], w);
@@ -2076,7 +2018,6 @@ impl Structure for IntelligentTieringFilter {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::INTELLIGENT_TIERING_FILTER_MEMBERS;
-
         opt(&self.prefix, &m[0], w);
         opt(&self.tag, &m[1], w);
         opt(&self.and, &m[2], w);
@@ -2116,7 +2057,6 @@ impl Structure for InventoryConfiguration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::INVENTORY_CONFIGURATION_MEMBERS;
-
         self.destination.put(&m[0], w);
         opt(&self.is_enabled, &m[1], w);
         opt(&self.filter, &m[2], w);
@@ -2152,7 +2092,6 @@ impl Structure for InventoryDestination {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::INVENTORY_DESTINATION_MEMBERS;
-
         self.s3_bucket_destination.put(&m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -2178,7 +2117,6 @@ impl Structure for InventoryEncryption {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::INVENTORY_ENCRYPTION_MEMBERS;
-
         opt(&self.sse_s3, &m[0], w);
         opt(&self.sse_kms, &m[1], w);
     }
@@ -2204,7 +2142,6 @@ impl Structure for InventoryFilter {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::INVENTORY_FILTER_MEMBERS;
-
         self.prefix.put(&m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -2236,7 +2173,6 @@ impl Structure for InventoryS3BucketDestination {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::INVENTORY_S3_BUCKET_DESTINATION_MEMBERS;
-
         opt(&self.account_id, &m[0], w);
         self.bucket.put(&m[1], w);
         opt(&self.format, &m[2], w);
@@ -2268,7 +2204,6 @@ impl Structure for InventorySchedule {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::INVENTORY_SCHEDULE_MEMBERS;
-
         opt(&self.frequency, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -2294,7 +2229,6 @@ impl Structure for InventoryTableConfiguration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::INVENTORY_TABLE_CONFIGURATION_MEMBERS;
-
         opt(&self.configuration_state, &m[0], w);
         opt(&self.encryption_configuration, &m[1], w);
     }
@@ -2328,7 +2262,6 @@ impl Structure for InventoryTableConfigurationResult {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::INVENTORY_TABLE_CONFIGURATION_RESULT_MEMBERS;
-
         opt(&self.configuration_state, &m[0], w);
         opt(&self.table_status, &m[1], w);
         opt(&self.error, &m[2], w);
@@ -2367,7 +2300,6 @@ impl Structure for InventoryTableConfigurationUpdates {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::INVENTORY_TABLE_CONFIGURATION_UPDATES_MEMBERS;
-
         opt(&self.configuration_state, &m[0], w);
         opt(&self.encryption_configuration, &m[1], w);
     }
@@ -2393,7 +2325,6 @@ impl Structure for JsonInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::JSON_INPUT_MEMBERS;
-
         opt(&self.r#type, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -2417,7 +2348,6 @@ impl Structure for JsonOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::JSON_OUTPUT_MEMBERS;
-
         opt(&self.record_delimiter, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -2443,7 +2373,6 @@ impl Structure for JournalTableConfiguration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::JOURNAL_TABLE_CONFIGURATION_MEMBERS;
-
         self.record_expiration.put(&m[0], w);
         opt(&self.encryption_configuration, &m[1], w);
     }
@@ -2477,7 +2406,6 @@ impl Structure for JournalTableConfigurationResult {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::JOURNAL_TABLE_CONFIGURATION_RESULT_MEMBERS;
-
         self.table_status.put(&m[0], w);
         opt(&self.error, &m[1], w);
         self.table_name.put(&m[2], w);
@@ -2514,7 +2442,6 @@ impl Structure for JournalTableConfigurationUpdates {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::JOURNAL_TABLE_CONFIGURATION_UPDATES_MEMBERS;
-
         self.record_expiration.put(&m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -2544,7 +2471,6 @@ impl Structure for LambdaFunctionConfiguration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LAMBDA_FUNCTION_CONFIGURATION_MEMBERS;
-
         opt(&self.id, &m[0], w);
         self.lambda_function_arn.put(&m[1], w);
         some(&self.events, &m[2], w);
@@ -2574,7 +2500,6 @@ impl Structure for LifecycleConfiguration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIFECYCLE_CONFIGURATION_MEMBERS;
-
         some(&self.rules, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -2602,7 +2527,6 @@ impl Structure for LifecycleExpiration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIFECYCLE_EXPIRATION_MEMBERS;
-
         opt(&self.date, &m[0], w);
         opt(&self.days, &m[1], w);
         opt(&self.expired_object_delete_marker, &m[2], w);
@@ -2646,7 +2570,6 @@ impl Structure for LifecycleRule {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIFECYCLE_RULE_MEMBERS;
-
         opt(&self.expiration, &m[0], w);
         opt(&self.id, &m[1], w);
         opt(&self.prefix, &m[2], w);
@@ -2692,7 +2615,6 @@ impl Structure for LifecycleRuleAndOperator {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIFECYCLE_RULE_AND_OPERATOR_MEMBERS;
-
         opt(&self.prefix, &m[0], w);
         some(&self.tags, &m[1], w);
         opt(&self.object_size_greater_than, &m[2], w);
@@ -2730,7 +2652,6 @@ impl Structure for LifecycleRuleFilter {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIFECYCLE_RULE_FILTER_MEMBERS;
-
         opt(&self.prefix, &m[0], w);
         opt(&self.tag, &m[1], w);
         opt(&self.object_size_greater_than, &m[2], w);
@@ -2764,7 +2685,6 @@ impl Structure for LocationInfo {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LOCATION_INFO_MEMBERS;
-
         opt(&self.r#type, &m[0], w);
         opt(&self.name, &m[1], w);
     }
@@ -2796,7 +2716,6 @@ impl Structure for LoggingEnabled {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LOGGING_ENABLED_MEMBERS;
-
         self.target_bucket.put(&m[0], w);
         opt(&self.target_grants, &m[1], w);
         self.target_prefix.put(&m[2], w);
@@ -2830,7 +2749,6 @@ impl Structure for MetadataConfiguration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::METADATA_CONFIGURATION_MEMBERS;
-
         self.journal_table_configuration.put(&m[0], w);
         opt(&self.inventory_table_configuration, &m[1], w);
         opt(&self.annotation_table_configuration, &m[2], w);
@@ -2864,7 +2782,6 @@ impl Structure for MetadataConfigurationResult {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::METADATA_CONFIGURATION_RESULT_MEMBERS;
-
         self.destination_result.put(&m[0], w);
         opt(&self.journal_table_configuration_result, &m[1], w);
         opt(&self.inventory_table_configuration_result, &m[2], w);
@@ -2901,7 +2818,6 @@ impl Structure for MetadataEntry {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::METADATA_ENTRY_MEMBERS;
-
         opt(&self.name, &m[0], w);
         opt(&self.value, &m[1], w);
     }
@@ -2927,7 +2843,6 @@ impl Structure for MetadataTableConfiguration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::METADATA_TABLE_CONFIGURATION_MEMBERS;
-
         self.s3_tables_destination.put(&m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -2951,7 +2866,6 @@ impl Structure for MetadataTableConfigurationResult {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::METADATA_TABLE_CONFIGURATION_RESULT_MEMBERS;
-
         self.s3_tables_destination_result.put(&m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -2982,7 +2896,6 @@ impl Structure for MetadataTableEncryptionConfiguration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::METADATA_TABLE_ENCRYPTION_CONFIGURATION_MEMBERS;
-
         opt(&self.sse_algorithm, &m[0], w);
         opt(&self.kms_key_arn, &m[1], w);
     }
@@ -3010,7 +2923,6 @@ impl Structure for Metrics {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::METRICS_MEMBERS;
-
         opt(&self.status, &m[0], w);
         opt(&self.event_threshold, &m[1], w);
     }
@@ -3040,7 +2952,6 @@ impl Structure for MetricsAndOperator {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::METRICS_AND_OPERATOR_MEMBERS;
-
         opt(&self.prefix, &m[0], w);
         some(&self.tags, &m[1], w);
         opt(&self.access_point_arn, &m[2], w);
@@ -3070,7 +2981,6 @@ impl Structure for MetricsConfiguration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::METRICS_CONFIGURATION_MEMBERS;
-
         self.id.put(&m[0], w);
         opt(&self.filter, &m[1], w);
     }
@@ -3102,7 +3012,6 @@ impl Structure for MetricsFilter {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::METRICS_FILTER_MEMBERS;
-
         opt(&self.prefix, &m[0], w);
         opt(&self.tag, &m[1], w);
         opt(&self.access_point_arn, &m[2], w);
@@ -3148,7 +3057,6 @@ impl Structure for MultipartUpload {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::MULTIPART_UPLOAD_MEMBERS;
-
         opt(&self.upload_id, &m[0], w);
         opt(&self.key, &m[1], w);
         opt(&self.initiated, &m[2], w);
@@ -3195,7 +3103,6 @@ impl Structure for NoncurrentVersionExpiration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::NONCURRENT_VERSION_EXPIRATION_MEMBERS;
-
         opt(&self.noncurrent_days, &m[0], w);
         opt(&self.newer_noncurrent_versions, &m[1], w);
     }
@@ -3225,7 +3132,6 @@ impl Structure for NoncurrentVersionTransition {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::NONCURRENT_VERSION_TRANSITION_MEMBERS;
-
         opt(&self.noncurrent_days, &m[0], w);
         opt(&self.storage_class, &m[1], w);
         opt(&self.newer_noncurrent_versions, &m[2], w);
@@ -3259,7 +3165,6 @@ impl Structure for NotificationConfiguration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::NOTIFICATION_CONFIGURATION_MEMBERS;
-
         some(&self.topic_configurations, &m[0], w);
         some(&self.queue_configurations, &m[1], w);
         some(&self.lambda_function_configurations, &m[2], w);
@@ -3293,7 +3198,6 @@ impl Structure for NotificationConfigurationDeprecated {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::NOTIFICATION_CONFIGURATION_DEPRECATED_MEMBERS;
-
         opt(&self.topic_configuration, &m[0], w);
         opt(&self.queue_configuration, &m[1], w);
         opt(&self.cloud_function_configuration, &m[2], w);
@@ -3321,7 +3225,6 @@ impl Structure for NotificationConfigurationFilter {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::NOTIFICATION_CONFIGURATION_FILTER_MEMBERS;
-
         opt(&self.key, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -3361,7 +3264,6 @@ impl Structure for Object {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::OBJECT_MEMBERS;
-
         opt(&self.key, &m[0], w);
         opt(&self.last_modified, &m[1], w);
         opt(&self.etag, &m[2], w);
@@ -3406,7 +3308,6 @@ impl Structure for ObjectEncryption {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::OBJECT_ENCRYPTION_MEMBERS;
-
         opt(&self.sse_kms, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -3438,7 +3339,6 @@ impl Structure for ObjectIdentifier {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::OBJECT_IDENTIFIER_MEMBERS;
-
         self.key.put(&m[0], w);
         opt(&self.version_id, &m[1], w);
         opt(&self.etag, &m[2], w);
@@ -3472,7 +3372,6 @@ impl Structure for ObjectLockConfiguration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::OBJECT_LOCK_CONFIGURATION_MEMBERS;
-
         opt(&self.object_lock_enabled, &m[0], w);
         opt(&self.rule, &m[1], w);
     }
@@ -3498,7 +3397,6 @@ impl Structure for ObjectLockLegalHold {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::OBJECT_LOCK_LEGAL_HOLD_MEMBERS;
-
         opt(&self.status, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -3528,7 +3426,6 @@ impl Structure for ObjectLockRetention {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::OBJECT_LOCK_RETENTION_MEMBERS;
-
         opt(&self.mode, &m[0], w);
         opt(&self.retain_until_date, &m[1], w);
         opt(&self.event_hold, &m[2], w);
@@ -3558,7 +3455,6 @@ impl Structure for ObjectLockRule {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::OBJECT_LOCK_RULE_MEMBERS;
-
         opt(&self.default_retention, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -3604,7 +3500,6 @@ impl Structure for ObjectPart {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::OBJECT_PART_MEMBERS;
-
         opt(&self.part_number, &m[0], w);
         opt(&self.size, &m[1], w);
         opt(&self.checksum_crc32, &m[2], w);
@@ -3675,7 +3570,6 @@ impl Structure for ObjectVersion {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::OBJECT_VERSION_MEMBERS;
-
         opt(&self.etag, &m[0], w);
         some(&self.checksum_algorithm, &m[1], w);
         opt(&self.checksum_type, &m[2], w);
@@ -3724,7 +3618,6 @@ impl Structure for OutputLocation {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::OUTPUT_LOCATION_MEMBERS;
-
         opt(&self.s3, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -3750,7 +3643,6 @@ impl Structure for OutputSerialization {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::OUTPUT_SERIALIZATION_MEMBERS;
-
         opt(&self.csv, &m[0], w);
         opt(&self.json, &m[1], w);
     }
@@ -3778,7 +3670,6 @@ impl Structure for Owner {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::OWNER_MEMBERS;
-
         opt(&self.display_name, &m[0], w);
         opt(&self.id, &m[1], w);
     }
@@ -3804,7 +3695,6 @@ impl Structure for OwnershipControls {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::OWNERSHIP_CONTROLS_MEMBERS;
-
         some(&self.rules, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -3828,7 +3718,6 @@ impl Structure for OwnershipControlsRule {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::OWNERSHIP_CONTROLS_RULE_MEMBERS;
-
         opt(&self.object_ownership, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -3890,7 +3779,6 @@ impl Structure for Part {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PART_MEMBERS;
-
         opt(&self.part_number, &m[0], w);
         opt(&self.last_modified, &m[1], w);
         opt(&self.etag, &m[2], w);
@@ -3945,7 +3833,6 @@ impl Structure for PartitionedPrefix {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PARTITIONED_PREFIX_MEMBERS;
-
         opt(&self.partition_date_source, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -3969,7 +3856,6 @@ impl Structure for PolicyStatus {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::POLICY_STATUS_MEMBERS;
-
         opt(&self.is_public, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -4004,7 +3890,6 @@ impl Structure for PublicAccessBlockConfiguration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUBLIC_ACCESS_BLOCK_CONFIGURATION_MEMBERS;
-
         opt(&self.block_public_acls, &m[0], w);
         opt(&self.ignore_public_acls, &m[1], w);
         opt(&self.block_public_policy, &m[2], w);
@@ -4040,7 +3925,6 @@ impl Structure for QueueConfiguration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::QUEUE_CONFIGURATION_MEMBERS;
-
         opt(&self.id, &m[0], w);
         self.queue_arn.put(&m[1], w);
         some(&self.events, &m[2], w);
@@ -4076,7 +3960,6 @@ impl Structure for QueueConfigurationDeprecated {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::QUEUE_CONFIGURATION_DEPRECATED_MEMBERS;
-
         opt(&self.id, &m[0], w);
         opt(&self.event, &m[1], w);
         some(&self.events, &m[2], w);
@@ -4108,7 +3991,6 @@ impl Structure for RecordExpiration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::RECORD_EXPIRATION_MEMBERS;
-
         opt(&self.expiration, &m[0], w);
         opt(&self.days, &m[1], w);
     }
@@ -4142,7 +4024,6 @@ impl Structure for Redirect {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::REDIRECT_MEMBERS;
-
         opt(&self.host_name, &m[0], w);
         opt(&self.http_redirect_code, &m[1], w);
         opt(&self.protocol, &m[2], w);
@@ -4176,7 +4057,6 @@ impl Structure for RedirectAllRequestsTo {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::REDIRECT_ALL_REQUESTS_TO_MEMBERS;
-
         self.host_name.put(&m[0], w);
         opt(&self.protocol, &m[1], w);
     }
@@ -4202,7 +4082,6 @@ impl Structure for ReplicaModifications {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::REPLICA_MODIFICATIONS_MEMBERS;
-
         opt(&self.status, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -4228,7 +4107,6 @@ impl Structure for ReplicationConfiguration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::REPLICATION_CONFIGURATION_MEMBERS;
-
         self.role.put(&m[0], w);
         some(&self.rules, &m[1], w);
     }
@@ -4270,7 +4148,6 @@ impl Structure for ReplicationRule {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::REPLICATION_RULE_MEMBERS;
-
         opt(&self.id, &m[0], w);
         opt(&self.priority, &m[1], w);
         opt(&self.prefix, &m[2], w);
@@ -4314,7 +4191,6 @@ impl Structure for ReplicationRuleAndOperator {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::REPLICATION_RULE_AND_OPERATOR_MEMBERS;
-
         opt(&self.prefix, &m[0], w);
         some(&self.tags, &m[1], w);
         opt(&self.not, &m[2], w);
@@ -4348,7 +4224,6 @@ impl Structure for ReplicationRuleFilter {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::REPLICATION_RULE_FILTER_MEMBERS;
-
         opt(&self.prefix, &m[0], w);
         opt(&self.tag, &m[1], w);
         opt(&self.and, &m[2], w);
@@ -4382,7 +4257,6 @@ impl Structure for ReplicationRuleNotOperator {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::REPLICATION_RULE_NOT_OPERATOR_MEMBERS;
-
         opt(&self.prefix, &m[0], w);
         opt(&self.tag, &m[1], w);
         opt(&self.or, &m[2], w);
@@ -4412,7 +4286,6 @@ impl Structure for ReplicationRuleOrOperator {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::REPLICATION_RULE_OR_OPERATOR_MEMBERS;
-
         some(&self.prefixes, &m[0], w);
         some(&self.tags, &m[1], w);
     }
@@ -4440,7 +4313,6 @@ impl Structure for ReplicationTime {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::REPLICATION_TIME_MEMBERS;
-
         opt(&self.status, &m[0], w);
         self.time.put(&m[1], w);
     }
@@ -4466,7 +4338,6 @@ impl Structure for ReplicationTimeValue {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::REPLICATION_TIME_VALUE_MEMBERS;
-
         opt(&self.minutes, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -4490,7 +4361,6 @@ impl Structure for RequestPaymentConfiguration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::REQUEST_PAYMENT_CONFIGURATION_MEMBERS;
-
         opt(&self.payer, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -4514,7 +4384,6 @@ impl Structure for RequestProgress {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::REQUEST_PROGRESS_MEMBERS;
-
         opt(&self.enabled, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -4550,7 +4419,6 @@ impl Structure for RestoreRequest {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::RESTORE_REQUEST_MEMBERS;
-
         opt(&self.days, &m[0], w);
         opt(&self.glacier_job_parameters, &m[1], w);
         opt(&self.r#type, &m[2], w);
@@ -4588,7 +4456,6 @@ impl Structure for RestoreStatus {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::RESTORE_STATUS_MEMBERS;
-
         opt(&self.is_restore_in_progress, &m[0], w);
         opt(&self.restore_expiry_date, &m[1], w);
     }
@@ -4621,7 +4488,6 @@ impl Structure for RoutingRule {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ROUTING_RULE_MEMBERS;
-
         opt(&self.condition, &m[0], w);
         self.redirect.put(&m[1], w);
     }
@@ -4661,7 +4527,6 @@ impl Structure for Rule {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::RULE_MEMBERS;
-
         opt(&self.expiration, &m[0], w);
         opt(&self.id, &m[1], w);
         self.prefix.put(&m[2], w);
@@ -4699,7 +4564,6 @@ impl Structure for S3KeyFilter {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::S3_KEY_FILTER_MEMBERS;
-
         some(&self.filter_rules, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -4737,7 +4601,6 @@ impl Structure for S3Location {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::S3_LOCATION_MEMBERS;
-
         self.bucket_name.put(&m[0], w);
         self.prefix.put(&m[1], w);
         opt(&self.encryption, &m[2], w);
@@ -4777,7 +4640,6 @@ impl Structure for S3TablesDestination {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::S3_TABLES_DESTINATION_MEMBERS;
-
         self.table_bucket_arn.put(&m[0], w);
         self.table_name.put(&m[1], w);
     }
@@ -4809,7 +4671,6 @@ impl Structure for S3TablesDestinationResult {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::S3_TABLES_DESTINATION_RESULT_MEMBERS;
-
         self.table_bucket_arn.put(&m[0], w);
         self.table_name.put(&m[1], w);
         self.table_arn.put(&m[2], w);
@@ -4844,7 +4705,6 @@ impl Structure for SseKms {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::SSE_KMS_MEMBERS;
-
         self.key_id.put(&m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -4870,7 +4730,6 @@ impl Structure for SseKmsEncryption {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::SSE_KMS_ENCRYPTION_MEMBERS;
-
         self.kms_key_arn.put(&m[0], w);
         opt(&self.bucket_key_enabled, &m[1], w);
     }
@@ -4910,7 +4769,6 @@ impl Structure for ScanRange {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::SCAN_RANGE_MEMBERS;
-
         opt(&self.start, &m[0], w);
         opt(&self.end, &m[1], w);
     }
@@ -4942,7 +4800,6 @@ impl Structure for SelectParameters {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::SELECT_PARAMETERS_MEMBERS;
-
         self.input_serialization.put(&m[0], w);
         opt(&self.expression_type, &m[1], w);
         self.expression.put(&m[2], w);
@@ -4974,7 +4831,6 @@ impl Structure for ServerSideEncryptionByDefault {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::SERVER_SIDE_ENCRYPTION_BY_DEFAULT_MEMBERS;
-
         opt(&self.sse_algorithm, &m[0], w);
         opt(&self.kms_master_key_id, &m[1], w);
     }
@@ -5000,7 +4856,6 @@ impl Structure for ServerSideEncryptionConfiguration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::SERVER_SIDE_ENCRYPTION_CONFIGURATION_MEMBERS;
-
         some(&self.rules, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -5028,7 +4883,6 @@ impl Structure for ServerSideEncryptionRule {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::SERVER_SIDE_ENCRYPTION_RULE_MEMBERS;
-
         opt(&self.apply_server_side_encryption_by_default, &m[0], w);
         opt(&self.bucket_key_enabled, &m[1], w);
         opt(&self.blocked_encryption_types, &m[2], w);
@@ -5062,7 +4916,6 @@ impl Structure for SessionCredentials {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::SESSION_CREDENTIALS_MEMBERS;
-
         self.access_key_id.put(&m[0], w);
         self.secret_access_key.put(&m[1], w);
         self.session_token.put(&m[2], w);
@@ -5111,7 +4964,6 @@ impl Structure for SourceSelectionCriteria {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::SOURCE_SELECTION_CRITERIA_MEMBERS;
-
         opt(&self.sse_kms_encrypted_objects, &m[0], w);
         opt(&self.replica_modifications, &m[1], w);
     }
@@ -5137,7 +4989,6 @@ impl Structure for SseKmsEncryptedObjects {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::SSE_KMS_ENCRYPTED_OBJECTS_MEMBERS;
-
         opt(&self.status, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -5161,7 +5012,6 @@ impl Structure for StorageClassAnalysis {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::STORAGE_CLASS_ANALYSIS_MEMBERS;
-
         opt(&self.data_export, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -5187,7 +5037,6 @@ impl Structure for StorageClassAnalysisDataExport {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::STORAGE_CLASS_ANALYSIS_DATA_EXPORT_MEMBERS;
-
         opt(&self.output_schema_version, &m[0], w);
         self.destination.put(&m[1], w);
     }
@@ -5215,7 +5064,6 @@ impl Structure for Tag {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::TAG_MEMBERS;
-
         self.key.put(&m[0], w);
         self.value.put(&m[1], w);
     }
@@ -5241,7 +5089,6 @@ impl Structure for Tagging {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::TAGGING_MEMBERS;
-
         self.tag_set.put(&m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -5267,7 +5114,6 @@ impl Structure for TargetGrant {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::TARGET_GRANT_MEMBERS;
-
         opt(&self.grantee, &m[0], w);
         opt(&self.permission, &m[1], w);
     }
@@ -5295,7 +5141,6 @@ impl Structure for TargetObjectKeyFormat {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::TARGET_OBJECT_KEY_FORMAT_MEMBERS;
-
         opt(&self.simple_prefix, &m[0], w);
         opt(&self.partitioned_prefix, &m[1], w);
     }
@@ -5323,7 +5168,6 @@ impl Structure for Tiering {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::TIERING_MEMBERS;
-
         opt(&self.days, &m[0], w);
         opt(&self.access_tier, &m[1], w);
     }
@@ -5355,7 +5199,6 @@ impl Structure for TopicConfiguration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::TOPIC_CONFIGURATION_MEMBERS;
-
         opt(&self.id, &m[0], w);
         self.topic_arn.put(&m[1], w);
         some(&self.events, &m[2], w);
@@ -5391,7 +5234,6 @@ impl Structure for TopicConfigurationDeprecated {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::TOPIC_CONFIGURATION_DEPRECATED_MEMBERS;
-
         opt(&self.id, &m[0], w);
         some(&self.events, &m[1], w);
         opt(&self.event, &m[2], w);
@@ -5425,7 +5267,6 @@ impl Structure for Transition {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::TRANSITION_MEMBERS;
-
         opt(&self.date, &m[0], w);
         opt(&self.days, &m[1], w);
         opt(&self.storage_class, &m[2], w);
@@ -5453,7 +5294,6 @@ impl Structure for UseSourceMultiRegionKey {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::USE_SOURCE_MULTI_REGION_KEY_MEMBERS;
-
         opt(&self.status, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -5479,7 +5319,6 @@ impl Structure for VersioningConfiguration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::VERSIONING_CONFIGURATION_MEMBERS;
-
         opt(&self.mfa_delete, &m[0], w);
         opt(&self.status, &m[1], w);
     }
@@ -5511,7 +5350,6 @@ impl Structure for WebsiteConfiguration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::WEBSITE_CONFIGURATION_MEMBERS;
-
         opt(&self.error_document, &m[0], w);
         opt(&self.index_document, &m[1], w);
         opt(&self.redirect_all_requests_to, &m[2], w);

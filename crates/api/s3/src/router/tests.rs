@@ -243,6 +243,12 @@ proptest! {
     }
 
     #[test]
+    fn any_bytes_are_routed_or_refused(data in prop::collection::vec(any::<u8>(), 0..200), text in "(GET|PUT)\n[a-z/{}+%]{0,20}\n([a-zA-Z-]{0,9}[=:]\n){0,4}") {
+        fuzz_router(&data);
+        fuzz_router(text.as_bytes());
+    }
+
+    #[test]
     fn a_raw_path_is_read_as_the_split_place_is(sent in any_request(), key in "[a-z/%.]{1,12}") {
         let path = format!("/bucket/{key}");
         let split = Sent { place: Place::Object, ..sent.clone() }.resolve();

@@ -22,7 +22,6 @@ impl Structure for BadRequestException {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::BAD_REQUEST_EXCEPTION_MEMBERS;
-
         opt(&self.message, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -51,7 +50,6 @@ impl Structure for IdempotencyException {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::IDEMPOTENCY_EXCEPTION_MEMBERS;
-
         opt(&self.message, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -80,7 +78,6 @@ impl Structure for InternalServiceException {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::INTERNAL_SERVICE_EXCEPTION_MEMBERS;
-
         opt(&self.message, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -109,7 +106,6 @@ impl Structure for InvalidNextTokenException {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::INVALID_NEXT_TOKEN_EXCEPTION_MEMBERS;
-
         opt(&self.message, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -138,7 +134,6 @@ impl Structure for InvalidRequestException {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::INVALID_REQUEST_EXCEPTION_MEMBERS;
-
         opt(&self.message, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -167,7 +162,6 @@ impl Structure for JobStatusException {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::JOB_STATUS_EXCEPTION_MEMBERS;
-
         opt(&self.message, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -196,7 +190,6 @@ impl Structure for NoSuchPublicAccessBlockConfiguration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::NO_SUCH_PUBLIC_ACCESS_BLOCK_CONFIGURATION_MEMBERS;
-
         opt(&self.message, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -225,7 +218,6 @@ impl Structure for NotFoundException {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::NOT_FOUND_EXCEPTION_MEMBERS;
-
         opt(&self.message, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -254,7 +246,6 @@ impl Structure for TooManyRequestsException {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::TOO_MANY_REQUESTS_EXCEPTION_MEMBERS;
-
         opt(&self.message, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -283,7 +274,6 @@ impl Structure for TooManyTagsException {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::TOO_MANY_TAGS_EXCEPTION_MEMBERS;
-
         opt(&self.message, &m[0], w);
     }
     #[cfg(not(feature = "client"))]

@@ -14,8 +14,6 @@ use strongroom_types::Timestamp;
 pub struct AssociateAccessGrantsIdentityCenterInput {
     /// Member `AccountId`, header `x-amz-account-id`.
     pub account_id: String,
-    /// Member `IdentityCenterArn`.
-    pub identity_center_arn: String,
 }
 impl Structure for AssociateAccessGrantsIdentityCenterInput {
     fn schema(&self) -> &'static StructureSchema {
@@ -23,15 +21,12 @@ impl Structure for AssociateAccessGrantsIdentityCenterInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ASSOCIATE_ACCESS_GRANTS_IDENTITY_CENTER_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
-        self.identity_center_arn.put(&m[1], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
         let m = &schema::ASSOCIATE_ACCESS_GRANTS_IDENTITY_CENTER_INPUT_MEMBERS;
         match index {
             0 => self.account_id = Value::take(&m[0], r)?,
-            1 => self.identity_center_arn = Value::take(&m[1], r)?,
             _ => {}
         }
         Ok(())
@@ -54,20 +49,6 @@ impl Structure for AssociateAccessGrantsIdentityCenterOutput {
 pub struct CreateAccessGrantInput {
     /// Member `AccountId`, header `x-amz-account-id`.
     pub account_id: String,
-    /// Member `AccessGrantsLocationId`.
-    pub access_grants_location_id: String,
-    /// Member `AccessGrantsLocationConfiguration`.
-    pub access_grants_location_configuration: Option<Box<AccessGrantsLocationConfiguration>>,
-    /// Member `Grantee`.
-    pub grantee: Grantee,
-    /// Member `Permission`.
-    pub permission: Option<Permission>,
-    /// Member `ApplicationArn`.
-    pub application_arn: Option<String>,
-    /// Member `S3PrefixType`.
-    pub s3_prefix_type: Option<S3PrefixType>,
-    /// Member `Tags`.
-    pub tags: Option<Vec<Tag>>,
 }
 impl Structure for CreateAccessGrantInput {
     fn schema(&self) -> &'static StructureSchema {
@@ -75,27 +56,12 @@ impl Structure for CreateAccessGrantInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::CREATE_ACCESS_GRANT_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
-        self.access_grants_location_id.put(&m[1], w);
-        opt(&self.access_grants_location_configuration, &m[2], w);
-        self.grantee.put(&m[3], w);
-        opt(&self.permission, &m[4], w);
-        opt(&self.application_arn, &m[5], w);
-        opt(&self.s3_prefix_type, &m[6], w);
-        opt(&self.tags, &m[7], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
         let m = &schema::CREATE_ACCESS_GRANT_INPUT_MEMBERS;
         match index {
             0 => self.account_id = Value::take(&m[0], r)?,
-            1 => self.access_grants_location_id = Value::take(&m[1], r)?,
-            2 => set(&mut self.access_grants_location_configuration, &m[2], r)?,
-            3 => self.grantee = Value::take(&m[3], r)?,
-            4 => set(&mut self.permission, &m[4], r)?,
-            5 => set(&mut self.application_arn, &m[5], r)?,
-            6 => set(&mut self.s3_prefix_type, &m[6], r)?,
-            7 => set(&mut self.tags, &m[7], r)?,
             _ => {}
         }
         Ok(())
@@ -103,62 +69,13 @@ impl Structure for CreateAccessGrantInput {
 }
 /// Shape `CreateAccessGrantResult`.
 #[derive(Clone, Default)]
-pub struct CreateAccessGrantOutput {
-    /// Member `CreatedAt`.
-    pub created_at: Option<Timestamp>,
-    /// Member `AccessGrantId`.
-    pub access_grant_id: Option<String>,
-    /// Member `AccessGrantArn`.
-    pub access_grant_arn: Option<String>,
-    /// Member `Grantee`.
-    pub grantee: Option<Box<Grantee>>,
-    /// Member `AccessGrantsLocationId`.
-    pub access_grants_location_id: Option<String>,
-    /// Member `AccessGrantsLocationConfiguration`.
-    pub access_grants_location_configuration: Option<Box<AccessGrantsLocationConfiguration>>,
-    /// Member `Permission`.
-    pub permission: Option<Permission>,
-    /// Member `ApplicationArn`.
-    pub application_arn: Option<String>,
-    /// Member `GrantScope`.
-    pub grant_scope: Option<String>,
-}
+pub struct CreateAccessGrantOutput {}
 impl Structure for CreateAccessGrantOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::CREATE_ACCESS_GRANT_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::CREATE_ACCESS_GRANT_OUTPUT_MEMBERS;
-
-        opt(&self.created_at, &m[0], w);
-        opt(&self.access_grant_id, &m[1], w);
-        opt(&self.access_grant_arn, &m[2], w);
-        opt(&self.grantee, &m[3], w);
-        opt(&self.access_grants_location_id, &m[4], w);
-        opt(&self.access_grants_location_configuration, &m[5], w);
-        opt(&self.permission, &m[6], w);
-        opt(&self.application_arn, &m[7], w);
-        opt(&self.grant_scope, &m[8], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::CREATE_ACCESS_GRANT_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.created_at, &m[0], r)?,
-            1 => set(&mut self.access_grant_id, &m[1], r)?,
-            2 => set(&mut self.access_grant_arn, &m[2], r)?,
-            3 => set(&mut self.grantee, &m[3], r)?,
-            4 => set(&mut self.access_grants_location_id, &m[4], r)?,
-            5 => set(&mut self.access_grants_location_configuration, &m[5], r)?,
-            6 => set(&mut self.permission, &m[6], r)?,
-            7 => set(&mut self.application_arn, &m[7], r)?,
-            8 => set(&mut self.grant_scope, &m[8], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -167,10 +84,6 @@ impl Structure for CreateAccessGrantOutput {
 pub struct CreateAccessGrantsInstanceInput {
     /// Member `AccountId`, header `x-amz-account-id`.
     pub account_id: String,
-    /// Member `IdentityCenterArn`.
-    pub identity_center_arn: Option<String>,
-    /// Member `Tags`.
-    pub tags: Option<Vec<Tag>>,
 }
 impl Structure for CreateAccessGrantsInstanceInput {
     fn schema(&self) -> &'static StructureSchema {
@@ -178,17 +91,12 @@ impl Structure for CreateAccessGrantsInstanceInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::CREATE_ACCESS_GRANTS_INSTANCE_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
-        opt(&self.identity_center_arn, &m[1], w);
-        opt(&self.tags, &m[2], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
         let m = &schema::CREATE_ACCESS_GRANTS_INSTANCE_INPUT_MEMBERS;
         match index {
             0 => self.account_id = Value::take(&m[0], r)?,
-            1 => set(&mut self.identity_center_arn, &m[1], r)?,
-            2 => set(&mut self.tags, &m[2], r)?,
             _ => {}
         }
         Ok(())
@@ -196,50 +104,13 @@ impl Structure for CreateAccessGrantsInstanceInput {
 }
 /// Shape `CreateAccessGrantsInstanceResult`.
 #[derive(Clone, Default)]
-pub struct CreateAccessGrantsInstanceOutput {
-    /// Member `CreatedAt`.
-    pub created_at: Option<Timestamp>,
-    /// Member `AccessGrantsInstanceId`.
-    pub access_grants_instance_id: Option<String>,
-    /// Member `AccessGrantsInstanceArn`.
-    pub access_grants_instance_arn: Option<String>,
-    /// Member `IdentityCenterArn`.
-    pub identity_center_arn: Option<String>,
-    /// Member `IdentityCenterInstanceArn`.
-    pub identity_center_instance_arn: Option<String>,
-    /// Member `IdentityCenterApplicationArn`.
-    pub identity_center_application_arn: Option<String>,
-}
+pub struct CreateAccessGrantsInstanceOutput {}
 impl Structure for CreateAccessGrantsInstanceOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::CREATE_ACCESS_GRANTS_INSTANCE_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::CREATE_ACCESS_GRANTS_INSTANCE_OUTPUT_MEMBERS;
-
-        opt(&self.created_at, &m[0], w);
-        opt(&self.access_grants_instance_id, &m[1], w);
-        opt(&self.access_grants_instance_arn, &m[2], w);
-        opt(&self.identity_center_arn, &m[3], w);
-        opt(&self.identity_center_instance_arn, &m[4], w);
-        opt(&self.identity_center_application_arn, &m[5], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::CREATE_ACCESS_GRANTS_INSTANCE_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.created_at, &m[0], r)?,
-            1 => set(&mut self.access_grants_instance_id, &m[1], r)?,
-            2 => set(&mut self.access_grants_instance_arn, &m[2], r)?,
-            3 => set(&mut self.identity_center_arn, &m[3], r)?,
-            4 => set(&mut self.identity_center_instance_arn, &m[4], r)?,
-            5 => set(&mut self.identity_center_application_arn, &m[5], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -248,12 +119,6 @@ impl Structure for CreateAccessGrantsInstanceOutput {
 pub struct CreateAccessGrantsLocationInput {
     /// Member `AccountId`, header `x-amz-account-id`.
     pub account_id: String,
-    /// Member `LocationScope`.
-    pub location_scope: String,
-    /// Member `IAMRoleArn`.
-    pub iam_role_arn: String,
-    /// Member `Tags`.
-    pub tags: Option<Vec<Tag>>,
 }
 impl Structure for CreateAccessGrantsLocationInput {
     fn schema(&self) -> &'static StructureSchema {
@@ -261,19 +126,12 @@ impl Structure for CreateAccessGrantsLocationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::CREATE_ACCESS_GRANTS_LOCATION_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
-        self.location_scope.put(&m[1], w);
-        self.iam_role_arn.put(&m[2], w);
-        opt(&self.tags, &m[3], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
         let m = &schema::CREATE_ACCESS_GRANTS_LOCATION_INPUT_MEMBERS;
         match index {
             0 => self.account_id = Value::take(&m[0], r)?,
-            1 => self.location_scope = Value::take(&m[1], r)?,
-            2 => self.iam_role_arn = Value::take(&m[2], r)?,
-            3 => set(&mut self.tags, &m[3], r)?,
             _ => {}
         }
         Ok(())
@@ -281,46 +139,13 @@ impl Structure for CreateAccessGrantsLocationInput {
 }
 /// Shape `CreateAccessGrantsLocationResult`.
 #[derive(Clone, Default)]
-pub struct CreateAccessGrantsLocationOutput {
-    /// Member `CreatedAt`.
-    pub created_at: Option<Timestamp>,
-    /// Member `AccessGrantsLocationId`.
-    pub access_grants_location_id: Option<String>,
-    /// Member `AccessGrantsLocationArn`.
-    pub access_grants_location_arn: Option<String>,
-    /// Member `LocationScope`.
-    pub location_scope: Option<String>,
-    /// Member `IAMRoleArn`.
-    pub iam_role_arn: Option<String>,
-}
+pub struct CreateAccessGrantsLocationOutput {}
 impl Structure for CreateAccessGrantsLocationOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::CREATE_ACCESS_GRANTS_LOCATION_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::CREATE_ACCESS_GRANTS_LOCATION_OUTPUT_MEMBERS;
-
-        opt(&self.created_at, &m[0], w);
-        opt(&self.access_grants_location_id, &m[1], w);
-        opt(&self.access_grants_location_arn, &m[2], w);
-        opt(&self.location_scope, &m[3], w);
-        opt(&self.iam_role_arn, &m[4], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::CREATE_ACCESS_GRANTS_LOCATION_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.created_at, &m[0], r)?,
-            1 => set(&mut self.access_grants_location_id, &m[1], r)?,
-            2 => set(&mut self.access_grants_location_arn, &m[2], r)?,
-            3 => set(&mut self.location_scope, &m[3], r)?,
-            4 => set(&mut self.iam_role_arn, &m[4], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -350,7 +175,6 @@ impl Structure for CreateAccessPointInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::CREATE_ACCESS_POINT_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.name.put(&m[1], w);
         self.bucket.put(&m[2], w);
@@ -390,7 +214,6 @@ impl Structure for CreateAccessPointOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::CREATE_ACCESS_POINT_OUTPUT_MEMBERS;
-
         opt(&self.access_point_arn, &m[0], w);
         opt(&self.alias, &m[1], w);
     }
@@ -416,8 +239,6 @@ pub struct CreateAccessPointForObjectLambdaInput {
     pub account_id: String,
     /// Member `Name`.
     pub name: String,
-    /// Member `Configuration`.
-    pub configuration: ObjectLambdaConfiguration,
 }
 impl Structure for CreateAccessPointForObjectLambdaInput {
     fn schema(&self) -> &'static StructureSchema {
@@ -425,17 +246,14 @@ impl Structure for CreateAccessPointForObjectLambdaInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::CREATE_ACCESS_POINT_FOR_OBJECT_LAMBDA_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.name.put(&m[1], w);
-        self.configuration.put(&m[2], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
         let m = &schema::CREATE_ACCESS_POINT_FOR_OBJECT_LAMBDA_INPUT_MEMBERS;
         match index {
             0 => self.account_id = Value::take(&m[0], r)?,
             1 => self.name = Value::take(&m[1], r)?,
-            2 => self.configuration = Value::take(&m[2], r)?,
             _ => {}
         }
         Ok(())
@@ -443,34 +261,13 @@ impl Structure for CreateAccessPointForObjectLambdaInput {
 }
 /// Shape `CreateAccessPointForObjectLambdaResult`.
 #[derive(Clone, Default)]
-pub struct CreateAccessPointForObjectLambdaOutput {
-    /// Member `ObjectLambdaAccessPointArn`.
-    pub object_lambda_access_point_arn: Option<String>,
-    /// Member `Alias`.
-    pub alias: Option<Box<ObjectLambdaAccessPointAlias>>,
-}
+pub struct CreateAccessPointForObjectLambdaOutput {}
 impl Structure for CreateAccessPointForObjectLambdaOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::CREATE_ACCESS_POINT_FOR_OBJECT_LAMBDA_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::CREATE_ACCESS_POINT_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS;
-
-        opt(&self.object_lambda_access_point_arn, &m[0], w);
-        opt(&self.alias, &m[1], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::CREATE_ACCESS_POINT_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.object_lambda_access_point_arn, &m[0], r)?,
-            1 => set(&mut self.alias, &m[1], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -481,8 +278,6 @@ pub struct CreateBucketInput {
     pub acl: Option<BucketCannedAcl>,
     /// Member `Bucket`.
     pub bucket: String,
-    /// Member `CreateBucketConfiguration`.
-    pub create_bucket_configuration: Option<Box<CreateBucketConfiguration>>,
     /// Member `GrantFullControl`, header `x-amz-grant-full-control`.
     pub grant_full_control: Option<String>,
     /// Member `GrantRead`, header `x-amz-grant-read`.
@@ -504,31 +299,28 @@ impl Structure for CreateBucketInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::CREATE_BUCKET_INPUT_MEMBERS;
-
         opt(&self.acl, &m[0], w);
         self.bucket.put(&m[1], w);
-        opt(&self.create_bucket_configuration, &m[2], w);
-        opt(&self.grant_full_control, &m[3], w);
-        opt(&self.grant_read, &m[4], w);
-        opt(&self.grant_read_acp, &m[5], w);
-        opt(&self.grant_write, &m[6], w);
-        opt(&self.grant_write_acp, &m[7], w);
-        opt(&self.object_lock_enabled_for_bucket, &m[8], w);
-        opt(&self.outpost_id, &m[9], w);
+        opt(&self.grant_full_control, &m[2], w);
+        opt(&self.grant_read, &m[3], w);
+        opt(&self.grant_read_acp, &m[4], w);
+        opt(&self.grant_write, &m[5], w);
+        opt(&self.grant_write_acp, &m[6], w);
+        opt(&self.object_lock_enabled_for_bucket, &m[7], w);
+        opt(&self.outpost_id, &m[8], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
         let m = &schema::CREATE_BUCKET_INPUT_MEMBERS;
         match index {
             0 => set(&mut self.acl, &m[0], r)?,
             1 => self.bucket = Value::take(&m[1], r)?,
-            2 => set(&mut self.create_bucket_configuration, &m[2], r)?,
-            3 => set(&mut self.grant_full_control, &m[3], r)?,
-            4 => set(&mut self.grant_read, &m[4], r)?,
-            5 => set(&mut self.grant_read_acp, &m[5], r)?,
-            6 => set(&mut self.grant_write, &m[6], r)?,
-            7 => set(&mut self.grant_write_acp, &m[7], r)?,
-            8 => set(&mut self.object_lock_enabled_for_bucket, &m[8], r)?,
-            9 => set(&mut self.outpost_id, &m[9], r)?,
+            2 => set(&mut self.grant_full_control, &m[2], r)?,
+            3 => set(&mut self.grant_read, &m[3], r)?,
+            4 => set(&mut self.grant_read_acp, &m[4], r)?,
+            5 => set(&mut self.grant_write, &m[5], r)?,
+            6 => set(&mut self.grant_write_acp, &m[6], r)?,
+            7 => set(&mut self.object_lock_enabled_for_bucket, &m[7], r)?,
+            8 => set(&mut self.outpost_id, &m[8], r)?,
             _ => {}
         }
         Ok(())
@@ -536,34 +328,13 @@ impl Structure for CreateBucketInput {
 }
 /// Shape `CreateBucketResult`.
 #[derive(Clone, Default)]
-pub struct CreateBucketOutput {
-    /// Member `Location`, header `Location`.
-    pub location: Option<String>,
-    /// Member `BucketArn`.
-    pub bucket_arn: Option<String>,
-}
+pub struct CreateBucketOutput {}
 impl Structure for CreateBucketOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::CREATE_BUCKET_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::CREATE_BUCKET_OUTPUT_MEMBERS;
-
-        opt(&self.location, &m[0], w);
-        opt(&self.bucket_arn, &m[1], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::CREATE_BUCKET_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.location, &m[0], r)?,
-            1 => set(&mut self.bucket_arn, &m[1], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -599,7 +370,6 @@ impl Structure for CreateJobInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::CREATE_JOB_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         opt(&self.confirmation_required, &m[1], w);
         self.operation.put(&m[2], w);
@@ -643,7 +413,6 @@ impl Structure for CreateJobOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::CREATE_JOB_OUTPUT_MEMBERS;
-
         opt(&self.job_id, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -665,10 +434,6 @@ impl Structure for CreateJobOutput {
 pub struct CreateMultiRegionAccessPointInput {
     /// Member `AccountId`, header `x-amz-account-id`.
     pub account_id: String,
-    /// Member `ClientToken`.
-    pub client_token: String,
-    /// Member `Details`.
-    pub details: CreateMultiRegionAccessPointInputShape,
 }
 impl Structure for CreateMultiRegionAccessPointInput {
     fn schema(&self) -> &'static StructureSchema {
@@ -676,17 +441,12 @@ impl Structure for CreateMultiRegionAccessPointInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::CREATE_MULTI_REGION_ACCESS_POINT_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
-        self.client_token.put(&m[1], w);
-        self.details.put(&m[2], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
         let m = &schema::CREATE_MULTI_REGION_ACCESS_POINT_INPUT_MEMBERS;
         match index {
             0 => self.account_id = Value::take(&m[0], r)?,
-            1 => self.client_token = Value::take(&m[1], r)?,
-            2 => self.details = Value::take(&m[2], r)?,
             _ => {}
         }
         Ok(())
@@ -694,30 +454,13 @@ impl Structure for CreateMultiRegionAccessPointInput {
 }
 /// Shape `CreateMultiRegionAccessPointResult`.
 #[derive(Clone, Default)]
-pub struct CreateMultiRegionAccessPointOutput {
-    /// Member `RequestTokenARN`.
-    pub request_token_arn: Option<String>,
-}
+pub struct CreateMultiRegionAccessPointOutput {}
 impl Structure for CreateMultiRegionAccessPointOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::CREATE_MULTI_REGION_ACCESS_POINT_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::CREATE_MULTI_REGION_ACCESS_POINT_OUTPUT_MEMBERS;
-
-        opt(&self.request_token_arn, &m[0], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::CREATE_MULTI_REGION_ACCESS_POINT_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.request_token_arn, &m[0], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -726,10 +469,6 @@ impl Structure for CreateMultiRegionAccessPointOutput {
 pub struct CreateStorageLensGroupInput {
     /// Member `AccountId`, header `x-amz-account-id`.
     pub account_id: String,
-    /// Member `StorageLensGroup`.
-    pub storage_lens_group: StorageLensGroup,
-    /// Member `Tags`.
-    pub tags: Option<Vec<Tag>>,
 }
 impl Structure for CreateStorageLensGroupInput {
     fn schema(&self) -> &'static StructureSchema {
@@ -737,17 +476,12 @@ impl Structure for CreateStorageLensGroupInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::CREATE_STORAGE_LENS_GROUP_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
-        self.storage_lens_group.put(&m[1], w);
-        opt(&self.tags, &m[2], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
         let m = &schema::CREATE_STORAGE_LENS_GROUP_INPUT_MEMBERS;
         match index {
             0 => self.account_id = Value::take(&m[0], r)?,
-            1 => self.storage_lens_group = Value::take(&m[1], r)?,
-            2 => set(&mut self.tags, &m[2], r)?,
             _ => {}
         }
         Ok(())
@@ -779,7 +513,6 @@ impl Structure for DeleteAccessGrantInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_ACCESS_GRANT_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.access_grant_id.put(&m[1], w);
     }
@@ -817,7 +550,6 @@ impl Structure for DeleteAccessGrantsInstanceInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_ACCESS_GRANTS_INSTANCE_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -853,7 +585,6 @@ impl Structure for DeleteAccessGrantsInstanceResourcePolicyInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -891,7 +622,6 @@ impl Structure for DeleteAccessGrantsLocationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_ACCESS_GRANTS_LOCATION_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.access_grants_location_id.put(&m[1], w);
     }
@@ -931,7 +661,6 @@ impl Structure for DeleteAccessPointInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_ACCESS_POINT_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.name.put(&m[1], w);
     }
@@ -971,7 +700,6 @@ impl Structure for DeleteAccessPointForObjectLambdaInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_ACCESS_POINT_FOR_OBJECT_LAMBDA_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.name.put(&m[1], w);
     }
@@ -1011,7 +739,6 @@ impl Structure for DeleteAccessPointPolicyInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_ACCESS_POINT_POLICY_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.name.put(&m[1], w);
     }
@@ -1051,7 +778,6 @@ impl Structure for DeleteAccessPointPolicyForObjectLambdaInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.name.put(&m[1], w);
     }
@@ -1091,7 +817,6 @@ impl Structure for DeleteAccessPointScopeInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_ACCESS_POINT_SCOPE_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.name.put(&m[1], w);
     }
@@ -1131,7 +856,6 @@ impl Structure for DeleteBucketInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_BUCKET_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.bucket.put(&m[1], w);
     }
@@ -1171,7 +895,6 @@ impl Structure for DeleteBucketLifecycleConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_BUCKET_LIFECYCLE_CONFIGURATION_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.bucket.put(&m[1], w);
     }
@@ -1211,7 +934,6 @@ impl Structure for DeleteBucketPolicyInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_BUCKET_POLICY_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.bucket.put(&m[1], w);
     }
@@ -1251,7 +973,6 @@ impl Structure for DeleteBucketReplicationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_BUCKET_REPLICATION_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.bucket.put(&m[1], w);
     }
@@ -1291,7 +1012,6 @@ impl Structure for DeleteBucketTaggingInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_BUCKET_TAGGING_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.bucket.put(&m[1], w);
     }
@@ -1331,7 +1051,6 @@ impl Structure for DeleteJobTaggingInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_JOB_TAGGING_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.job_id.put(&m[1], w);
     }
@@ -1362,10 +1081,6 @@ impl Structure for DeleteJobTaggingOutput {
 pub struct DeleteMultiRegionAccessPointInput {
     /// Member `AccountId`, header `x-amz-account-id`.
     pub account_id: String,
-    /// Member `ClientToken`.
-    pub client_token: String,
-    /// Member `Details`.
-    pub details: DeleteMultiRegionAccessPointInputShape,
 }
 impl Structure for DeleteMultiRegionAccessPointInput {
     fn schema(&self) -> &'static StructureSchema {
@@ -1373,17 +1088,12 @@ impl Structure for DeleteMultiRegionAccessPointInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_MULTI_REGION_ACCESS_POINT_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
-        self.client_token.put(&m[1], w);
-        self.details.put(&m[2], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
         let m = &schema::DELETE_MULTI_REGION_ACCESS_POINT_INPUT_MEMBERS;
         match index {
             0 => self.account_id = Value::take(&m[0], r)?,
-            1 => self.client_token = Value::take(&m[1], r)?,
-            2 => self.details = Value::take(&m[2], r)?,
             _ => {}
         }
         Ok(())
@@ -1391,30 +1101,13 @@ impl Structure for DeleteMultiRegionAccessPointInput {
 }
 /// Shape `DeleteMultiRegionAccessPointResult`.
 #[derive(Clone, Default)]
-pub struct DeleteMultiRegionAccessPointOutput {
-    /// Member `RequestTokenARN`.
-    pub request_token_arn: Option<String>,
-}
+pub struct DeleteMultiRegionAccessPointOutput {}
 impl Structure for DeleteMultiRegionAccessPointOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::DELETE_MULTI_REGION_ACCESS_POINT_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::DELETE_MULTI_REGION_ACCESS_POINT_OUTPUT_MEMBERS;
-
-        opt(&self.request_token_arn, &m[0], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::DELETE_MULTI_REGION_ACCESS_POINT_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.request_token_arn, &m[0], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -1430,7 +1123,6 @@ impl Structure for DeletePublicAccessBlockInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_PUBLIC_ACCESS_BLOCK_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -1468,7 +1160,6 @@ impl Structure for DeleteStorageLensConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_STORAGE_LENS_CONFIGURATION_INPUT_MEMBERS;
-
         self.config_id.put(&m[0], w);
         self.account_id.put(&m[1], w);
     }
@@ -1508,7 +1199,6 @@ impl Structure for DeleteStorageLensConfigurationTaggingInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_STORAGE_LENS_CONFIGURATION_TAGGING_INPUT_MEMBERS;
-
         self.config_id.put(&m[0], w);
         self.account_id.put(&m[1], w);
     }
@@ -1548,7 +1238,6 @@ impl Structure for DeleteStorageLensGroupInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DELETE_STORAGE_LENS_GROUP_INPUT_MEMBERS;
-
         self.name.put(&m[0], w);
         self.account_id.put(&m[1], w);
     }
@@ -1588,7 +1277,6 @@ impl Structure for DescribeJobInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DESCRIBE_JOB_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.job_id.put(&m[1], w);
     }
@@ -1614,7 +1302,6 @@ impl Structure for DescribeJobOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DESCRIBE_JOB_OUTPUT_MEMBERS;
-
         opt(&self.job, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -1645,7 +1332,6 @@ impl Structure for DescribeMultiRegionAccessPointOperationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DESCRIBE_MULTI_REGION_ACCESS_POINT_OPERATION_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.request_token_arn.put(&m[1], w);
     }
@@ -1661,30 +1347,13 @@ impl Structure for DescribeMultiRegionAccessPointOperationInput {
 }
 /// Shape `DescribeMultiRegionAccessPointOperationResult`.
 #[derive(Clone, Default)]
-pub struct DescribeMultiRegionAccessPointOperationOutput {
-    /// Member `AsyncOperation`.
-    pub async_operation: Option<Box<AsyncOperation>>,
-}
+pub struct DescribeMultiRegionAccessPointOperationOutput {}
 impl Structure for DescribeMultiRegionAccessPointOperationOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::DESCRIBE_MULTI_REGION_ACCESS_POINT_OPERATION_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::DESCRIBE_MULTI_REGION_ACCESS_POINT_OPERATION_OUTPUT_MEMBERS;
-
-        opt(&self.async_operation, &m[0], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::DESCRIBE_MULTI_REGION_ACCESS_POINT_OPERATION_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.async_operation, &m[0], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -1700,7 +1369,6 @@ impl Structure for DissociateAccessGrantsIdentityCenterInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DISSOCIATE_ACCESS_GRANTS_IDENTITY_CENTER_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -1738,7 +1406,6 @@ impl Structure for GetAccessGrantInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_ACCESS_GRANT_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.access_grant_id.put(&m[1], w);
     }
@@ -1754,62 +1421,13 @@ impl Structure for GetAccessGrantInput {
 }
 /// Shape `GetAccessGrantResult`.
 #[derive(Clone, Default)]
-pub struct GetAccessGrantOutput {
-    /// Member `CreatedAt`.
-    pub created_at: Option<Timestamp>,
-    /// Member `AccessGrantId`.
-    pub access_grant_id: Option<String>,
-    /// Member `AccessGrantArn`.
-    pub access_grant_arn: Option<String>,
-    /// Member `Grantee`.
-    pub grantee: Option<Box<Grantee>>,
-    /// Member `Permission`.
-    pub permission: Option<Permission>,
-    /// Member `AccessGrantsLocationId`.
-    pub access_grants_location_id: Option<String>,
-    /// Member `AccessGrantsLocationConfiguration`.
-    pub access_grants_location_configuration: Option<Box<AccessGrantsLocationConfiguration>>,
-    /// Member `GrantScope`.
-    pub grant_scope: Option<String>,
-    /// Member `ApplicationArn`.
-    pub application_arn: Option<String>,
-}
+pub struct GetAccessGrantOutput {}
 impl Structure for GetAccessGrantOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::GET_ACCESS_GRANT_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::GET_ACCESS_GRANT_OUTPUT_MEMBERS;
-
-        opt(&self.created_at, &m[0], w);
-        opt(&self.access_grant_id, &m[1], w);
-        opt(&self.access_grant_arn, &m[2], w);
-        opt(&self.grantee, &m[3], w);
-        opt(&self.permission, &m[4], w);
-        opt(&self.access_grants_location_id, &m[5], w);
-        opt(&self.access_grants_location_configuration, &m[6], w);
-        opt(&self.grant_scope, &m[7], w);
-        opt(&self.application_arn, &m[8], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::GET_ACCESS_GRANT_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.created_at, &m[0], r)?,
-            1 => set(&mut self.access_grant_id, &m[1], r)?,
-            2 => set(&mut self.access_grant_arn, &m[2], r)?,
-            3 => set(&mut self.grantee, &m[3], r)?,
-            4 => set(&mut self.permission, &m[4], r)?,
-            5 => set(&mut self.access_grants_location_id, &m[5], r)?,
-            6 => set(&mut self.access_grants_location_configuration, &m[6], r)?,
-            7 => set(&mut self.grant_scope, &m[7], r)?,
-            8 => set(&mut self.application_arn, &m[8], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -1825,7 +1443,6 @@ impl Structure for GetAccessGrantsInstanceInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_ACCESS_GRANTS_INSTANCE_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -1839,50 +1456,13 @@ impl Structure for GetAccessGrantsInstanceInput {
 }
 /// Shape `GetAccessGrantsInstanceResult`.
 #[derive(Clone, Default)]
-pub struct GetAccessGrantsInstanceOutput {
-    /// Member `AccessGrantsInstanceArn`.
-    pub access_grants_instance_arn: Option<String>,
-    /// Member `AccessGrantsInstanceId`.
-    pub access_grants_instance_id: Option<String>,
-    /// Member `IdentityCenterArn`.
-    pub identity_center_arn: Option<String>,
-    /// Member `IdentityCenterInstanceArn`.
-    pub identity_center_instance_arn: Option<String>,
-    /// Member `IdentityCenterApplicationArn`.
-    pub identity_center_application_arn: Option<String>,
-    /// Member `CreatedAt`.
-    pub created_at: Option<Timestamp>,
-}
+pub struct GetAccessGrantsInstanceOutput {}
 impl Structure for GetAccessGrantsInstanceOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::GET_ACCESS_GRANTS_INSTANCE_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::GET_ACCESS_GRANTS_INSTANCE_OUTPUT_MEMBERS;
-
-        opt(&self.access_grants_instance_arn, &m[0], w);
-        opt(&self.access_grants_instance_id, &m[1], w);
-        opt(&self.identity_center_arn, &m[2], w);
-        opt(&self.identity_center_instance_arn, &m[3], w);
-        opt(&self.identity_center_application_arn, &m[4], w);
-        opt(&self.created_at, &m[5], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::GET_ACCESS_GRANTS_INSTANCE_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.access_grants_instance_arn, &m[0], r)?,
-            1 => set(&mut self.access_grants_instance_id, &m[1], r)?,
-            2 => set(&mut self.identity_center_arn, &m[2], r)?,
-            3 => set(&mut self.identity_center_instance_arn, &m[3], r)?,
-            4 => set(&mut self.identity_center_application_arn, &m[4], r)?,
-            5 => set(&mut self.created_at, &m[5], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -1900,7 +1480,6 @@ impl Structure for GetAccessGrantsInstanceForPrefixInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_ACCESS_GRANTS_INSTANCE_FOR_PREFIX_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.s3_prefix.put(&m[1], w);
     }
@@ -1916,34 +1495,13 @@ impl Structure for GetAccessGrantsInstanceForPrefixInput {
 }
 /// Shape `GetAccessGrantsInstanceForPrefixResult`.
 #[derive(Clone, Default)]
-pub struct GetAccessGrantsInstanceForPrefixOutput {
-    /// Member `AccessGrantsInstanceArn`.
-    pub access_grants_instance_arn: Option<String>,
-    /// Member `AccessGrantsInstanceId`.
-    pub access_grants_instance_id: Option<String>,
-}
+pub struct GetAccessGrantsInstanceForPrefixOutput {}
 impl Structure for GetAccessGrantsInstanceForPrefixOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::GET_ACCESS_GRANTS_INSTANCE_FOR_PREFIX_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::GET_ACCESS_GRANTS_INSTANCE_FOR_PREFIX_OUTPUT_MEMBERS;
-
-        opt(&self.access_grants_instance_arn, &m[0], w);
-        opt(&self.access_grants_instance_id, &m[1], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::GET_ACCESS_GRANTS_INSTANCE_FOR_PREFIX_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.access_grants_instance_arn, &m[0], r)?,
-            1 => set(&mut self.access_grants_instance_id, &m[1], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -1959,7 +1517,6 @@ impl Structure for GetAccessGrantsInstanceResourcePolicyInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -1973,38 +1530,13 @@ impl Structure for GetAccessGrantsInstanceResourcePolicyInput {
 }
 /// Shape `GetAccessGrantsInstanceResourcePolicyResult`.
 #[derive(Clone, Default)]
-pub struct GetAccessGrantsInstanceResourcePolicyOutput {
-    /// Member `Policy`.
-    pub policy: Option<String>,
-    /// Member `Organization`.
-    pub organization: Option<String>,
-    /// Member `CreatedAt`.
-    pub created_at: Option<Timestamp>,
-}
+pub struct GetAccessGrantsInstanceResourcePolicyOutput {}
 impl Structure for GetAccessGrantsInstanceResourcePolicyOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::GET_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::GET_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_OUTPUT_MEMBERS;
-
-        opt(&self.policy, &m[0], w);
-        opt(&self.organization, &m[1], w);
-        opt(&self.created_at, &m[2], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::GET_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.policy, &m[0], r)?,
-            1 => set(&mut self.organization, &m[1], r)?,
-            2 => set(&mut self.created_at, &m[2], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -2022,7 +1554,6 @@ impl Structure for GetAccessGrantsLocationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_ACCESS_GRANTS_LOCATION_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.access_grants_location_id.put(&m[1], w);
     }
@@ -2038,46 +1569,13 @@ impl Structure for GetAccessGrantsLocationInput {
 }
 /// Shape `GetAccessGrantsLocationResult`.
 #[derive(Clone, Default)]
-pub struct GetAccessGrantsLocationOutput {
-    /// Member `CreatedAt`.
-    pub created_at: Option<Timestamp>,
-    /// Member `AccessGrantsLocationId`.
-    pub access_grants_location_id: Option<String>,
-    /// Member `AccessGrantsLocationArn`.
-    pub access_grants_location_arn: Option<String>,
-    /// Member `LocationScope`.
-    pub location_scope: Option<String>,
-    /// Member `IAMRoleArn`.
-    pub iam_role_arn: Option<String>,
-}
+pub struct GetAccessGrantsLocationOutput {}
 impl Structure for GetAccessGrantsLocationOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::GET_ACCESS_GRANTS_LOCATION_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::GET_ACCESS_GRANTS_LOCATION_OUTPUT_MEMBERS;
-
-        opt(&self.created_at, &m[0], w);
-        opt(&self.access_grants_location_id, &m[1], w);
-        opt(&self.access_grants_location_arn, &m[2], w);
-        opt(&self.location_scope, &m[3], w);
-        opt(&self.iam_role_arn, &m[4], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::GET_ACCESS_GRANTS_LOCATION_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.created_at, &m[0], r)?,
-            1 => set(&mut self.access_grants_location_id, &m[1], r)?,
-            2 => set(&mut self.access_grants_location_arn, &m[2], r)?,
-            3 => set(&mut self.location_scope, &m[3], r)?,
-            4 => set(&mut self.iam_role_arn, &m[4], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -2095,7 +1593,6 @@ impl Structure for GetAccessPointInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_ACCESS_POINT_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.name.put(&m[1], w);
     }
@@ -2143,7 +1640,6 @@ impl Structure for GetAccessPointOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_ACCESS_POINT_OUTPUT_MEMBERS;
-
         opt(&self.name, &m[0], w);
         opt(&self.bucket, &m[1], w);
         opt(&self.network_origin, &m[2], w);
@@ -2196,7 +1692,6 @@ impl Structure for GetAccessPointConfigurationForObjectLambdaInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_ACCESS_POINT_CONFIGURATION_FOR_OBJECT_LAMBDA_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.name.put(&m[1], w);
     }
@@ -2212,30 +1707,13 @@ impl Structure for GetAccessPointConfigurationForObjectLambdaInput {
 }
 /// Shape `GetAccessPointConfigurationForObjectLambdaResult`.
 #[derive(Clone, Default)]
-pub struct GetAccessPointConfigurationForObjectLambdaOutput {
-    /// Member `Configuration`.
-    pub configuration: Option<Box<ObjectLambdaConfiguration>>,
-}
+pub struct GetAccessPointConfigurationForObjectLambdaOutput {}
 impl Structure for GetAccessPointConfigurationForObjectLambdaOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::GET_ACCESS_POINT_CONFIGURATION_FOR_OBJECT_LAMBDA_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::GET_ACCESS_POINT_CONFIGURATION_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS;
-
-        opt(&self.configuration, &m[0], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::GET_ACCESS_POINT_CONFIGURATION_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.configuration, &m[0], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -2253,7 +1731,6 @@ impl Structure for GetAccessPointForObjectLambdaInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_ACCESS_POINT_FOR_OBJECT_LAMBDA_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.name.put(&m[1], w);
     }
@@ -2269,42 +1746,13 @@ impl Structure for GetAccessPointForObjectLambdaInput {
 }
 /// Shape `GetAccessPointForObjectLambdaResult`.
 #[derive(Clone, Default)]
-pub struct GetAccessPointForObjectLambdaOutput {
-    /// Member `Name`.
-    pub name: Option<String>,
-    /// Member `PublicAccessBlockConfiguration`.
-    pub public_access_block_configuration: Option<Box<PublicAccessBlockConfiguration>>,
-    /// Member `CreationDate`.
-    pub creation_date: Option<Timestamp>,
-    /// Member `Alias`.
-    pub alias: Option<Box<ObjectLambdaAccessPointAlias>>,
-}
+pub struct GetAccessPointForObjectLambdaOutput {}
 impl Structure for GetAccessPointForObjectLambdaOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::GET_ACCESS_POINT_FOR_OBJECT_LAMBDA_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::GET_ACCESS_POINT_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS;
-
-        opt(&self.name, &m[0], w);
-        opt(&self.public_access_block_configuration, &m[1], w);
-        opt(&self.creation_date, &m[2], w);
-        opt(&self.alias, &m[3], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::GET_ACCESS_POINT_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.name, &m[0], r)?,
-            1 => set(&mut self.public_access_block_configuration, &m[1], r)?,
-            2 => set(&mut self.creation_date, &m[2], r)?,
-            3 => set(&mut self.alias, &m[3], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -2322,7 +1770,6 @@ impl Structure for GetAccessPointPolicyInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_ACCESS_POINT_POLICY_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.name.put(&m[1], w);
     }
@@ -2348,7 +1795,6 @@ impl Structure for GetAccessPointPolicyOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_ACCESS_POINT_POLICY_OUTPUT_MEMBERS;
-
         opt(&self.policy, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -2379,7 +1825,6 @@ impl Structure for GetAccessPointPolicyForObjectLambdaInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.name.put(&m[1], w);
     }
@@ -2395,30 +1840,13 @@ impl Structure for GetAccessPointPolicyForObjectLambdaInput {
 }
 /// Shape `GetAccessPointPolicyForObjectLambdaResult`.
 #[derive(Clone, Default)]
-pub struct GetAccessPointPolicyForObjectLambdaOutput {
-    /// Member `Policy`.
-    pub policy: Option<String>,
-}
+pub struct GetAccessPointPolicyForObjectLambdaOutput {}
 impl Structure for GetAccessPointPolicyForObjectLambdaOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::GET_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::GET_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS;
-
-        opt(&self.policy, &m[0], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::GET_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.policy, &m[0], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -2436,7 +1864,6 @@ impl Structure for GetAccessPointPolicyStatusInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_ACCESS_POINT_POLICY_STATUS_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.name.put(&m[1], w);
     }
@@ -2462,7 +1889,6 @@ impl Structure for GetAccessPointPolicyStatusOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_ACCESS_POINT_POLICY_STATUS_OUTPUT_MEMBERS;
-
         opt(&self.policy_status, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -2493,7 +1919,6 @@ impl Structure for GetAccessPointPolicyStatusForObjectLambdaInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_ACCESS_POINT_POLICY_STATUS_FOR_OBJECT_LAMBDA_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.name.put(&m[1], w);
     }
@@ -2509,30 +1934,13 @@ impl Structure for GetAccessPointPolicyStatusForObjectLambdaInput {
 }
 /// Shape `GetAccessPointPolicyStatusForObjectLambdaResult`.
 #[derive(Clone, Default)]
-pub struct GetAccessPointPolicyStatusForObjectLambdaOutput {
-    /// Member `PolicyStatus`.
-    pub policy_status: Option<Box<PolicyStatus>>,
-}
+pub struct GetAccessPointPolicyStatusForObjectLambdaOutput {}
 impl Structure for GetAccessPointPolicyStatusForObjectLambdaOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::GET_ACCESS_POINT_POLICY_STATUS_FOR_OBJECT_LAMBDA_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::GET_ACCESS_POINT_POLICY_STATUS_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS;
-
-        opt(&self.policy_status, &m[0], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::GET_ACCESS_POINT_POLICY_STATUS_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.policy_status, &m[0], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -2550,7 +1958,6 @@ impl Structure for GetAccessPointScopeInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_ACCESS_POINT_SCOPE_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.name.put(&m[1], w);
     }
@@ -2566,30 +1973,13 @@ impl Structure for GetAccessPointScopeInput {
 }
 /// Shape `GetAccessPointScopeResult`.
 #[derive(Clone, Default)]
-pub struct GetAccessPointScopeOutput {
-    /// Member `Scope`.
-    pub scope: Option<Box<Scope>>,
-}
+pub struct GetAccessPointScopeOutput {}
 impl Structure for GetAccessPointScopeOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::GET_ACCESS_POINT_SCOPE_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::GET_ACCESS_POINT_SCOPE_OUTPUT_MEMBERS;
-
-        opt(&self.scope, &m[0], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::GET_ACCESS_POINT_SCOPE_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.scope, &m[0], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -2607,7 +1997,6 @@ impl Structure for GetBucketInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.bucket.put(&m[1], w);
     }
@@ -2623,38 +2012,13 @@ impl Structure for GetBucketInput {
 }
 /// Shape `GetBucketResult`.
 #[derive(Clone, Default)]
-pub struct GetBucketOutput {
-    /// Member `Bucket`.
-    pub bucket: Option<String>,
-    /// Member `PublicAccessBlockEnabled`.
-    pub public_access_block_enabled: Option<bool>,
-    /// Member `CreationDate`.
-    pub creation_date: Option<Timestamp>,
-}
+pub struct GetBucketOutput {}
 impl Structure for GetBucketOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::GET_BUCKET_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::GET_BUCKET_OUTPUT_MEMBERS;
-
-        opt(&self.bucket, &m[0], w);
-        opt(&self.public_access_block_enabled, &m[1], w);
-        opt(&self.creation_date, &m[2], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::GET_BUCKET_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.bucket, &m[0], r)?,
-            1 => set(&mut self.public_access_block_enabled, &m[1], r)?,
-            2 => set(&mut self.creation_date, &m[2], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -2672,7 +2036,6 @@ impl Structure for GetBucketLifecycleConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_LIFECYCLE_CONFIGURATION_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.bucket.put(&m[1], w);
     }
@@ -2688,30 +2051,13 @@ impl Structure for GetBucketLifecycleConfigurationInput {
 }
 /// Shape `GetBucketLifecycleConfigurationResult`.
 #[derive(Clone, Default)]
-pub struct GetBucketLifecycleConfigurationOutput {
-    /// Member `Rules`.
-    pub rules: Option<Vec<LifecycleRule>>,
-}
+pub struct GetBucketLifecycleConfigurationOutput {}
 impl Structure for GetBucketLifecycleConfigurationOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::GET_BUCKET_LIFECYCLE_CONFIGURATION_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::GET_BUCKET_LIFECYCLE_CONFIGURATION_OUTPUT_MEMBERS;
-
-        opt(&self.rules, &m[0], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::GET_BUCKET_LIFECYCLE_CONFIGURATION_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.rules, &m[0], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -2729,7 +2075,6 @@ impl Structure for GetBucketPolicyInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_POLICY_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.bucket.put(&m[1], w);
     }
@@ -2745,30 +2090,13 @@ impl Structure for GetBucketPolicyInput {
 }
 /// Shape `GetBucketPolicyResult`.
 #[derive(Clone, Default)]
-pub struct GetBucketPolicyOutput {
-    /// Member `Policy`.
-    pub policy: Option<String>,
-}
+pub struct GetBucketPolicyOutput {}
 impl Structure for GetBucketPolicyOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::GET_BUCKET_POLICY_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::GET_BUCKET_POLICY_OUTPUT_MEMBERS;
-
-        opt(&self.policy, &m[0], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::GET_BUCKET_POLICY_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.policy, &m[0], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -2786,7 +2114,6 @@ impl Structure for GetBucketReplicationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_REPLICATION_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.bucket.put(&m[1], w);
     }
@@ -2802,30 +2129,13 @@ impl Structure for GetBucketReplicationInput {
 }
 /// Shape `GetBucketReplicationResult`.
 #[derive(Clone, Default)]
-pub struct GetBucketReplicationOutput {
-    /// Member `ReplicationConfiguration`.
-    pub replication_configuration: Option<Box<ReplicationConfiguration>>,
-}
+pub struct GetBucketReplicationOutput {}
 impl Structure for GetBucketReplicationOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::GET_BUCKET_REPLICATION_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::GET_BUCKET_REPLICATION_OUTPUT_MEMBERS;
-
-        opt(&self.replication_configuration, &m[0], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::GET_BUCKET_REPLICATION_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.replication_configuration, &m[0], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -2843,7 +2153,6 @@ impl Structure for GetBucketTaggingInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_TAGGING_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.bucket.put(&m[1], w);
     }
@@ -2859,30 +2168,13 @@ impl Structure for GetBucketTaggingInput {
 }
 /// Shape `GetBucketTaggingResult`.
 #[derive(Clone, Default)]
-pub struct GetBucketTaggingOutput {
-    /// Member `TagSet`.
-    pub tag_set: Vec<S3Tag>,
-}
+pub struct GetBucketTaggingOutput {}
 impl Structure for GetBucketTaggingOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::GET_BUCKET_TAGGING_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::GET_BUCKET_TAGGING_OUTPUT_MEMBERS;
-
-        self.tag_set.put(&m[0], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::GET_BUCKET_TAGGING_OUTPUT_MEMBERS;
-        match index {
-            0 => self.tag_set = Value::take(&m[0], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -2900,7 +2192,6 @@ impl Structure for GetBucketVersioningInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_BUCKET_VERSIONING_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.bucket.put(&m[1], w);
     }
@@ -2916,34 +2207,13 @@ impl Structure for GetBucketVersioningInput {
 }
 /// Shape `GetBucketVersioningResult`.
 #[derive(Clone, Default)]
-pub struct GetBucketVersioningOutput {
-    /// Member `Status`.
-    pub status: Option<BucketVersioningStatus>,
-    /// Member `MFADelete`.
-    pub mfa_delete: Option<MfaDeleteStatus>,
-}
+pub struct GetBucketVersioningOutput {}
 impl Structure for GetBucketVersioningOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::GET_BUCKET_VERSIONING_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::GET_BUCKET_VERSIONING_OUTPUT_MEMBERS;
-
-        opt(&self.status, &m[0], w);
-        opt(&self.mfa_delete, &m[1], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::GET_BUCKET_VERSIONING_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.status, &m[0], r)?,
-            1 => set(&mut self.mfa_delete, &m[1], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -2973,7 +2243,6 @@ impl Structure for GetDataAccessInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_DATA_ACCESS_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.target.put(&m[1], w);
         opt(&self.permission, &m[2], w);
@@ -3001,42 +2270,13 @@ impl Structure for GetDataAccessInput {
 }
 /// Shape `GetDataAccessResult`.
 #[derive(Clone, Default)]
-pub struct GetDataAccessOutput {
-    /// Member `Credentials`.
-    pub credentials: Option<Box<Credentials>>,
-    /// Member `MatchedGrantTarget`.
-    pub matched_grant_target: Option<String>,
-    /// Member `Grantee`.
-    pub grantee: Option<Box<Grantee>>,
-    /// Member `MatchedInstanceArn`.
-    pub matched_instance_arn: Option<String>,
-}
+pub struct GetDataAccessOutput {}
 impl Structure for GetDataAccessOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::GET_DATA_ACCESS_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::GET_DATA_ACCESS_OUTPUT_MEMBERS;
-
-        opt(&self.credentials, &m[0], w);
-        opt(&self.matched_grant_target, &m[1], w);
-        opt(&self.grantee, &m[2], w);
-        opt(&self.matched_instance_arn, &m[3], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::GET_DATA_ACCESS_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.credentials, &m[0], r)?,
-            1 => set(&mut self.matched_grant_target, &m[1], r)?,
-            2 => set(&mut self.grantee, &m[2], r)?,
-            3 => set(&mut self.matched_instance_arn, &m[3], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -3054,7 +2294,6 @@ impl Structure for GetJobTaggingInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_JOB_TAGGING_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.job_id.put(&m[1], w);
     }
@@ -3070,30 +2309,13 @@ impl Structure for GetJobTaggingInput {
 }
 /// Shape `GetJobTaggingResult`.
 #[derive(Clone, Default)]
-pub struct GetJobTaggingOutput {
-    /// Member `Tags`.
-    pub tags: Option<Vec<S3Tag>>,
-}
+pub struct GetJobTaggingOutput {}
 impl Structure for GetJobTaggingOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::GET_JOB_TAGGING_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::GET_JOB_TAGGING_OUTPUT_MEMBERS;
-
-        opt(&self.tags, &m[0], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::GET_JOB_TAGGING_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.tags, &m[0], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -3111,7 +2333,6 @@ impl Structure for GetMultiRegionAccessPointInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_MULTI_REGION_ACCESS_POINT_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.name.put(&m[1], w);
     }
@@ -3127,30 +2348,13 @@ impl Structure for GetMultiRegionAccessPointInput {
 }
 /// Shape `GetMultiRegionAccessPointResult`.
 #[derive(Clone, Default)]
-pub struct GetMultiRegionAccessPointOutput {
-    /// Member `AccessPoint`.
-    pub access_point: Option<Box<MultiRegionAccessPointReport>>,
-}
+pub struct GetMultiRegionAccessPointOutput {}
 impl Structure for GetMultiRegionAccessPointOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::GET_MULTI_REGION_ACCESS_POINT_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::GET_MULTI_REGION_ACCESS_POINT_OUTPUT_MEMBERS;
-
-        opt(&self.access_point, &m[0], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::GET_MULTI_REGION_ACCESS_POINT_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.access_point, &m[0], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -3168,7 +2372,6 @@ impl Structure for GetMultiRegionAccessPointPolicyInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_MULTI_REGION_ACCESS_POINT_POLICY_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.name.put(&m[1], w);
     }
@@ -3184,30 +2387,13 @@ impl Structure for GetMultiRegionAccessPointPolicyInput {
 }
 /// Shape `GetMultiRegionAccessPointPolicyResult`.
 #[derive(Clone, Default)]
-pub struct GetMultiRegionAccessPointPolicyOutput {
-    /// Member `Policy`.
-    pub policy: Option<Box<MultiRegionAccessPointPolicyDocument>>,
-}
+pub struct GetMultiRegionAccessPointPolicyOutput {}
 impl Structure for GetMultiRegionAccessPointPolicyOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::GET_MULTI_REGION_ACCESS_POINT_POLICY_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::GET_MULTI_REGION_ACCESS_POINT_POLICY_OUTPUT_MEMBERS;
-
-        opt(&self.policy, &m[0], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::GET_MULTI_REGION_ACCESS_POINT_POLICY_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.policy, &m[0], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -3225,7 +2411,6 @@ impl Structure for GetMultiRegionAccessPointPolicyStatusInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_MULTI_REGION_ACCESS_POINT_POLICY_STATUS_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.name.put(&m[1], w);
     }
@@ -3241,30 +2426,13 @@ impl Structure for GetMultiRegionAccessPointPolicyStatusInput {
 }
 /// Shape `GetMultiRegionAccessPointPolicyStatusResult`.
 #[derive(Clone, Default)]
-pub struct GetMultiRegionAccessPointPolicyStatusOutput {
-    /// Member `Established`.
-    pub established: Option<Box<PolicyStatus>>,
-}
+pub struct GetMultiRegionAccessPointPolicyStatusOutput {}
 impl Structure for GetMultiRegionAccessPointPolicyStatusOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::GET_MULTI_REGION_ACCESS_POINT_POLICY_STATUS_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::GET_MULTI_REGION_ACCESS_POINT_POLICY_STATUS_OUTPUT_MEMBERS;
-
-        opt(&self.established, &m[0], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::GET_MULTI_REGION_ACCESS_POINT_POLICY_STATUS_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.established, &m[0], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -3282,7 +2450,6 @@ impl Structure for GetMultiRegionAccessPointRoutesInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_MULTI_REGION_ACCESS_POINT_ROUTES_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.mrap.put(&m[1], w);
     }
@@ -3298,34 +2465,13 @@ impl Structure for GetMultiRegionAccessPointRoutesInput {
 }
 /// Shape `GetMultiRegionAccessPointRoutesResult`.
 #[derive(Clone, Default)]
-pub struct GetMultiRegionAccessPointRoutesOutput {
-    /// Member `Mrap`.
-    pub mrap: Option<String>,
-    /// Member `Routes`.
-    pub routes: Option<Vec<MultiRegionAccessPointRoute>>,
-}
+pub struct GetMultiRegionAccessPointRoutesOutput {}
 impl Structure for GetMultiRegionAccessPointRoutesOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::GET_MULTI_REGION_ACCESS_POINT_ROUTES_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::GET_MULTI_REGION_ACCESS_POINT_ROUTES_OUTPUT_MEMBERS;
-
-        opt(&self.mrap, &m[0], w);
-        opt(&self.routes, &m[1], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::GET_MULTI_REGION_ACCESS_POINT_ROUTES_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.mrap, &m[0], r)?,
-            1 => set(&mut self.routes, &m[1], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -3341,7 +2487,6 @@ impl Structure for GetPublicAccessBlockInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_PUBLIC_ACCESS_BLOCK_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -3365,7 +2510,6 @@ impl Structure for GetPublicAccessBlockOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_PUBLIC_ACCESS_BLOCK_OUTPUT_MEMBERS;
-
         opt(&self.public_access_block_configuration, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -3396,7 +2540,6 @@ impl Structure for GetStorageLensConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_STORAGE_LENS_CONFIGURATION_INPUT_MEMBERS;
-
         self.config_id.put(&m[0], w);
         self.account_id.put(&m[1], w);
     }
@@ -3412,30 +2555,13 @@ impl Structure for GetStorageLensConfigurationInput {
 }
 /// Shape `GetStorageLensConfigurationResult`.
 #[derive(Clone, Default)]
-pub struct GetStorageLensConfigurationOutput {
-    /// Member `StorageLensConfiguration`.
-    pub storage_lens_configuration: Option<Box<StorageLensConfiguration>>,
-}
+pub struct GetStorageLensConfigurationOutput {}
 impl Structure for GetStorageLensConfigurationOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::GET_STORAGE_LENS_CONFIGURATION_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::GET_STORAGE_LENS_CONFIGURATION_OUTPUT_MEMBERS;
-
-        opt(&self.storage_lens_configuration, &m[0], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::GET_STORAGE_LENS_CONFIGURATION_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.storage_lens_configuration, &m[0], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -3453,7 +2579,6 @@ impl Structure for GetStorageLensConfigurationTaggingInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_STORAGE_LENS_CONFIGURATION_TAGGING_INPUT_MEMBERS;
-
         self.config_id.put(&m[0], w);
         self.account_id.put(&m[1], w);
     }
@@ -3469,30 +2594,13 @@ impl Structure for GetStorageLensConfigurationTaggingInput {
 }
 /// Shape `GetStorageLensConfigurationTaggingResult`.
 #[derive(Clone, Default)]
-pub struct GetStorageLensConfigurationTaggingOutput {
-    /// Member `Tags`.
-    pub tags: Option<Vec<StorageLensTag>>,
-}
+pub struct GetStorageLensConfigurationTaggingOutput {}
 impl Structure for GetStorageLensConfigurationTaggingOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::GET_STORAGE_LENS_CONFIGURATION_TAGGING_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::GET_STORAGE_LENS_CONFIGURATION_TAGGING_OUTPUT_MEMBERS;
-
-        opt(&self.tags, &m[0], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::GET_STORAGE_LENS_CONFIGURATION_TAGGING_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.tags, &m[0], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -3510,7 +2618,6 @@ impl Structure for GetStorageLensGroupInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_STORAGE_LENS_GROUP_INPUT_MEMBERS;
-
         self.name.put(&m[0], w);
         self.account_id.put(&m[1], w);
     }
@@ -3526,30 +2633,13 @@ impl Structure for GetStorageLensGroupInput {
 }
 /// Shape `GetStorageLensGroupResult`.
 #[derive(Clone, Default)]
-pub struct GetStorageLensGroupOutput {
-    /// Member `StorageLensGroup`.
-    pub storage_lens_group: Option<Box<StorageLensGroup>>,
-}
+pub struct GetStorageLensGroupOutput {}
 impl Structure for GetStorageLensGroupOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::GET_STORAGE_LENS_GROUP_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::GET_STORAGE_LENS_GROUP_OUTPUT_MEMBERS;
-
-        opt(&self.storage_lens_group, &m[0], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::GET_STORAGE_LENS_GROUP_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.storage_lens_group, &m[0], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -3579,7 +2669,6 @@ impl Structure for ListAccessGrantsInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_ACCESS_GRANTS_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         opt(&self.next_token, &m[1], w);
         opt(&self.max_results, &m[2], w);
@@ -3607,34 +2696,13 @@ impl Structure for ListAccessGrantsInput {
 }
 /// Shape `ListAccessGrantsResult`.
 #[derive(Clone, Default)]
-pub struct ListAccessGrantsOutput {
-    /// Member `NextToken`.
-    pub next_token: Option<String>,
-    /// Member `AccessGrantsList`.
-    pub access_grants_list: Option<Vec<ListAccessGrantEntry>>,
-}
+pub struct ListAccessGrantsOutput {}
 impl Structure for ListAccessGrantsOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::LIST_ACCESS_GRANTS_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::LIST_ACCESS_GRANTS_OUTPUT_MEMBERS;
-
-        opt(&self.next_token, &m[0], w);
-        opt(&self.access_grants_list, &m[1], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::LIST_ACCESS_GRANTS_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.next_token, &m[0], r)?,
-            1 => set(&mut self.access_grants_list, &m[1], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -3654,7 +2722,6 @@ impl Structure for ListAccessGrantsInstancesInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_ACCESS_GRANTS_INSTANCES_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         opt(&self.next_token, &m[1], w);
         opt(&self.max_results, &m[2], w);
@@ -3672,34 +2739,13 @@ impl Structure for ListAccessGrantsInstancesInput {
 }
 /// Shape `ListAccessGrantsInstancesResult`.
 #[derive(Clone, Default)]
-pub struct ListAccessGrantsInstancesOutput {
-    /// Member `NextToken`.
-    pub next_token: Option<String>,
-    /// Member `AccessGrantsInstancesList`.
-    pub access_grants_instances_list: Option<Vec<ListAccessGrantsInstanceEntry>>,
-}
+pub struct ListAccessGrantsInstancesOutput {}
 impl Structure for ListAccessGrantsInstancesOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::LIST_ACCESS_GRANTS_INSTANCES_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::LIST_ACCESS_GRANTS_INSTANCES_OUTPUT_MEMBERS;
-
-        opt(&self.next_token, &m[0], w);
-        opt(&self.access_grants_instances_list, &m[1], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::LIST_ACCESS_GRANTS_INSTANCES_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.next_token, &m[0], r)?,
-            1 => set(&mut self.access_grants_instances_list, &m[1], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -3721,7 +2767,6 @@ impl Structure for ListAccessGrantsLocationsInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_ACCESS_GRANTS_LOCATIONS_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         opt(&self.next_token, &m[1], w);
         opt(&self.max_results, &m[2], w);
@@ -3741,34 +2786,13 @@ impl Structure for ListAccessGrantsLocationsInput {
 }
 /// Shape `ListAccessGrantsLocationsResult`.
 #[derive(Clone, Default)]
-pub struct ListAccessGrantsLocationsOutput {
-    /// Member `NextToken`.
-    pub next_token: Option<String>,
-    /// Member `AccessGrantsLocationsList`.
-    pub access_grants_locations_list: Option<Vec<ListAccessGrantsLocationsEntry>>,
-}
+pub struct ListAccessGrantsLocationsOutput {}
 impl Structure for ListAccessGrantsLocationsOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::LIST_ACCESS_GRANTS_LOCATIONS_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::LIST_ACCESS_GRANTS_LOCATIONS_OUTPUT_MEMBERS;
-
-        opt(&self.next_token, &m[0], w);
-        opt(&self.access_grants_locations_list, &m[1], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::LIST_ACCESS_GRANTS_LOCATIONS_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.next_token, &m[0], r)?,
-            1 => set(&mut self.access_grants_locations_list, &m[1], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -3794,7 +2818,6 @@ impl Structure for ListAccessPointsInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_ACCESS_POINTS_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         opt(&self.bucket, &m[1], w);
         opt(&self.next_token, &m[2], w);
@@ -3830,7 +2853,6 @@ impl Structure for ListAccessPointsOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_ACCESS_POINTS_OUTPUT_MEMBERS;
-
         opt(&self.access_point_list, &m[0], w);
         opt(&self.next_token, &m[1], w);
     }
@@ -3867,7 +2889,6 @@ impl Structure for ListAccessPointsForDirectoryBucketsInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_ACCESS_POINTS_FOR_DIRECTORY_BUCKETS_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         opt(&self.directory_bucket, &m[1], w);
         opt(&self.next_token, &m[2], w);
@@ -3887,34 +2908,13 @@ impl Structure for ListAccessPointsForDirectoryBucketsInput {
 }
 /// Shape `ListAccessPointsForDirectoryBucketsResult`.
 #[derive(Clone, Default)]
-pub struct ListAccessPointsForDirectoryBucketsOutput {
-    /// Member `AccessPointList`.
-    pub access_point_list: Option<Vec<AccessPoint>>,
-    /// Member `NextToken`.
-    pub next_token: Option<String>,
-}
+pub struct ListAccessPointsForDirectoryBucketsOutput {}
 impl Structure for ListAccessPointsForDirectoryBucketsOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::LIST_ACCESS_POINTS_FOR_DIRECTORY_BUCKETS_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::LIST_ACCESS_POINTS_FOR_DIRECTORY_BUCKETS_OUTPUT_MEMBERS;
-
-        opt(&self.access_point_list, &m[0], w);
-        opt(&self.next_token, &m[1], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::LIST_ACCESS_POINTS_FOR_DIRECTORY_BUCKETS_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.access_point_list, &m[0], r)?,
-            1 => set(&mut self.next_token, &m[1], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -3934,7 +2934,6 @@ impl Structure for ListAccessPointsForObjectLambdaInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_ACCESS_POINTS_FOR_OBJECT_LAMBDA_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         opt(&self.next_token, &m[1], w);
         opt(&self.max_results, &m[2], w);
@@ -3952,34 +2951,13 @@ impl Structure for ListAccessPointsForObjectLambdaInput {
 }
 /// Shape `ListAccessPointsForObjectLambdaResult`.
 #[derive(Clone, Default)]
-pub struct ListAccessPointsForObjectLambdaOutput {
-    /// Member `ObjectLambdaAccessPointList`.
-    pub object_lambda_access_point_list: Option<Vec<ObjectLambdaAccessPoint>>,
-    /// Member `NextToken`.
-    pub next_token: Option<String>,
-}
+pub struct ListAccessPointsForObjectLambdaOutput {}
 impl Structure for ListAccessPointsForObjectLambdaOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::LIST_ACCESS_POINTS_FOR_OBJECT_LAMBDA_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::LIST_ACCESS_POINTS_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS;
-
-        opt(&self.object_lambda_access_point_list, &m[0], w);
-        opt(&self.next_token, &m[1], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::LIST_ACCESS_POINTS_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.object_lambda_access_point_list, &m[0], r)?,
-            1 => set(&mut self.next_token, &m[1], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -4005,7 +2983,6 @@ impl Structure for ListCallerAccessGrantsInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_CALLER_ACCESS_GRANTS_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         opt(&self.grant_scope, &m[1], w);
         opt(&self.next_token, &m[2], w);
@@ -4029,34 +3006,13 @@ impl Structure for ListCallerAccessGrantsInput {
 }
 /// Shape `ListCallerAccessGrantsResult`.
 #[derive(Clone, Default)]
-pub struct ListCallerAccessGrantsOutput {
-    /// Member `NextToken`.
-    pub next_token: Option<String>,
-    /// Member `CallerAccessGrantsList`.
-    pub caller_access_grants_list: Option<Vec<ListCallerAccessGrantsEntry>>,
-}
+pub struct ListCallerAccessGrantsOutput {}
 impl Structure for ListCallerAccessGrantsOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::LIST_CALLER_ACCESS_GRANTS_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::LIST_CALLER_ACCESS_GRANTS_OUTPUT_MEMBERS;
-
-        opt(&self.next_token, &m[0], w);
-        opt(&self.caller_access_grants_list, &m[1], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::LIST_CALLER_ACCESS_GRANTS_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.next_token, &m[0], r)?,
-            1 => set(&mut self.caller_access_grants_list, &m[1], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -4078,7 +3034,6 @@ impl Structure for ListJobsInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_JOBS_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         opt(&self.job_statuses, &m[1], w);
         opt(&self.next_token, &m[2], w);
@@ -4110,7 +3065,6 @@ impl Structure for ListJobsOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_JOBS_OUTPUT_MEMBERS;
-
         opt(&self.next_token, &m[0], w);
         opt(&self.jobs, &m[1], w);
     }
@@ -4145,7 +3099,6 @@ impl Structure for ListMultiRegionAccessPointsInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_MULTI_REGION_ACCESS_POINTS_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         opt(&self.next_token, &m[1], w);
         opt(&self.max_results, &m[2], w);
@@ -4175,7 +3128,6 @@ impl Structure for ListMultiRegionAccessPointsOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_MULTI_REGION_ACCESS_POINTS_OUTPUT_MEMBERS;
-
         opt(&self.access_points, &m[0], w);
         opt(&self.next_token, &m[1], w);
     }
@@ -4212,7 +3164,6 @@ impl Structure for ListRegionalBucketsInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_REGIONAL_BUCKETS_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         opt(&self.next_token, &m[1], w);
         opt(&self.max_results, &m[2], w);
@@ -4232,34 +3183,13 @@ impl Structure for ListRegionalBucketsInput {
 }
 /// Shape `ListRegionalBucketsResult`.
 #[derive(Clone, Default)]
-pub struct ListRegionalBucketsOutput {
-    /// Member `RegionalBucketList`.
-    pub regional_bucket_list: Option<Vec<RegionalBucket>>,
-    /// Member `NextToken`.
-    pub next_token: Option<String>,
-}
+pub struct ListRegionalBucketsOutput {}
 impl Structure for ListRegionalBucketsOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::LIST_REGIONAL_BUCKETS_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::LIST_REGIONAL_BUCKETS_OUTPUT_MEMBERS;
-
-        opt(&self.regional_bucket_list, &m[0], w);
-        opt(&self.next_token, &m[1], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::LIST_REGIONAL_BUCKETS_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.regional_bucket_list, &m[0], r)?,
-            1 => set(&mut self.next_token, &m[1], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -4277,7 +3207,6 @@ impl Structure for ListStorageLensConfigurationsInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_STORAGE_LENS_CONFIGURATIONS_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         opt(&self.next_token, &m[1], w);
     }
@@ -4293,34 +3222,13 @@ impl Structure for ListStorageLensConfigurationsInput {
 }
 /// Shape `ListStorageLensConfigurationsResult`.
 #[derive(Clone, Default)]
-pub struct ListStorageLensConfigurationsOutput {
-    /// Member `NextToken`.
-    pub next_token: Option<String>,
-    /// Member `StorageLensConfigurationList`.
-    pub storage_lens_configuration_list: Vec<ListStorageLensConfigurationEntry>,
-}
+pub struct ListStorageLensConfigurationsOutput {}
 impl Structure for ListStorageLensConfigurationsOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::LIST_STORAGE_LENS_CONFIGURATIONS_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::LIST_STORAGE_LENS_CONFIGURATIONS_OUTPUT_MEMBERS;
-
-        opt(&self.next_token, &m[0], w);
-        some(&self.storage_lens_configuration_list, &m[1], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::LIST_STORAGE_LENS_CONFIGURATIONS_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.next_token, &m[0], r)?,
-            1 => grow(&mut self.storage_lens_configuration_list, &m[1], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -4338,7 +3246,6 @@ impl Structure for ListStorageLensGroupsInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_STORAGE_LENS_GROUPS_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         opt(&self.next_token, &m[1], w);
     }
@@ -4354,34 +3261,13 @@ impl Structure for ListStorageLensGroupsInput {
 }
 /// Shape `ListStorageLensGroupsResult`.
 #[derive(Clone, Default)]
-pub struct ListStorageLensGroupsOutput {
-    /// Member `NextToken`.
-    pub next_token: Option<String>,
-    /// Member `StorageLensGroupList`.
-    pub storage_lens_group_list: Vec<ListStorageLensGroupEntry>,
-}
+pub struct ListStorageLensGroupsOutput {}
 impl Structure for ListStorageLensGroupsOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::LIST_STORAGE_LENS_GROUPS_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::LIST_STORAGE_LENS_GROUPS_OUTPUT_MEMBERS;
-
-        opt(&self.next_token, &m[0], w);
-        some(&self.storage_lens_group_list, &m[1], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::LIST_STORAGE_LENS_GROUPS_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.next_token, &m[0], r)?,
-            1 => grow(&mut self.storage_lens_group_list, &m[1], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -4399,7 +3285,6 @@ impl Structure for ListTagsForResourceInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_TAGS_FOR_RESOURCE_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.resource_arn.put(&m[1], w);
     }
@@ -4425,7 +3310,6 @@ impl Structure for ListTagsForResourceOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_TAGS_FOR_RESOURCE_OUTPUT_MEMBERS;
-
         opt(&self.tags, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -4447,10 +3331,6 @@ impl Structure for ListTagsForResourceOutput {
 pub struct PutAccessGrantsInstanceResourcePolicyInput {
     /// Member `AccountId`, header `x-amz-account-id`.
     pub account_id: String,
-    /// Member `Policy`.
-    pub policy: String,
-    /// Member `Organization`.
-    pub organization: Option<String>,
 }
 impl Structure for PutAccessGrantsInstanceResourcePolicyInput {
     fn schema(&self) -> &'static StructureSchema {
@@ -4458,17 +3338,12 @@ impl Structure for PutAccessGrantsInstanceResourcePolicyInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
-        self.policy.put(&m[1], w);
-        opt(&self.organization, &m[2], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
         let m = &schema::PUT_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_INPUT_MEMBERS;
         match index {
             0 => self.account_id = Value::take(&m[0], r)?,
-            1 => self.policy = Value::take(&m[1], r)?,
-            2 => set(&mut self.organization, &m[2], r)?,
             _ => {}
         }
         Ok(())
@@ -4476,38 +3351,13 @@ impl Structure for PutAccessGrantsInstanceResourcePolicyInput {
 }
 /// Shape `PutAccessGrantsInstanceResourcePolicyResult`.
 #[derive(Clone, Default)]
-pub struct PutAccessGrantsInstanceResourcePolicyOutput {
-    /// Member `Policy`.
-    pub policy: Option<String>,
-    /// Member `Organization`.
-    pub organization: Option<String>,
-    /// Member `CreatedAt`.
-    pub created_at: Option<Timestamp>,
-}
+pub struct PutAccessGrantsInstanceResourcePolicyOutput {}
 impl Structure for PutAccessGrantsInstanceResourcePolicyOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::PUT_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::PUT_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_OUTPUT_MEMBERS;
-
-        opt(&self.policy, &m[0], w);
-        opt(&self.organization, &m[1], w);
-        opt(&self.created_at, &m[2], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::PUT_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.policy, &m[0], r)?,
-            1 => set(&mut self.organization, &m[1], r)?,
-            2 => set(&mut self.created_at, &m[2], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -4518,8 +3368,6 @@ pub struct PutAccessPointConfigurationForObjectLambdaInput {
     pub account_id: String,
     /// Member `Name`.
     pub name: String,
-    /// Member `Configuration`.
-    pub configuration: ObjectLambdaConfiguration,
 }
 impl Structure for PutAccessPointConfigurationForObjectLambdaInput {
     fn schema(&self) -> &'static StructureSchema {
@@ -4527,17 +3375,14 @@ impl Structure for PutAccessPointConfigurationForObjectLambdaInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_ACCESS_POINT_CONFIGURATION_FOR_OBJECT_LAMBDA_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.name.put(&m[1], w);
-        self.configuration.put(&m[2], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
         let m = &schema::PUT_ACCESS_POINT_CONFIGURATION_FOR_OBJECT_LAMBDA_INPUT_MEMBERS;
         match index {
             0 => self.account_id = Value::take(&m[0], r)?,
             1 => self.name = Value::take(&m[1], r)?,
-            2 => self.configuration = Value::take(&m[2], r)?,
             _ => {}
         }
         Ok(())
@@ -4571,7 +3416,6 @@ impl Structure for PutAccessPointPolicyInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_ACCESS_POINT_POLICY_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.name.put(&m[1], w);
         self.policy.put(&m[2], w);
@@ -4606,8 +3450,6 @@ pub struct PutAccessPointPolicyForObjectLambdaInput {
     pub account_id: String,
     /// Member `Name`.
     pub name: String,
-    /// Member `Policy`.
-    pub policy: String,
 }
 impl Structure for PutAccessPointPolicyForObjectLambdaInput {
     fn schema(&self) -> &'static StructureSchema {
@@ -4615,17 +3457,14 @@ impl Structure for PutAccessPointPolicyForObjectLambdaInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.name.put(&m[1], w);
-        self.policy.put(&m[2], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
         let m = &schema::PUT_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_INPUT_MEMBERS;
         match index {
             0 => self.account_id = Value::take(&m[0], r)?,
             1 => self.name = Value::take(&m[1], r)?,
-            2 => self.policy = Value::take(&m[2], r)?,
             _ => {}
         }
         Ok(())
@@ -4650,8 +3489,6 @@ pub struct PutAccessPointScopeInput {
     pub account_id: String,
     /// Member `Name`.
     pub name: String,
-    /// Member `Scope`.
-    pub scope: Scope,
 }
 impl Structure for PutAccessPointScopeInput {
     fn schema(&self) -> &'static StructureSchema {
@@ -4659,17 +3496,14 @@ impl Structure for PutAccessPointScopeInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_ACCESS_POINT_SCOPE_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.name.put(&m[1], w);
-        self.scope.put(&m[2], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
         let m = &schema::PUT_ACCESS_POINT_SCOPE_INPUT_MEMBERS;
         match index {
             0 => self.account_id = Value::take(&m[0], r)?,
             1 => self.name = Value::take(&m[1], r)?,
-            2 => self.scope = Value::take(&m[2], r)?,
             _ => {}
         }
         Ok(())
@@ -4694,8 +3528,6 @@ pub struct PutBucketLifecycleConfigurationInput {
     pub account_id: String,
     /// Member `Bucket`.
     pub bucket: String,
-    /// Member `LifecycleConfiguration`.
-    pub lifecycle_configuration: Option<Box<LifecycleConfiguration>>,
 }
 impl Structure for PutBucketLifecycleConfigurationInput {
     fn schema(&self) -> &'static StructureSchema {
@@ -4703,17 +3535,14 @@ impl Structure for PutBucketLifecycleConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_BUCKET_LIFECYCLE_CONFIGURATION_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.bucket.put(&m[1], w);
-        opt(&self.lifecycle_configuration, &m[2], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
         let m = &schema::PUT_BUCKET_LIFECYCLE_CONFIGURATION_INPUT_MEMBERS;
         match index {
             0 => self.account_id = Value::take(&m[0], r)?,
             1 => self.bucket = Value::take(&m[1], r)?,
-            2 => set(&mut self.lifecycle_configuration, &m[2], r)?,
             _ => {}
         }
         Ok(())
@@ -4740,8 +3569,6 @@ pub struct PutBucketPolicyInput {
     pub bucket: String,
     /// Member `ConfirmRemoveSelfBucketAccess`, header `x-amz-confirm-remove-self-bucket-access`.
     pub confirm_remove_self_bucket_access: Option<bool>,
-    /// Member `Policy`.
-    pub policy: String,
 }
 impl Structure for PutBucketPolicyInput {
     fn schema(&self) -> &'static StructureSchema {
@@ -4749,11 +3576,9 @@ impl Structure for PutBucketPolicyInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_BUCKET_POLICY_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.bucket.put(&m[1], w);
         opt(&self.confirm_remove_self_bucket_access, &m[2], w);
-        self.policy.put(&m[3], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
         let m = &schema::PUT_BUCKET_POLICY_INPUT_MEMBERS;
@@ -4761,7 +3586,6 @@ impl Structure for PutBucketPolicyInput {
             0 => self.account_id = Value::take(&m[0], r)?,
             1 => self.bucket = Value::take(&m[1], r)?,
             2 => set(&mut self.confirm_remove_self_bucket_access, &m[2], r)?,
-            3 => self.policy = Value::take(&m[3], r)?,
             _ => {}
         }
         Ok(())
@@ -4786,8 +3610,6 @@ pub struct PutBucketReplicationInput {
     pub account_id: String,
     /// Member `Bucket`.
     pub bucket: String,
-    /// Member `ReplicationConfiguration`.
-    pub replication_configuration: ReplicationConfiguration,
 }
 impl Structure for PutBucketReplicationInput {
     fn schema(&self) -> &'static StructureSchema {
@@ -4795,17 +3617,14 @@ impl Structure for PutBucketReplicationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_BUCKET_REPLICATION_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.bucket.put(&m[1], w);
-        self.replication_configuration.put(&m[2], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
         let m = &schema::PUT_BUCKET_REPLICATION_INPUT_MEMBERS;
         match index {
             0 => self.account_id = Value::take(&m[0], r)?,
             1 => self.bucket = Value::take(&m[1], r)?,
-            2 => self.replication_configuration = Value::take(&m[2], r)?,
             _ => {}
         }
         Ok(())
@@ -4830,8 +3649,6 @@ pub struct PutBucketTaggingInput {
     pub account_id: String,
     /// Member `Bucket`.
     pub bucket: String,
-    /// Member `Tagging`.
-    pub tagging: Tagging,
 }
 impl Structure for PutBucketTaggingInput {
     fn schema(&self) -> &'static StructureSchema {
@@ -4839,17 +3656,14 @@ impl Structure for PutBucketTaggingInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_BUCKET_TAGGING_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.bucket.put(&m[1], w);
-        self.tagging.put(&m[2], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
         let m = &schema::PUT_BUCKET_TAGGING_INPUT_MEMBERS;
         match index {
             0 => self.account_id = Value::take(&m[0], r)?,
             1 => self.bucket = Value::take(&m[1], r)?,
-            2 => self.tagging = Value::take(&m[2], r)?,
             _ => {}
         }
         Ok(())
@@ -4876,8 +3690,6 @@ pub struct PutBucketVersioningInput {
     pub bucket: String,
     /// Member `MFA`, header `x-amz-mfa`.
     pub mfa: Option<String>,
-    /// Member `VersioningConfiguration`.
-    pub versioning_configuration: VersioningConfiguration,
 }
 impl Structure for PutBucketVersioningInput {
     fn schema(&self) -> &'static StructureSchema {
@@ -4885,11 +3697,9 @@ impl Structure for PutBucketVersioningInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_BUCKET_VERSIONING_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.bucket.put(&m[1], w);
         opt(&self.mfa, &m[2], w);
-        self.versioning_configuration.put(&m[3], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
         let m = &schema::PUT_BUCKET_VERSIONING_INPUT_MEMBERS;
@@ -4897,7 +3707,6 @@ impl Structure for PutBucketVersioningInput {
             0 => self.account_id = Value::take(&m[0], r)?,
             1 => self.bucket = Value::take(&m[1], r)?,
             2 => set(&mut self.mfa, &m[2], r)?,
-            3 => self.versioning_configuration = Value::take(&m[3], r)?,
             _ => {}
         }
         Ok(())
@@ -4922,8 +3731,6 @@ pub struct PutJobTaggingInput {
     pub account_id: String,
     /// Member `JobId`.
     pub job_id: String,
-    /// Member `Tags`.
-    pub tags: Vec<S3Tag>,
 }
 impl Structure for PutJobTaggingInput {
     fn schema(&self) -> &'static StructureSchema {
@@ -4931,17 +3738,14 @@ impl Structure for PutJobTaggingInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_JOB_TAGGING_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.job_id.put(&m[1], w);
-        self.tags.put(&m[2], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
         let m = &schema::PUT_JOB_TAGGING_INPUT_MEMBERS;
         match index {
             0 => self.account_id = Value::take(&m[0], r)?,
             1 => self.job_id = Value::take(&m[1], r)?,
-            2 => self.tags = Value::take(&m[2], r)?,
             _ => {}
         }
         Ok(())
@@ -4964,10 +3768,6 @@ impl Structure for PutJobTaggingOutput {
 pub struct PutMultiRegionAccessPointPolicyInput {
     /// Member `AccountId`, header `x-amz-account-id`.
     pub account_id: String,
-    /// Member `ClientToken`.
-    pub client_token: String,
-    /// Member `Details`.
-    pub details: PutMultiRegionAccessPointPolicyInputShape,
 }
 impl Structure for PutMultiRegionAccessPointPolicyInput {
     fn schema(&self) -> &'static StructureSchema {
@@ -4975,17 +3775,12 @@ impl Structure for PutMultiRegionAccessPointPolicyInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_MULTI_REGION_ACCESS_POINT_POLICY_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
-        self.client_token.put(&m[1], w);
-        self.details.put(&m[2], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
         let m = &schema::PUT_MULTI_REGION_ACCESS_POINT_POLICY_INPUT_MEMBERS;
         match index {
             0 => self.account_id = Value::take(&m[0], r)?,
-            1 => self.client_token = Value::take(&m[1], r)?,
-            2 => self.details = Value::take(&m[2], r)?,
             _ => {}
         }
         Ok(())
@@ -4993,30 +3788,13 @@ impl Structure for PutMultiRegionAccessPointPolicyInput {
 }
 /// Shape `PutMultiRegionAccessPointPolicyResult`.
 #[derive(Clone, Default)]
-pub struct PutMultiRegionAccessPointPolicyOutput {
-    /// Member `RequestTokenARN`.
-    pub request_token_arn: Option<String>,
-}
+pub struct PutMultiRegionAccessPointPolicyOutput {}
 impl Structure for PutMultiRegionAccessPointPolicyOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::PUT_MULTI_REGION_ACCESS_POINT_POLICY_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::PUT_MULTI_REGION_ACCESS_POINT_POLICY_OUTPUT_MEMBERS;
-
-        opt(&self.request_token_arn, &m[0], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::PUT_MULTI_REGION_ACCESS_POINT_POLICY_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.request_token_arn, &m[0], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -5034,7 +3812,6 @@ impl Structure for PutPublicAccessBlockInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_PUBLIC_ACCESS_BLOCK_INPUT_MEMBERS;
-
         self.public_access_block_configuration.put(&m[0], w);
         self.account_id.put(&m[1], w);
     }
@@ -5067,10 +3844,6 @@ pub struct PutStorageLensConfigurationInput {
     pub config_id: String,
     /// Member `AccountId`, header `x-amz-account-id`.
     pub account_id: String,
-    /// Member `StorageLensConfiguration`.
-    pub storage_lens_configuration: StorageLensConfiguration,
-    /// Member `Tags`.
-    pub tags: Option<Vec<StorageLensTag>>,
 }
 impl Structure for PutStorageLensConfigurationInput {
     fn schema(&self) -> &'static StructureSchema {
@@ -5078,19 +3851,14 @@ impl Structure for PutStorageLensConfigurationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_STORAGE_LENS_CONFIGURATION_INPUT_MEMBERS;
-
         self.config_id.put(&m[0], w);
         self.account_id.put(&m[1], w);
-        self.storage_lens_configuration.put(&m[2], w);
-        opt(&self.tags, &m[3], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
         let m = &schema::PUT_STORAGE_LENS_CONFIGURATION_INPUT_MEMBERS;
         match index {
             0 => self.config_id = Value::take(&m[0], r)?,
             1 => self.account_id = Value::take(&m[1], r)?,
-            2 => self.storage_lens_configuration = Value::take(&m[2], r)?,
-            3 => set(&mut self.tags, &m[3], r)?,
             _ => {}
         }
         Ok(())
@@ -5115,8 +3883,6 @@ pub struct PutStorageLensConfigurationTaggingInput {
     pub config_id: String,
     /// Member `AccountId`, header `x-amz-account-id`.
     pub account_id: String,
-    /// Member `Tags`.
-    pub tags: Vec<StorageLensTag>,
 }
 impl Structure for PutStorageLensConfigurationTaggingInput {
     fn schema(&self) -> &'static StructureSchema {
@@ -5124,17 +3890,14 @@ impl Structure for PutStorageLensConfigurationTaggingInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUT_STORAGE_LENS_CONFIGURATION_TAGGING_INPUT_MEMBERS;
-
         self.config_id.put(&m[0], w);
         self.account_id.put(&m[1], w);
-        self.tags.put(&m[2], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
         let m = &schema::PUT_STORAGE_LENS_CONFIGURATION_TAGGING_INPUT_MEMBERS;
         match index {
             0 => self.config_id = Value::take(&m[0], r)?,
             1 => self.account_id = Value::take(&m[1], r)?,
-            2 => self.tags = Value::take(&m[2], r)?,
             _ => {}
         }
         Ok(())
@@ -5159,8 +3922,6 @@ pub struct SubmitMultiRegionAccessPointRoutesInput {
     pub account_id: String,
     /// Member `Mrap`.
     pub mrap: String,
-    /// Member `RouteUpdates`.
-    pub route_updates: Vec<MultiRegionAccessPointRoute>,
 }
 impl Structure for SubmitMultiRegionAccessPointRoutesInput {
     fn schema(&self) -> &'static StructureSchema {
@@ -5168,17 +3929,14 @@ impl Structure for SubmitMultiRegionAccessPointRoutesInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::SUBMIT_MULTI_REGION_ACCESS_POINT_ROUTES_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.mrap.put(&m[1], w);
-        self.route_updates.put(&m[2], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
         let m = &schema::SUBMIT_MULTI_REGION_ACCESS_POINT_ROUTES_INPUT_MEMBERS;
         match index {
             0 => self.account_id = Value::take(&m[0], r)?,
             1 => self.mrap = Value::take(&m[1], r)?,
-            2 => self.route_updates = Value::take(&m[2], r)?,
             _ => {}
         }
         Ok(())
@@ -5212,7 +3970,6 @@ impl Structure for TagResourceInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::TAG_RESOURCE_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.resource_arn.put(&m[1], w);
         self.tags.put(&m[2], w);
@@ -5256,7 +4013,6 @@ impl Structure for UntagResourceInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::UNTAG_RESOURCE_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.resource_arn.put(&m[1], w);
         self.tag_keys.put(&m[2], w);
@@ -5291,8 +4047,6 @@ pub struct UpdateAccessGrantsLocationInput {
     pub account_id: String,
     /// Member `AccessGrantsLocationId`.
     pub access_grants_location_id: String,
-    /// Member `IAMRoleArn`.
-    pub iam_role_arn: String,
 }
 impl Structure for UpdateAccessGrantsLocationInput {
     fn schema(&self) -> &'static StructureSchema {
@@ -5300,17 +4054,14 @@ impl Structure for UpdateAccessGrantsLocationInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::UPDATE_ACCESS_GRANTS_LOCATION_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.access_grants_location_id.put(&m[1], w);
-        self.iam_role_arn.put(&m[2], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
         let m = &schema::UPDATE_ACCESS_GRANTS_LOCATION_INPUT_MEMBERS;
         match index {
             0 => self.account_id = Value::take(&m[0], r)?,
             1 => self.access_grants_location_id = Value::take(&m[1], r)?,
-            2 => self.iam_role_arn = Value::take(&m[2], r)?,
             _ => {}
         }
         Ok(())
@@ -5318,46 +4069,13 @@ impl Structure for UpdateAccessGrantsLocationInput {
 }
 /// Shape `UpdateAccessGrantsLocationResult`.
 #[derive(Clone, Default)]
-pub struct UpdateAccessGrantsLocationOutput {
-    /// Member `CreatedAt`.
-    pub created_at: Option<Timestamp>,
-    /// Member `AccessGrantsLocationId`.
-    pub access_grants_location_id: Option<String>,
-    /// Member `AccessGrantsLocationArn`.
-    pub access_grants_location_arn: Option<String>,
-    /// Member `LocationScope`.
-    pub location_scope: Option<String>,
-    /// Member `IAMRoleArn`.
-    pub iam_role_arn: Option<String>,
-}
+pub struct UpdateAccessGrantsLocationOutput {}
 impl Structure for UpdateAccessGrantsLocationOutput {
     fn schema(&self) -> &'static StructureSchema {
         &schema::UPDATE_ACCESS_GRANTS_LOCATION_OUTPUT
     }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::UPDATE_ACCESS_GRANTS_LOCATION_OUTPUT_MEMBERS;
-
-        opt(&self.created_at, &m[0], w);
-        opt(&self.access_grants_location_id, &m[1], w);
-        opt(&self.access_grants_location_arn, &m[2], w);
-        opt(&self.location_scope, &m[3], w);
-        opt(&self.iam_role_arn, &m[4], w);
-    }
-    #[cfg(not(feature = "client"))]
+    fn write(&self, _: &mut dyn ShapeWriter) {}
     fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::UPDATE_ACCESS_GRANTS_LOCATION_OUTPUT_MEMBERS;
-        match index {
-            0 => set(&mut self.created_at, &m[0], r)?,
-            1 => set(&mut self.access_grants_location_id, &m[1], r)?,
-            2 => set(&mut self.access_grants_location_arn, &m[2], r)?,
-            3 => set(&mut self.location_scope, &m[3], r)?,
-            4 => set(&mut self.iam_role_arn, &m[4], r)?,
-            _ => {}
-        }
         Ok(())
     }
 }
@@ -5377,7 +4095,6 @@ impl Structure for UpdateJobPriorityInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::UPDATE_JOB_PRIORITY_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.job_id.put(&m[1], w);
         opt(&self.priority, &m[2], w);
@@ -5407,7 +4124,6 @@ impl Structure for UpdateJobPriorityOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::UPDATE_JOB_PRIORITY_OUTPUT_MEMBERS;
-
         self.job_id.put(&m[0], w);
         opt(&self.priority, &m[1], w);
     }
@@ -5444,7 +4160,6 @@ impl Structure for UpdateJobStatusInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::UPDATE_JOB_STATUS_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
         self.job_id.put(&m[1], w);
         opt(&self.requested_job_status, &m[2], w);
@@ -5478,7 +4193,6 @@ impl Structure for UpdateJobStatusOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::UPDATE_JOB_STATUS_OUTPUT_MEMBERS;
-
         opt(&self.job_id, &m[0], w);
         opt(&self.status, &m[1], w);
         opt(&self.status_update_reason, &m[2], w);
@@ -5506,8 +4220,6 @@ pub struct UpdateStorageLensGroupInput {
     pub name: String,
     /// Member `AccountId`, header `x-amz-account-id`.
     pub account_id: String,
-    /// Member `StorageLensGroup`.
-    pub storage_lens_group: StorageLensGroup,
 }
 impl Structure for UpdateStorageLensGroupInput {
     fn schema(&self) -> &'static StructureSchema {
@@ -5515,17 +4227,14 @@ impl Structure for UpdateStorageLensGroupInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::UPDATE_STORAGE_LENS_GROUP_INPUT_MEMBERS;
-
         self.name.put(&m[0], w);
         self.account_id.put(&m[1], w);
-        self.storage_lens_group.put(&m[2], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
         let m = &schema::UPDATE_STORAGE_LENS_GROUP_INPUT_MEMBERS;
         match index {
             0 => self.name = Value::take(&m[0], r)?,
             1 => self.account_id = Value::take(&m[1], r)?,
-            2 => self.storage_lens_group = Value::take(&m[2], r)?,
             _ => {}
         }
         Ok(())

@@ -4,14 +4,12 @@
 use super::types::*;
 use strongroom_shape::{Kind, ListSchema, Location, MapSchema, Member, StructureSchema, TimestampFormat};
 
-pub(crate) static ASSOCIATE_ACCESS_GRANTS_IDENTITY_CENTER_INPUT_MEMBERS: [Member; 2] = [
-    Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
-    Member::new("IdentityCenterArn", Kind::String)
-        .min(10)
-        .max(1224)
-        .pattern("arn:[^:]+:sso::(\\d{12}){0,1}:instance/.*$")
-        .required(),
-];
+pub(crate) static ASSOCIATE_ACCESS_GRANTS_IDENTITY_CENTER_INPUT_MEMBERS: [Member; 1] =
+    [Member::new("AccountId", Kind::String)
+        .max(64)
+        .pattern("^\\d{12}$")
+        .header("x-amz-account-id")
+        .required()];
 /// Shape `AssociateAccessGrantsIdentityCenterRequest`.
 pub static ASSOCIATE_ACCESS_GRANTS_IDENTITY_CENTER_INPUT: StructureSchema = StructureSchema::new(
     "AssociateAccessGrantsIdentityCenterRequest",
@@ -23,99 +21,41 @@ pub static ASSOCIATE_ACCESS_GRANTS_IDENTITY_CENTER_OUTPUT: StructureSchema = Str
     "AssociateAccessGrantsIdentityCenterOutput",
     &ASSOCIATE_ACCESS_GRANTS_IDENTITY_CENTER_OUTPUT_MEMBERS,
 );
-pub(crate) static CREATE_ACCESS_GRANT_INPUT_MEMBERS: [Member; 8] = [
-    Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
-    Member::new("AccessGrantsLocationId", Kind::String).min(1).max(64).pattern("[a-zA-Z0-9\\-]+").required(),
-    Member::new("AccessGrantsLocationConfiguration", Kind::Structure(&ACCESS_GRANTS_LOCATION_CONFIGURATION)),
-    Member::new("Grantee", Kind::Structure(&GRANTEE)).required(),
-    Member::new("Permission", Kind::Enum(Permission::NAMES)).required(),
-    Member::new("ApplicationArn", Kind::String)
-        .min(10)
-        .max(1224)
-        .pattern("arn:[^:]+:sso::\\d{12}:application/.*$"),
-    Member::new("S3PrefixType", Kind::Enum(S3PrefixType::NAMES)),
-    Member::new("Tags", Kind::List(&TAG_LIST)).min(0).max(50),
-];
+pub(crate) static CREATE_ACCESS_GRANT_INPUT_MEMBERS: [Member; 1] = [Member::new("AccountId", Kind::String)
+    .max(64)
+    .pattern("^\\d{12}$")
+    .header("x-amz-account-id")
+    .required()];
 /// Shape `CreateAccessGrantRequest`.
 pub static CREATE_ACCESS_GRANT_INPUT: StructureSchema =
     StructureSchema::new("CreateAccessGrantRequest", &CREATE_ACCESS_GRANT_INPUT_MEMBERS);
-pub(crate) static CREATE_ACCESS_GRANT_OUTPUT_MEMBERS: [Member; 9] = [
-    Member::new("CreatedAt", Kind::Timestamp),
-    Member::new("AccessGrantId", Kind::String).min(1).max(64).pattern("[a-zA-Z0-9\\-]+"),
-    Member::new("AccessGrantArn", Kind::String)
-        .min(1)
-        .max(2048)
-        .pattern("arn:[a-z\\-]+:s3:[a-z0-9\\-]+:\\d{12}:access\\-grants\\/grant/[a-zA-Z0-9\\-]+"),
-    Member::new("Grantee", Kind::Structure(&GRANTEE)),
-    Member::new("AccessGrantsLocationId", Kind::String).min(1).max(64).pattern("[a-zA-Z0-9\\-]+"),
-    Member::new("AccessGrantsLocationConfiguration", Kind::Structure(&ACCESS_GRANTS_LOCATION_CONFIGURATION)),
-    Member::new("Permission", Kind::Enum(Permission::NAMES)),
-    Member::new("ApplicationArn", Kind::String)
-        .min(10)
-        .max(1224)
-        .pattern("arn:[^:]+:sso::\\d{12}:application/.*$"),
-    Member::new("GrantScope", Kind::String).min(1).max(2000).pattern("^.+$"),
-];
+pub(crate) static CREATE_ACCESS_GRANT_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `CreateAccessGrantResult`.
 pub static CREATE_ACCESS_GRANT_OUTPUT: StructureSchema =
     StructureSchema::new("CreateAccessGrantResult", &CREATE_ACCESS_GRANT_OUTPUT_MEMBERS);
-pub(crate) static CREATE_ACCESS_GRANTS_INSTANCE_INPUT_MEMBERS: [Member; 3] = [
-    Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
-    Member::new("IdentityCenterArn", Kind::String)
-        .min(10)
-        .max(1224)
-        .pattern("arn:[^:]+:sso::(\\d{12}){0,1}:instance/.*$"),
-    Member::new("Tags", Kind::List(&TAG_LIST)).min(0).max(50),
-];
+pub(crate) static CREATE_ACCESS_GRANTS_INSTANCE_INPUT_MEMBERS: [Member; 1] =
+    [Member::new("AccountId", Kind::String)
+        .max(64)
+        .pattern("^\\d{12}$")
+        .header("x-amz-account-id")
+        .required()];
 /// Shape `CreateAccessGrantsInstanceRequest`.
 pub static CREATE_ACCESS_GRANTS_INSTANCE_INPUT: StructureSchema =
     StructureSchema::new("CreateAccessGrantsInstanceRequest", &CREATE_ACCESS_GRANTS_INSTANCE_INPUT_MEMBERS);
-pub(crate) static CREATE_ACCESS_GRANTS_INSTANCE_OUTPUT_MEMBERS: [Member; 6] = [
-    Member::new("CreatedAt", Kind::Timestamp),
-    Member::new("AccessGrantsInstanceId", Kind::String).min(1).max(64).pattern("[a-zA-Z0-9\\-]+"),
-    Member::new("AccessGrantsInstanceArn", Kind::String)
-        .min(1)
-        .max(2048)
-        .pattern("arn:[a-z\\-]+:s3:[a-z0-9\\-]+:\\d{12}:access\\-grants\\/[a-zA-Z0-9\\-]+"),
-    Member::new("IdentityCenterArn", Kind::String)
-        .min(10)
-        .max(1224)
-        .pattern("arn:[^:]+:sso::(\\d{12}){0,1}:instance/.*$"),
-    Member::new("IdentityCenterInstanceArn", Kind::String)
-        .min(10)
-        .max(1224)
-        .pattern("arn:[^:]+:sso::(\\d{12}){0,1}:instance/.*$"),
-    Member::new("IdentityCenterApplicationArn", Kind::String)
-        .min(10)
-        .max(1224)
-        .pattern("arn:[^:]+:sso::\\d{12}:application/.*$"),
-];
+pub(crate) static CREATE_ACCESS_GRANTS_INSTANCE_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `CreateAccessGrantsInstanceResult`.
 pub static CREATE_ACCESS_GRANTS_INSTANCE_OUTPUT: StructureSchema =
     StructureSchema::new("CreateAccessGrantsInstanceResult", &CREATE_ACCESS_GRANTS_INSTANCE_OUTPUT_MEMBERS);
-pub(crate) static CREATE_ACCESS_GRANTS_LOCATION_INPUT_MEMBERS: [Member; 4] = [
-    Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
-    Member::new("LocationScope", Kind::String).min(1).max(2000).pattern("^.+$").required(),
-    Member::new("IAMRoleArn", Kind::String)
-        .min(1)
-        .max(2048)
-        .pattern("arn:[^:]+:iam::\\d{12}:role/.*")
-        .required(),
-    Member::new("Tags", Kind::List(&TAG_LIST)).min(0).max(50),
-];
+pub(crate) static CREATE_ACCESS_GRANTS_LOCATION_INPUT_MEMBERS: [Member; 1] =
+    [Member::new("AccountId", Kind::String)
+        .max(64)
+        .pattern("^\\d{12}$")
+        .header("x-amz-account-id")
+        .required()];
 /// Shape `CreateAccessGrantsLocationRequest`.
 pub static CREATE_ACCESS_GRANTS_LOCATION_INPUT: StructureSchema =
     StructureSchema::new("CreateAccessGrantsLocationRequest", &CREATE_ACCESS_GRANTS_LOCATION_INPUT_MEMBERS);
-pub(crate) static CREATE_ACCESS_GRANTS_LOCATION_OUTPUT_MEMBERS: [Member; 5] = [
-    Member::new("CreatedAt", Kind::Timestamp),
-    Member::new("AccessGrantsLocationId", Kind::String).min(1).max(64).pattern("[a-zA-Z0-9\\-]+"),
-    Member::new("AccessGrantsLocationArn", Kind::String)
-        .min(1)
-        .max(2048)
-        .pattern("arn:[a-z\\-]+:s3:[a-z0-9\\-]+:\\d{12}:access\\-grants\\/location/[a-zA-Z0-9\\-]+"),
-    Member::new("LocationScope", Kind::String).min(1).max(2000).pattern("^.+$"),
-    Member::new("IAMRoleArn", Kind::String).min(1).max(2048).pattern("arn:[^:]+:iam::\\d{12}:role/.*"),
-];
+pub(crate) static CREATE_ACCESS_GRANTS_LOCATION_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `CreateAccessGrantsLocationResult`.
 pub static CREATE_ACCESS_GRANTS_LOCATION_OUTPUT: StructureSchema =
     StructureSchema::new("CreateAccessGrantsLocationResult", &CREATE_ACCESS_GRANTS_LOCATION_OUTPUT_MEMBERS);
@@ -139,7 +79,7 @@ pub(crate) static CREATE_ACCESS_POINT_OUTPUT_MEMBERS: [Member; 2] = [
 /// Shape `CreateAccessPointResult`.
 pub static CREATE_ACCESS_POINT_OUTPUT: StructureSchema =
     StructureSchema::new("CreateAccessPointResult", &CREATE_ACCESS_POINT_OUTPUT_MEMBERS);
-pub(crate) static CREATE_ACCESS_POINT_FOR_OBJECT_LAMBDA_INPUT_MEMBERS: [Member; 3] = [
+pub(crate) static CREATE_ACCESS_POINT_FOR_OBJECT_LAMBDA_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Name", Kind::String)
         .min(3)
@@ -147,31 +87,21 @@ pub(crate) static CREATE_ACCESS_POINT_FOR_OBJECT_LAMBDA_INPUT_MEMBERS: [Member; 
         .pattern("^[a-z0-9]([a-z0-9\\-]*[a-z0-9])?$")
         .label("name")
         .required(),
-    Member::new("Configuration", Kind::Structure(&OBJECT_LAMBDA_CONFIGURATION)).required(),
 ];
 /// Shape `CreateAccessPointForObjectLambdaRequest`.
 pub static CREATE_ACCESS_POINT_FOR_OBJECT_LAMBDA_INPUT: StructureSchema = StructureSchema::new(
     "CreateAccessPointForObjectLambdaRequest",
     &CREATE_ACCESS_POINT_FOR_OBJECT_LAMBDA_INPUT_MEMBERS,
 );
-pub(crate) static CREATE_ACCESS_POINT_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS: [Member; 2] = [
-    Member::new("ObjectLambdaAccessPointArn", Kind::String)
-        .min(1)
-        .max(2048)
-        .pattern("arn:[^:]+:s3-object-lambda:[^:]*:\\d{12}:accesspoint/.*"),
-    Member::new("Alias", Kind::Structure(&OBJECT_LAMBDA_ACCESS_POINT_ALIAS)),
-];
+pub(crate) static CREATE_ACCESS_POINT_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `CreateAccessPointForObjectLambdaResult`.
 pub static CREATE_ACCESS_POINT_FOR_OBJECT_LAMBDA_OUTPUT: StructureSchema = StructureSchema::new(
     "CreateAccessPointForObjectLambdaResult",
     &CREATE_ACCESS_POINT_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS,
 );
-pub(crate) static CREATE_BUCKET_INPUT_MEMBERS: [Member; 10] = [
+pub(crate) static CREATE_BUCKET_INPUT_MEMBERS: [Member; 9] = [
     Member::new("ACL", Kind::Enum(BucketCannedAcl::NAMES)).header("x-amz-acl"),
     Member::new("Bucket", Kind::String).min(3).max(255).label("name").required(),
-    Member::new("CreateBucketConfiguration", Kind::Structure(&CREATE_BUCKET_CONFIGURATION))
-        .namespace("", "http://awss3control.amazonaws.com/doc/2018-08-20/")
-        .payload(),
     Member::new("GrantFullControl", Kind::String).header("x-amz-grant-full-control"),
     Member::new("GrantRead", Kind::String).header("x-amz-grant-read"),
     Member::new("GrantReadACP", Kind::String).header("x-amz-grant-read-acp"),
@@ -183,10 +113,7 @@ pub(crate) static CREATE_BUCKET_INPUT_MEMBERS: [Member; 10] = [
 /// Shape `CreateBucketRequest`.
 pub static CREATE_BUCKET_INPUT: StructureSchema =
     StructureSchema::new("CreateBucketRequest", &CREATE_BUCKET_INPUT_MEMBERS);
-pub(crate) static CREATE_BUCKET_OUTPUT_MEMBERS: [Member; 2] = [
-    Member::new("Location", Kind::String).header("Location"),
-    Member::new("BucketArn", Kind::String).min(4).max(128),
-];
+pub(crate) static CREATE_BUCKET_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `CreateBucketResult`.
 pub static CREATE_BUCKET_OUTPUT: StructureSchema =
     StructureSchema::new("CreateBucketResult", &CREATE_BUCKET_OUTPUT_MEMBERS);
@@ -215,28 +142,29 @@ pub(crate) static CREATE_JOB_OUTPUT_MEMBERS: [Member; 1] =
 /// Shape `CreateJobResult`.
 pub static CREATE_JOB_OUTPUT: StructureSchema =
     StructureSchema::new("CreateJobResult", &CREATE_JOB_OUTPUT_MEMBERS);
-pub(crate) static CREATE_MULTI_REGION_ACCESS_POINT_INPUT_MEMBERS: [Member; 3] = [
-    Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
-    Member::new("ClientToken", Kind::String).max(64).pattern("\\S+").idempotency_token().required(),
-    Member::new("Details", Kind::Structure(&CREATE_MULTI_REGION_ACCESS_POINT_INPUT_SHAPE)).required(),
-];
+pub(crate) static CREATE_MULTI_REGION_ACCESS_POINT_INPUT_MEMBERS: [Member; 1] =
+    [Member::new("AccountId", Kind::String)
+        .max(64)
+        .pattern("^\\d{12}$")
+        .header("x-amz-account-id")
+        .required()];
 /// Shape `CreateMultiRegionAccessPointRequest`.
 pub static CREATE_MULTI_REGION_ACCESS_POINT_INPUT: StructureSchema = StructureSchema::new(
     "CreateMultiRegionAccessPointRequest",
     &CREATE_MULTI_REGION_ACCESS_POINT_INPUT_MEMBERS,
 );
-pub(crate) static CREATE_MULTI_REGION_ACCESS_POINT_OUTPUT_MEMBERS: [Member; 1] =
-    [Member::new("RequestTokenARN", Kind::String).min(1).max(1024).pattern("arn:.+")];
+pub(crate) static CREATE_MULTI_REGION_ACCESS_POINT_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `CreateMultiRegionAccessPointResult`.
 pub static CREATE_MULTI_REGION_ACCESS_POINT_OUTPUT: StructureSchema = StructureSchema::new(
     "CreateMultiRegionAccessPointResult",
     &CREATE_MULTI_REGION_ACCESS_POINT_OUTPUT_MEMBERS,
 );
-pub(crate) static CREATE_STORAGE_LENS_GROUP_INPUT_MEMBERS: [Member; 3] = [
-    Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
-    Member::new("StorageLensGroup", Kind::Structure(&STORAGE_LENS_GROUP)).required(),
-    Member::new("Tags", Kind::List(&TAG_LIST)).min(0).max(50),
-];
+pub(crate) static CREATE_STORAGE_LENS_GROUP_INPUT_MEMBERS: [Member; 1] =
+    [Member::new("AccountId", Kind::String)
+        .max(64)
+        .pattern("^\\d{12}$")
+        .header("x-amz-account-id")
+        .required()];
 /// Shape `CreateStorageLensGroupRequest`.
 pub static CREATE_STORAGE_LENS_GROUP_INPUT: StructureSchema =
     StructureSchema::new("CreateStorageLensGroupRequest", &CREATE_STORAGE_LENS_GROUP_INPUT_MEMBERS);
@@ -449,18 +377,18 @@ pub(crate) static DELETE_JOB_TAGGING_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `DeleteJobTaggingResult`.
 pub static DELETE_JOB_TAGGING_OUTPUT: StructureSchema =
     StructureSchema::new("DeleteJobTaggingResult", &DELETE_JOB_TAGGING_OUTPUT_MEMBERS);
-pub(crate) static DELETE_MULTI_REGION_ACCESS_POINT_INPUT_MEMBERS: [Member; 3] = [
-    Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
-    Member::new("ClientToken", Kind::String).max(64).pattern("\\S+").idempotency_token().required(),
-    Member::new("Details", Kind::Structure(&DELETE_MULTI_REGION_ACCESS_POINT_INPUT_SHAPE)).required(),
-];
+pub(crate) static DELETE_MULTI_REGION_ACCESS_POINT_INPUT_MEMBERS: [Member; 1] =
+    [Member::new("AccountId", Kind::String)
+        .max(64)
+        .pattern("^\\d{12}$")
+        .header("x-amz-account-id")
+        .required()];
 /// Shape `DeleteMultiRegionAccessPointRequest`.
 pub static DELETE_MULTI_REGION_ACCESS_POINT_INPUT: StructureSchema = StructureSchema::new(
     "DeleteMultiRegionAccessPointRequest",
     &DELETE_MULTI_REGION_ACCESS_POINT_INPUT_MEMBERS,
 );
-pub(crate) static DELETE_MULTI_REGION_ACCESS_POINT_OUTPUT_MEMBERS: [Member; 1] =
-    [Member::new("RequestTokenARN", Kind::String).min(1).max(1024).pattern("arn:.+")];
+pub(crate) static DELETE_MULTI_REGION_ACCESS_POINT_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `DeleteMultiRegionAccessPointResult`.
 pub static DELETE_MULTI_REGION_ACCESS_POINT_OUTPUT: StructureSchema = StructureSchema::new(
     "DeleteMultiRegionAccessPointResult",
@@ -556,8 +484,7 @@ pub static DESCRIBE_MULTI_REGION_ACCESS_POINT_OPERATION_INPUT: StructureSchema =
     "DescribeMultiRegionAccessPointOperationRequest",
     &DESCRIBE_MULTI_REGION_ACCESS_POINT_OPERATION_INPUT_MEMBERS,
 );
-pub(crate) static DESCRIBE_MULTI_REGION_ACCESS_POINT_OPERATION_OUTPUT_MEMBERS: [Member; 1] =
-    [Member::new("AsyncOperation", Kind::Structure(&ASYNC_OPERATION))];
+pub(crate) static DESCRIBE_MULTI_REGION_ACCESS_POINT_OPERATION_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `DescribeMultiRegionAccessPointOperationResult`.
 pub static DESCRIBE_MULTI_REGION_ACCESS_POINT_OPERATION_OUTPUT: StructureSchema = StructureSchema::new(
     "DescribeMultiRegionAccessPointOperationResult",
@@ -592,23 +519,7 @@ pub(crate) static GET_ACCESS_GRANT_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `GetAccessGrantRequest`.
 pub static GET_ACCESS_GRANT_INPUT: StructureSchema =
     StructureSchema::new("GetAccessGrantRequest", &GET_ACCESS_GRANT_INPUT_MEMBERS);
-pub(crate) static GET_ACCESS_GRANT_OUTPUT_MEMBERS: [Member; 9] = [
-    Member::new("CreatedAt", Kind::Timestamp),
-    Member::new("AccessGrantId", Kind::String).min(1).max(64).pattern("[a-zA-Z0-9\\-]+"),
-    Member::new("AccessGrantArn", Kind::String)
-        .min(1)
-        .max(2048)
-        .pattern("arn:[a-z\\-]+:s3:[a-z0-9\\-]+:\\d{12}:access\\-grants\\/grant/[a-zA-Z0-9\\-]+"),
-    Member::new("Grantee", Kind::Structure(&GRANTEE)),
-    Member::new("Permission", Kind::Enum(Permission::NAMES)),
-    Member::new("AccessGrantsLocationId", Kind::String).min(1).max(64).pattern("[a-zA-Z0-9\\-]+"),
-    Member::new("AccessGrantsLocationConfiguration", Kind::Structure(&ACCESS_GRANTS_LOCATION_CONFIGURATION)),
-    Member::new("GrantScope", Kind::String).min(1).max(2000).pattern("^.+$"),
-    Member::new("ApplicationArn", Kind::String)
-        .min(10)
-        .max(1224)
-        .pattern("arn:[^:]+:sso::\\d{12}:application/.*$"),
-];
+pub(crate) static GET_ACCESS_GRANT_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `GetAccessGrantResult`.
 pub static GET_ACCESS_GRANT_OUTPUT: StructureSchema =
     StructureSchema::new("GetAccessGrantResult", &GET_ACCESS_GRANT_OUTPUT_MEMBERS);
@@ -621,26 +532,7 @@ pub(crate) static GET_ACCESS_GRANTS_INSTANCE_INPUT_MEMBERS: [Member; 1] =
 /// Shape `GetAccessGrantsInstanceRequest`.
 pub static GET_ACCESS_GRANTS_INSTANCE_INPUT: StructureSchema =
     StructureSchema::new("GetAccessGrantsInstanceRequest", &GET_ACCESS_GRANTS_INSTANCE_INPUT_MEMBERS);
-pub(crate) static GET_ACCESS_GRANTS_INSTANCE_OUTPUT_MEMBERS: [Member; 6] = [
-    Member::new("AccessGrantsInstanceArn", Kind::String)
-        .min(1)
-        .max(2048)
-        .pattern("arn:[a-z\\-]+:s3:[a-z0-9\\-]+:\\d{12}:access\\-grants\\/[a-zA-Z0-9\\-]+"),
-    Member::new("AccessGrantsInstanceId", Kind::String).min(1).max(64).pattern("[a-zA-Z0-9\\-]+"),
-    Member::new("IdentityCenterArn", Kind::String)
-        .min(10)
-        .max(1224)
-        .pattern("arn:[^:]+:sso::(\\d{12}){0,1}:instance/.*$"),
-    Member::new("IdentityCenterInstanceArn", Kind::String)
-        .min(10)
-        .max(1224)
-        .pattern("arn:[^:]+:sso::(\\d{12}){0,1}:instance/.*$"),
-    Member::new("IdentityCenterApplicationArn", Kind::String)
-        .min(10)
-        .max(1224)
-        .pattern("arn:[^:]+:sso::\\d{12}:application/.*$"),
-    Member::new("CreatedAt", Kind::Timestamp),
-];
+pub(crate) static GET_ACCESS_GRANTS_INSTANCE_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `GetAccessGrantsInstanceResult`.
 pub static GET_ACCESS_GRANTS_INSTANCE_OUTPUT: StructureSchema =
     StructureSchema::new("GetAccessGrantsInstanceResult", &GET_ACCESS_GRANTS_INSTANCE_OUTPUT_MEMBERS);
@@ -653,13 +545,7 @@ pub static GET_ACCESS_GRANTS_INSTANCE_FOR_PREFIX_INPUT: StructureSchema = Struct
     "GetAccessGrantsInstanceForPrefixRequest",
     &GET_ACCESS_GRANTS_INSTANCE_FOR_PREFIX_INPUT_MEMBERS,
 );
-pub(crate) static GET_ACCESS_GRANTS_INSTANCE_FOR_PREFIX_OUTPUT_MEMBERS: [Member; 2] = [
-    Member::new("AccessGrantsInstanceArn", Kind::String)
-        .min(1)
-        .max(2048)
-        .pattern("arn:[a-z\\-]+:s3:[a-z0-9\\-]+:\\d{12}:access\\-grants\\/[a-zA-Z0-9\\-]+"),
-    Member::new("AccessGrantsInstanceId", Kind::String).min(1).max(64).pattern("[a-zA-Z0-9\\-]+"),
-];
+pub(crate) static GET_ACCESS_GRANTS_INSTANCE_FOR_PREFIX_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `GetAccessGrantsInstanceForPrefixResult`.
 pub static GET_ACCESS_GRANTS_INSTANCE_FOR_PREFIX_OUTPUT: StructureSchema = StructureSchema::new(
     "GetAccessGrantsInstanceForPrefixResult",
@@ -676,11 +562,7 @@ pub static GET_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_INPUT: StructureSchema = S
     "GetAccessGrantsInstanceResourcePolicyRequest",
     &GET_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_INPUT_MEMBERS,
 );
-pub(crate) static GET_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_OUTPUT_MEMBERS: [Member; 3] = [
-    Member::new("Policy", Kind::String).min(1).max(350000),
-    Member::new("Organization", Kind::String).min(12).max(34).pattern("^o-[a-z0-9]{10,32}$"),
-    Member::new("CreatedAt", Kind::Timestamp),
-];
+pub(crate) static GET_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `GetAccessGrantsInstanceResourcePolicyResult`.
 pub static GET_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_OUTPUT: StructureSchema = StructureSchema::new(
     "GetAccessGrantsInstanceResourcePolicyResult",
@@ -698,16 +580,7 @@ pub(crate) static GET_ACCESS_GRANTS_LOCATION_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `GetAccessGrantsLocationRequest`.
 pub static GET_ACCESS_GRANTS_LOCATION_INPUT: StructureSchema =
     StructureSchema::new("GetAccessGrantsLocationRequest", &GET_ACCESS_GRANTS_LOCATION_INPUT_MEMBERS);
-pub(crate) static GET_ACCESS_GRANTS_LOCATION_OUTPUT_MEMBERS: [Member; 5] = [
-    Member::new("CreatedAt", Kind::Timestamp),
-    Member::new("AccessGrantsLocationId", Kind::String).min(1).max(64).pattern("[a-zA-Z0-9\\-]+"),
-    Member::new("AccessGrantsLocationArn", Kind::String)
-        .min(1)
-        .max(2048)
-        .pattern("arn:[a-z\\-]+:s3:[a-z0-9\\-]+:\\d{12}:access\\-grants\\/location/[a-zA-Z0-9\\-]+"),
-    Member::new("LocationScope", Kind::String).min(1).max(2000).pattern("^.+$"),
-    Member::new("IAMRoleArn", Kind::String).min(1).max(2048).pattern("arn:[^:]+:iam::\\d{12}:role/.*"),
-];
+pub(crate) static GET_ACCESS_GRANTS_LOCATION_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `GetAccessGrantsLocationResult`.
 pub static GET_ACCESS_GRANTS_LOCATION_OUTPUT: StructureSchema =
     StructureSchema::new("GetAccessGrantsLocationResult", &GET_ACCESS_GRANTS_LOCATION_OUTPUT_MEMBERS);
@@ -749,8 +622,7 @@ pub static GET_ACCESS_POINT_CONFIGURATION_FOR_OBJECT_LAMBDA_INPUT: StructureSche
     "GetAccessPointConfigurationForObjectLambdaRequest",
     &GET_ACCESS_POINT_CONFIGURATION_FOR_OBJECT_LAMBDA_INPUT_MEMBERS,
 );
-pub(crate) static GET_ACCESS_POINT_CONFIGURATION_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS: [Member; 1] =
-    [Member::new("Configuration", Kind::Structure(&OBJECT_LAMBDA_CONFIGURATION))];
+pub(crate) static GET_ACCESS_POINT_CONFIGURATION_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `GetAccessPointConfigurationForObjectLambdaResult`.
 pub static GET_ACCESS_POINT_CONFIGURATION_FOR_OBJECT_LAMBDA_OUTPUT: StructureSchema = StructureSchema::new(
     "GetAccessPointConfigurationForObjectLambdaResult",
@@ -770,12 +642,7 @@ pub static GET_ACCESS_POINT_FOR_OBJECT_LAMBDA_INPUT: StructureSchema = Structure
     "GetAccessPointForObjectLambdaRequest",
     &GET_ACCESS_POINT_FOR_OBJECT_LAMBDA_INPUT_MEMBERS,
 );
-pub(crate) static GET_ACCESS_POINT_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS: [Member; 4] = [
-    Member::new("Name", Kind::String).min(3).max(45).pattern("^[a-z0-9]([a-z0-9\\-]*[a-z0-9])?$"),
-    Member::new("PublicAccessBlockConfiguration", Kind::Structure(&PUBLIC_ACCESS_BLOCK_CONFIGURATION)),
-    Member::new("CreationDate", Kind::Timestamp),
-    Member::new("Alias", Kind::Structure(&OBJECT_LAMBDA_ACCESS_POINT_ALIAS)),
-];
+pub(crate) static GET_ACCESS_POINT_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `GetAccessPointForObjectLambdaResult`.
 pub static GET_ACCESS_POINT_FOR_OBJECT_LAMBDA_OUTPUT: StructureSchema = StructureSchema::new(
     "GetAccessPointForObjectLambdaResult",
@@ -806,8 +673,7 @@ pub static GET_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_INPUT: StructureSchema = St
     "GetAccessPointPolicyForObjectLambdaRequest",
     &GET_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_INPUT_MEMBERS,
 );
-pub(crate) static GET_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS: [Member; 1] =
-    [Member::new("Policy", Kind::String)];
+pub(crate) static GET_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `GetAccessPointPolicyForObjectLambdaResult`.
 pub static GET_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_OUTPUT: StructureSchema = StructureSchema::new(
     "GetAccessPointPolicyForObjectLambdaResult",
@@ -839,8 +705,7 @@ pub static GET_ACCESS_POINT_POLICY_STATUS_FOR_OBJECT_LAMBDA_INPUT: StructureSche
     "GetAccessPointPolicyStatusForObjectLambdaRequest",
     &GET_ACCESS_POINT_POLICY_STATUS_FOR_OBJECT_LAMBDA_INPUT_MEMBERS,
 );
-pub(crate) static GET_ACCESS_POINT_POLICY_STATUS_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS: [Member; 1] =
-    [Member::new("PolicyStatus", Kind::Structure(&POLICY_STATUS))];
+pub(crate) static GET_ACCESS_POINT_POLICY_STATUS_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `GetAccessPointPolicyStatusForObjectLambdaResult`.
 pub static GET_ACCESS_POINT_POLICY_STATUS_FOR_OBJECT_LAMBDA_OUTPUT: StructureSchema = StructureSchema::new(
     "GetAccessPointPolicyStatusForObjectLambdaResult",
@@ -853,8 +718,7 @@ pub(crate) static GET_ACCESS_POINT_SCOPE_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `GetAccessPointScopeRequest`.
 pub static GET_ACCESS_POINT_SCOPE_INPUT: StructureSchema =
     StructureSchema::new("GetAccessPointScopeRequest", &GET_ACCESS_POINT_SCOPE_INPUT_MEMBERS);
-pub(crate) static GET_ACCESS_POINT_SCOPE_OUTPUT_MEMBERS: [Member; 1] =
-    [Member::new("Scope", Kind::Structure(&SCOPE))];
+pub(crate) static GET_ACCESS_POINT_SCOPE_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `GetAccessPointScopeResult`.
 pub static GET_ACCESS_POINT_SCOPE_OUTPUT: StructureSchema =
     StructureSchema::new("GetAccessPointScopeResult", &GET_ACCESS_POINT_SCOPE_OUTPUT_MEMBERS);
@@ -865,11 +729,7 @@ pub(crate) static GET_BUCKET_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `GetBucketRequest`.
 pub static GET_BUCKET_INPUT: StructureSchema =
     StructureSchema::new("GetBucketRequest", &GET_BUCKET_INPUT_MEMBERS);
-pub(crate) static GET_BUCKET_OUTPUT_MEMBERS: [Member; 3] = [
-    Member::new("Bucket", Kind::String).min(3).max(255),
-    Member::new("PublicAccessBlockEnabled", Kind::Boolean),
-    Member::new("CreationDate", Kind::Timestamp),
-];
+pub(crate) static GET_BUCKET_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `GetBucketResult`.
 pub static GET_BUCKET_OUTPUT: StructureSchema =
     StructureSchema::new("GetBucketResult", &GET_BUCKET_OUTPUT_MEMBERS);
@@ -882,8 +742,7 @@ pub static GET_BUCKET_LIFECYCLE_CONFIGURATION_INPUT: StructureSchema = Structure
     "GetBucketLifecycleConfigurationRequest",
     &GET_BUCKET_LIFECYCLE_CONFIGURATION_INPUT_MEMBERS,
 );
-pub(crate) static GET_BUCKET_LIFECYCLE_CONFIGURATION_OUTPUT_MEMBERS: [Member; 1] =
-    [Member::new("Rules", Kind::List(&LIFECYCLE_RULES))];
+pub(crate) static GET_BUCKET_LIFECYCLE_CONFIGURATION_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `GetBucketLifecycleConfigurationResult`.
 pub static GET_BUCKET_LIFECYCLE_CONFIGURATION_OUTPUT: StructureSchema = StructureSchema::new(
     "GetBucketLifecycleConfigurationResult",
@@ -896,7 +755,7 @@ pub(crate) static GET_BUCKET_POLICY_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `GetBucketPolicyRequest`.
 pub static GET_BUCKET_POLICY_INPUT: StructureSchema =
     StructureSchema::new("GetBucketPolicyRequest", &GET_BUCKET_POLICY_INPUT_MEMBERS);
-pub(crate) static GET_BUCKET_POLICY_OUTPUT_MEMBERS: [Member; 1] = [Member::new("Policy", Kind::String)];
+pub(crate) static GET_BUCKET_POLICY_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `GetBucketPolicyResult`.
 pub static GET_BUCKET_POLICY_OUTPUT: StructureSchema =
     StructureSchema::new("GetBucketPolicyResult", &GET_BUCKET_POLICY_OUTPUT_MEMBERS);
@@ -907,8 +766,7 @@ pub(crate) static GET_BUCKET_REPLICATION_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `GetBucketReplicationRequest`.
 pub static GET_BUCKET_REPLICATION_INPUT: StructureSchema =
     StructureSchema::new("GetBucketReplicationRequest", &GET_BUCKET_REPLICATION_INPUT_MEMBERS);
-pub(crate) static GET_BUCKET_REPLICATION_OUTPUT_MEMBERS: [Member; 1] =
-    [Member::new("ReplicationConfiguration", Kind::Structure(&REPLICATION_CONFIGURATION))];
+pub(crate) static GET_BUCKET_REPLICATION_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `GetBucketReplicationResult`.
 pub static GET_BUCKET_REPLICATION_OUTPUT: StructureSchema =
     StructureSchema::new("GetBucketReplicationResult", &GET_BUCKET_REPLICATION_OUTPUT_MEMBERS);
@@ -919,8 +777,7 @@ pub(crate) static GET_BUCKET_TAGGING_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `GetBucketTaggingRequest`.
 pub static GET_BUCKET_TAGGING_INPUT: StructureSchema =
     StructureSchema::new("GetBucketTaggingRequest", &GET_BUCKET_TAGGING_INPUT_MEMBERS);
-pub(crate) static GET_BUCKET_TAGGING_OUTPUT_MEMBERS: [Member; 1] =
-    [Member::new("TagSet", Kind::List(&S3_TAG_SET)).required()];
+pub(crate) static GET_BUCKET_TAGGING_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `GetBucketTaggingResult`.
 pub static GET_BUCKET_TAGGING_OUTPUT: StructureSchema =
     StructureSchema::new("GetBucketTaggingResult", &GET_BUCKET_TAGGING_OUTPUT_MEMBERS);
@@ -931,10 +788,7 @@ pub(crate) static GET_BUCKET_VERSIONING_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `GetBucketVersioningRequest`.
 pub static GET_BUCKET_VERSIONING_INPUT: StructureSchema =
     StructureSchema::new("GetBucketVersioningRequest", &GET_BUCKET_VERSIONING_INPUT_MEMBERS);
-pub(crate) static GET_BUCKET_VERSIONING_OUTPUT_MEMBERS: [Member; 2] = [
-    Member::new("Status", Kind::Enum(BucketVersioningStatus::NAMES)),
-    Member::new("MFADelete", Kind::Enum(MfaDeleteStatus::NAMES)).wire("MfaDelete"),
-];
+pub(crate) static GET_BUCKET_VERSIONING_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `GetBucketVersioningResult`.
 pub static GET_BUCKET_VERSIONING_OUTPUT: StructureSchema =
     StructureSchema::new("GetBucketVersioningResult", &GET_BUCKET_VERSIONING_OUTPUT_MEMBERS);
@@ -955,15 +809,7 @@ pub(crate) static GET_DATA_ACCESS_INPUT_MEMBERS: [Member; 8] = [
 /// Shape `GetDataAccessRequest`.
 pub static GET_DATA_ACCESS_INPUT: StructureSchema =
     StructureSchema::new("GetDataAccessRequest", &GET_DATA_ACCESS_INPUT_MEMBERS);
-pub(crate) static GET_DATA_ACCESS_OUTPUT_MEMBERS: [Member; 4] = [
-    Member::new("Credentials", Kind::Structure(&CREDENTIALS)).sensitive(),
-    Member::new("MatchedGrantTarget", Kind::String).min(1).max(2000).pattern("^.+$"),
-    Member::new("Grantee", Kind::Structure(&GRANTEE)),
-    Member::new("MatchedInstanceArn", Kind::String)
-        .min(1)
-        .max(2048)
-        .pattern("arn:[a-z\\-]+:s3:[a-z0-9\\-]+:\\d{12}:access\\-grants\\/[a-zA-Z0-9\\-]+"),
-];
+pub(crate) static GET_DATA_ACCESS_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `GetDataAccessResult`.
 pub static GET_DATA_ACCESS_OUTPUT: StructureSchema =
     StructureSchema::new("GetDataAccessResult", &GET_DATA_ACCESS_OUTPUT_MEMBERS);
@@ -974,8 +820,7 @@ pub(crate) static GET_JOB_TAGGING_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `GetJobTaggingRequest`.
 pub static GET_JOB_TAGGING_INPUT: StructureSchema =
     StructureSchema::new("GetJobTaggingRequest", &GET_JOB_TAGGING_INPUT_MEMBERS);
-pub(crate) static GET_JOB_TAGGING_OUTPUT_MEMBERS: [Member; 1] =
-    [Member::new("Tags", Kind::List(&S3_TAG_SET))];
+pub(crate) static GET_JOB_TAGGING_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `GetJobTaggingResult`.
 pub static GET_JOB_TAGGING_OUTPUT: StructureSchema =
     StructureSchema::new("GetJobTaggingResult", &GET_JOB_TAGGING_OUTPUT_MEMBERS);
@@ -990,8 +835,7 @@ pub(crate) static GET_MULTI_REGION_ACCESS_POINT_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `GetMultiRegionAccessPointRequest`.
 pub static GET_MULTI_REGION_ACCESS_POINT_INPUT: StructureSchema =
     StructureSchema::new("GetMultiRegionAccessPointRequest", &GET_MULTI_REGION_ACCESS_POINT_INPUT_MEMBERS);
-pub(crate) static GET_MULTI_REGION_ACCESS_POINT_OUTPUT_MEMBERS: [Member; 1] =
-    [Member::new("AccessPoint", Kind::Structure(&MULTI_REGION_ACCESS_POINT_REPORT))];
+pub(crate) static GET_MULTI_REGION_ACCESS_POINT_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `GetMultiRegionAccessPointResult`.
 pub static GET_MULTI_REGION_ACCESS_POINT_OUTPUT: StructureSchema =
     StructureSchema::new("GetMultiRegionAccessPointResult", &GET_MULTI_REGION_ACCESS_POINT_OUTPUT_MEMBERS);
@@ -1008,8 +852,7 @@ pub static GET_MULTI_REGION_ACCESS_POINT_POLICY_INPUT: StructureSchema = Structu
     "GetMultiRegionAccessPointPolicyRequest",
     &GET_MULTI_REGION_ACCESS_POINT_POLICY_INPUT_MEMBERS,
 );
-pub(crate) static GET_MULTI_REGION_ACCESS_POINT_POLICY_OUTPUT_MEMBERS: [Member; 1] =
-    [Member::new("Policy", Kind::Structure(&MULTI_REGION_ACCESS_POINT_POLICY_DOCUMENT))];
+pub(crate) static GET_MULTI_REGION_ACCESS_POINT_POLICY_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `GetMultiRegionAccessPointPolicyResult`.
 pub static GET_MULTI_REGION_ACCESS_POINT_POLICY_OUTPUT: StructureSchema = StructureSchema::new(
     "GetMultiRegionAccessPointPolicyResult",
@@ -1028,8 +871,7 @@ pub static GET_MULTI_REGION_ACCESS_POINT_POLICY_STATUS_INPUT: StructureSchema = 
     "GetMultiRegionAccessPointPolicyStatusRequest",
     &GET_MULTI_REGION_ACCESS_POINT_POLICY_STATUS_INPUT_MEMBERS,
 );
-pub(crate) static GET_MULTI_REGION_ACCESS_POINT_POLICY_STATUS_OUTPUT_MEMBERS: [Member; 1] =
-    [Member::new("Established", Kind::Structure(&POLICY_STATUS))];
+pub(crate) static GET_MULTI_REGION_ACCESS_POINT_POLICY_STATUS_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `GetMultiRegionAccessPointPolicyStatusResult`.
 pub static GET_MULTI_REGION_ACCESS_POINT_POLICY_STATUS_OUTPUT: StructureSchema = StructureSchema::new(
     "GetMultiRegionAccessPointPolicyStatusResult",
@@ -1044,10 +886,7 @@ pub static GET_MULTI_REGION_ACCESS_POINT_ROUTES_INPUT: StructureSchema = Structu
     "GetMultiRegionAccessPointRoutesRequest",
     &GET_MULTI_REGION_ACCESS_POINT_ROUTES_INPUT_MEMBERS,
 );
-pub(crate) static GET_MULTI_REGION_ACCESS_POINT_ROUTES_OUTPUT_MEMBERS: [Member; 2] = [
-    Member::new("Mrap", Kind::String).max(200).pattern("^[a-zA-Z0-9\\:.-]{3,200}$"),
-    Member::new("Routes", Kind::List(&ROUTE_LIST)),
-];
+pub(crate) static GET_MULTI_REGION_ACCESS_POINT_ROUTES_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `GetMultiRegionAccessPointRoutesResult`.
 pub static GET_MULTI_REGION_ACCESS_POINT_ROUTES_OUTPUT: StructureSchema = StructureSchema::new(
     "GetMultiRegionAccessPointRoutesResult",
@@ -1080,8 +919,7 @@ pub(crate) static GET_STORAGE_LENS_CONFIGURATION_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `GetStorageLensConfigurationRequest`.
 pub static GET_STORAGE_LENS_CONFIGURATION_INPUT: StructureSchema =
     StructureSchema::new("GetStorageLensConfigurationRequest", &GET_STORAGE_LENS_CONFIGURATION_INPUT_MEMBERS);
-pub(crate) static GET_STORAGE_LENS_CONFIGURATION_OUTPUT_MEMBERS: [Member; 1] =
-    [Member::new("StorageLensConfiguration", Kind::Structure(&STORAGE_LENS_CONFIGURATION)).payload()];
+pub(crate) static GET_STORAGE_LENS_CONFIGURATION_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `GetStorageLensConfigurationResult`.
 pub static GET_STORAGE_LENS_CONFIGURATION_OUTPUT: StructureSchema =
     StructureSchema::new("GetStorageLensConfigurationResult", &GET_STORAGE_LENS_CONFIGURATION_OUTPUT_MEMBERS);
@@ -1099,8 +937,7 @@ pub static GET_STORAGE_LENS_CONFIGURATION_TAGGING_INPUT: StructureSchema = Struc
     "GetStorageLensConfigurationTaggingRequest",
     &GET_STORAGE_LENS_CONFIGURATION_TAGGING_INPUT_MEMBERS,
 );
-pub(crate) static GET_STORAGE_LENS_CONFIGURATION_TAGGING_OUTPUT_MEMBERS: [Member; 1] =
-    [Member::new("Tags", Kind::List(&STORAGE_LENS_TAGS))];
+pub(crate) static GET_STORAGE_LENS_CONFIGURATION_TAGGING_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `GetStorageLensConfigurationTaggingResult`.
 pub static GET_STORAGE_LENS_CONFIGURATION_TAGGING_OUTPUT: StructureSchema = StructureSchema::new(
     "GetStorageLensConfigurationTaggingResult",
@@ -1113,8 +950,7 @@ pub(crate) static GET_STORAGE_LENS_GROUP_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `GetStorageLensGroupRequest`.
 pub static GET_STORAGE_LENS_GROUP_INPUT: StructureSchema =
     StructureSchema::new("GetStorageLensGroupRequest", &GET_STORAGE_LENS_GROUP_INPUT_MEMBERS);
-pub(crate) static GET_STORAGE_LENS_GROUP_OUTPUT_MEMBERS: [Member; 1] =
-    [Member::new("StorageLensGroup", Kind::Structure(&STORAGE_LENS_GROUP)).payload()];
+pub(crate) static GET_STORAGE_LENS_GROUP_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `GetStorageLensGroupResult`.
 pub static GET_STORAGE_LENS_GROUP_OUTPUT: StructureSchema =
     StructureSchema::new("GetStorageLensGroupResult", &GET_STORAGE_LENS_GROUP_OUTPUT_MEMBERS);
@@ -1135,10 +971,7 @@ pub(crate) static LIST_ACCESS_GRANTS_INPUT_MEMBERS: [Member; 8] = [
 /// Shape `ListAccessGrantsRequest`.
 pub static LIST_ACCESS_GRANTS_INPUT: StructureSchema =
     StructureSchema::new("ListAccessGrantsRequest", &LIST_ACCESS_GRANTS_INPUT_MEMBERS);
-pub(crate) static LIST_ACCESS_GRANTS_OUTPUT_MEMBERS: [Member; 2] = [
-    Member::new("NextToken", Kind::String),
-    Member::new("AccessGrantsList", Kind::List(&ACCESS_GRANTS_LIST)),
-];
+pub(crate) static LIST_ACCESS_GRANTS_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `ListAccessGrantsResult`.
 pub static LIST_ACCESS_GRANTS_OUTPUT: StructureSchema =
     StructureSchema::new("ListAccessGrantsResult", &LIST_ACCESS_GRANTS_OUTPUT_MEMBERS);
@@ -1150,10 +983,7 @@ pub(crate) static LIST_ACCESS_GRANTS_INSTANCES_INPUT_MEMBERS: [Member; 3] = [
 /// Shape `ListAccessGrantsInstancesRequest`.
 pub static LIST_ACCESS_GRANTS_INSTANCES_INPUT: StructureSchema =
     StructureSchema::new("ListAccessGrantsInstancesRequest", &LIST_ACCESS_GRANTS_INSTANCES_INPUT_MEMBERS);
-pub(crate) static LIST_ACCESS_GRANTS_INSTANCES_OUTPUT_MEMBERS: [Member; 2] = [
-    Member::new("NextToken", Kind::String),
-    Member::new("AccessGrantsInstancesList", Kind::List(&ACCESS_GRANTS_INSTANCES_LIST)),
-];
+pub(crate) static LIST_ACCESS_GRANTS_INSTANCES_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `ListAccessGrantsInstancesResult`.
 pub static LIST_ACCESS_GRANTS_INSTANCES_OUTPUT: StructureSchema =
     StructureSchema::new("ListAccessGrantsInstancesResult", &LIST_ACCESS_GRANTS_INSTANCES_OUTPUT_MEMBERS);
@@ -1166,10 +996,7 @@ pub(crate) static LIST_ACCESS_GRANTS_LOCATIONS_INPUT_MEMBERS: [Member; 4] = [
 /// Shape `ListAccessGrantsLocationsRequest`.
 pub static LIST_ACCESS_GRANTS_LOCATIONS_INPUT: StructureSchema =
     StructureSchema::new("ListAccessGrantsLocationsRequest", &LIST_ACCESS_GRANTS_LOCATIONS_INPUT_MEMBERS);
-pub(crate) static LIST_ACCESS_GRANTS_LOCATIONS_OUTPUT_MEMBERS: [Member; 2] = [
-    Member::new("NextToken", Kind::String),
-    Member::new("AccessGrantsLocationsList", Kind::List(&ACCESS_GRANTS_LOCATIONS_LIST)),
-];
+pub(crate) static LIST_ACCESS_GRANTS_LOCATIONS_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `ListAccessGrantsLocationsResult`.
 pub static LIST_ACCESS_GRANTS_LOCATIONS_OUTPUT: StructureSchema =
     StructureSchema::new("ListAccessGrantsLocationsResult", &LIST_ACCESS_GRANTS_LOCATIONS_OUTPUT_MEMBERS);
@@ -1202,10 +1029,7 @@ pub static LIST_ACCESS_POINTS_FOR_DIRECTORY_BUCKETS_INPUT: StructureSchema = Str
     "ListAccessPointsForDirectoryBucketsRequest",
     &LIST_ACCESS_POINTS_FOR_DIRECTORY_BUCKETS_INPUT_MEMBERS,
 );
-pub(crate) static LIST_ACCESS_POINTS_FOR_DIRECTORY_BUCKETS_OUTPUT_MEMBERS: [Member; 2] = [
-    Member::new("AccessPointList", Kind::List(&ACCESS_POINT_LIST)),
-    Member::new("NextToken", Kind::String).min(1).max(1024),
-];
+pub(crate) static LIST_ACCESS_POINTS_FOR_DIRECTORY_BUCKETS_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `ListAccessPointsForDirectoryBucketsResult`.
 pub static LIST_ACCESS_POINTS_FOR_DIRECTORY_BUCKETS_OUTPUT: StructureSchema = StructureSchema::new(
     "ListAccessPointsForDirectoryBucketsResult",
@@ -1221,10 +1045,7 @@ pub static LIST_ACCESS_POINTS_FOR_OBJECT_LAMBDA_INPUT: StructureSchema = Structu
     "ListAccessPointsForObjectLambdaRequest",
     &LIST_ACCESS_POINTS_FOR_OBJECT_LAMBDA_INPUT_MEMBERS,
 );
-pub(crate) static LIST_ACCESS_POINTS_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS: [Member; 2] = [
-    Member::new("ObjectLambdaAccessPointList", Kind::List(&OBJECT_LAMBDA_ACCESS_POINT_LIST)),
-    Member::new("NextToken", Kind::String).min(1).max(1024),
-];
+pub(crate) static LIST_ACCESS_POINTS_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `ListAccessPointsForObjectLambdaResult`.
 pub static LIST_ACCESS_POINTS_FOR_OBJECT_LAMBDA_OUTPUT: StructureSchema = StructureSchema::new(
     "ListAccessPointsForObjectLambdaResult",
@@ -1241,10 +1062,7 @@ pub(crate) static LIST_CALLER_ACCESS_GRANTS_INPUT_MEMBERS: [Member; 6] = [
 /// Shape `ListCallerAccessGrantsRequest`.
 pub static LIST_CALLER_ACCESS_GRANTS_INPUT: StructureSchema =
     StructureSchema::new("ListCallerAccessGrantsRequest", &LIST_CALLER_ACCESS_GRANTS_INPUT_MEMBERS);
-pub(crate) static LIST_CALLER_ACCESS_GRANTS_OUTPUT_MEMBERS: [Member; 2] = [
-    Member::new("NextToken", Kind::String),
-    Member::new("CallerAccessGrantsList", Kind::List(&CALLER_ACCESS_GRANTS_LIST)),
-];
+pub(crate) static LIST_CALLER_ACCESS_GRANTS_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `ListCallerAccessGrantsResult`.
 pub static LIST_CALLER_ACCESS_GRANTS_OUTPUT: StructureSchema =
     StructureSchema::new("ListCallerAccessGrantsResult", &LIST_CALLER_ACCESS_GRANTS_OUTPUT_MEMBERS);
@@ -1296,10 +1114,7 @@ pub(crate) static LIST_REGIONAL_BUCKETS_INPUT_MEMBERS: [Member; 4] = [
 /// Shape `ListRegionalBucketsRequest`.
 pub static LIST_REGIONAL_BUCKETS_INPUT: StructureSchema =
     StructureSchema::new("ListRegionalBucketsRequest", &LIST_REGIONAL_BUCKETS_INPUT_MEMBERS);
-pub(crate) static LIST_REGIONAL_BUCKETS_OUTPUT_MEMBERS: [Member; 2] = [
-    Member::new("RegionalBucketList", Kind::List(&REGIONAL_BUCKET_LIST)),
-    Member::new("NextToken", Kind::String).min(1).max(1024),
-];
+pub(crate) static LIST_REGIONAL_BUCKETS_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `ListRegionalBucketsResult`.
 pub static LIST_REGIONAL_BUCKETS_OUTPUT: StructureSchema =
     StructureSchema::new("ListRegionalBucketsResult", &LIST_REGIONAL_BUCKETS_OUTPUT_MEMBERS);
@@ -1312,11 +1127,7 @@ pub static LIST_STORAGE_LENS_CONFIGURATIONS_INPUT: StructureSchema = StructureSc
     "ListStorageLensConfigurationsRequest",
     &LIST_STORAGE_LENS_CONFIGURATIONS_INPUT_MEMBERS,
 );
-pub(crate) static LIST_STORAGE_LENS_CONFIGURATIONS_OUTPUT_MEMBERS: [Member; 2] = [
-    Member::new("NextToken", Kind::String),
-    Member::new("StorageLensConfigurationList", Kind::List(&STORAGE_LENS_CONFIGURATION_LIST))
-        .wire("StorageLensConfiguration"),
-];
+pub(crate) static LIST_STORAGE_LENS_CONFIGURATIONS_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `ListStorageLensConfigurationsResult`.
 pub static LIST_STORAGE_LENS_CONFIGURATIONS_OUTPUT: StructureSchema = StructureSchema::new(
     "ListStorageLensConfigurationsResult",
@@ -1330,10 +1141,7 @@ pub(crate) static LIST_STORAGE_LENS_GROUPS_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `ListStorageLensGroupsRequest`.
 pub static LIST_STORAGE_LENS_GROUPS_INPUT: StructureSchema =
     StructureSchema::new("ListStorageLensGroupsRequest", &LIST_STORAGE_LENS_GROUPS_INPUT_MEMBERS);
-pub(crate) static LIST_STORAGE_LENS_GROUPS_OUTPUT_MEMBERS: [Member; 2] = [
-    Member::new("NextToken", Kind::String),
-    Member::new("StorageLensGroupList", Kind::List(&STORAGE_LENS_GROUP_LIST)).wire("StorageLensGroup"),
-];
+pub(crate) static LIST_STORAGE_LENS_GROUPS_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `ListStorageLensGroupsResult`.
 pub static LIST_STORAGE_LENS_GROUPS_OUTPUT: StructureSchema =
     StructureSchema::new("ListStorageLensGroupsResult", &LIST_STORAGE_LENS_GROUPS_OUTPUT_MEMBERS);
@@ -1353,27 +1161,24 @@ pub(crate) static LIST_TAGS_FOR_RESOURCE_OUTPUT_MEMBERS: [Member; 1] =
 /// Shape `ListTagsForResourceResult`.
 pub static LIST_TAGS_FOR_RESOURCE_OUTPUT: StructureSchema =
     StructureSchema::new("ListTagsForResourceResult", &LIST_TAGS_FOR_RESOURCE_OUTPUT_MEMBERS);
-pub(crate) static PUT_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_INPUT_MEMBERS: [Member; 3] = [
-    Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
-    Member::new("Policy", Kind::String).min(1).max(350000).required(),
-    Member::new("Organization", Kind::String).min(12).max(34).pattern("^o-[a-z0-9]{10,32}$"),
-];
+pub(crate) static PUT_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_INPUT_MEMBERS: [Member; 1] =
+    [Member::new("AccountId", Kind::String)
+        .max(64)
+        .pattern("^\\d{12}$")
+        .header("x-amz-account-id")
+        .required()];
 /// Shape `PutAccessGrantsInstanceResourcePolicyRequest`.
 pub static PUT_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_INPUT: StructureSchema = StructureSchema::new(
     "PutAccessGrantsInstanceResourcePolicyRequest",
     &PUT_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_INPUT_MEMBERS,
 );
-pub(crate) static PUT_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_OUTPUT_MEMBERS: [Member; 3] = [
-    Member::new("Policy", Kind::String).min(1).max(350000),
-    Member::new("Organization", Kind::String).min(12).max(34).pattern("^o-[a-z0-9]{10,32}$"),
-    Member::new("CreatedAt", Kind::Timestamp),
-];
+pub(crate) static PUT_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `PutAccessGrantsInstanceResourcePolicyResult`.
 pub static PUT_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_OUTPUT: StructureSchema = StructureSchema::new(
     "PutAccessGrantsInstanceResourcePolicyResult",
     &PUT_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_OUTPUT_MEMBERS,
 );
-pub(crate) static PUT_ACCESS_POINT_CONFIGURATION_FOR_OBJECT_LAMBDA_INPUT_MEMBERS: [Member; 3] = [
+pub(crate) static PUT_ACCESS_POINT_CONFIGURATION_FOR_OBJECT_LAMBDA_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Name", Kind::String)
         .min(3)
@@ -1381,7 +1186,6 @@ pub(crate) static PUT_ACCESS_POINT_CONFIGURATION_FOR_OBJECT_LAMBDA_INPUT_MEMBERS
         .pattern("^[a-z0-9]([a-z0-9\\-]*[a-z0-9])?$")
         .label("name")
         .required(),
-    Member::new("Configuration", Kind::Structure(&OBJECT_LAMBDA_CONFIGURATION)).required(),
 ];
 /// Shape `PutAccessPointConfigurationForObjectLambdaRequest`.
 pub static PUT_ACCESS_POINT_CONFIGURATION_FOR_OBJECT_LAMBDA_INPUT: StructureSchema = StructureSchema::new(
@@ -1406,7 +1210,7 @@ pub(crate) static PUT_ACCESS_POINT_POLICY_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `PutAccessPointPolicyOutput`.
 pub static PUT_ACCESS_POINT_POLICY_OUTPUT: StructureSchema =
     StructureSchema::new("PutAccessPointPolicyOutput", &PUT_ACCESS_POINT_POLICY_OUTPUT_MEMBERS);
-pub(crate) static PUT_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_INPUT_MEMBERS: [Member; 3] = [
+pub(crate) static PUT_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Name", Kind::String)
         .min(3)
@@ -1414,7 +1218,6 @@ pub(crate) static PUT_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_INPUT_MEMBERS: [Memb
         .pattern("^[a-z0-9]([a-z0-9\\-]*[a-z0-9])?$")
         .label("name")
         .required(),
-    Member::new("Policy", Kind::String).required(),
 ];
 /// Shape `PutAccessPointPolicyForObjectLambdaRequest`.
 pub static PUT_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_INPUT: StructureSchema = StructureSchema::new(
@@ -1427,10 +1230,9 @@ pub static PUT_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_OUTPUT: StructureSchema = S
     "PutAccessPointPolicyForObjectLambdaOutput",
     &PUT_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS,
 );
-pub(crate) static PUT_ACCESS_POINT_SCOPE_INPUT_MEMBERS: [Member; 3] = [
+pub(crate) static PUT_ACCESS_POINT_SCOPE_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Name", Kind::String).min(3).max(255).label("name").required(),
-    Member::new("Scope", Kind::Structure(&SCOPE)).required(),
 ];
 /// Shape `PutAccessPointScopeRequest`.
 pub static PUT_ACCESS_POINT_SCOPE_INPUT: StructureSchema =
@@ -1439,12 +1241,9 @@ pub(crate) static PUT_ACCESS_POINT_SCOPE_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `PutAccessPointScopeOutput`.
 pub static PUT_ACCESS_POINT_SCOPE_OUTPUT: StructureSchema =
     StructureSchema::new("PutAccessPointScopeOutput", &PUT_ACCESS_POINT_SCOPE_OUTPUT_MEMBERS);
-pub(crate) static PUT_BUCKET_LIFECYCLE_CONFIGURATION_INPUT_MEMBERS: [Member; 3] = [
+pub(crate) static PUT_BUCKET_LIFECYCLE_CONFIGURATION_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Bucket", Kind::String).min(3).max(255).label("name").required(),
-    Member::new("LifecycleConfiguration", Kind::Structure(&LIFECYCLE_CONFIGURATION))
-        .namespace("", "http://awss3control.amazonaws.com/doc/2018-08-20/")
-        .payload(),
 ];
 /// Shape `PutBucketLifecycleConfigurationRequest`.
 pub static PUT_BUCKET_LIFECYCLE_CONFIGURATION_INPUT: StructureSchema = StructureSchema::new(
@@ -1457,12 +1256,11 @@ pub static PUT_BUCKET_LIFECYCLE_CONFIGURATION_OUTPUT: StructureSchema = Structur
     "PutBucketLifecycleConfigurationOutput",
     &PUT_BUCKET_LIFECYCLE_CONFIGURATION_OUTPUT_MEMBERS,
 );
-pub(crate) static PUT_BUCKET_POLICY_INPUT_MEMBERS: [Member; 4] = [
+pub(crate) static PUT_BUCKET_POLICY_INPUT_MEMBERS: [Member; 3] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Bucket", Kind::String).min(3).max(255).label("name").required(),
     Member::new("ConfirmRemoveSelfBucketAccess", Kind::Boolean)
         .header("x-amz-confirm-remove-self-bucket-access"),
-    Member::new("Policy", Kind::String).required(),
 ];
 /// Shape `PutBucketPolicyRequest`.
 pub static PUT_BUCKET_POLICY_INPUT: StructureSchema =
@@ -1471,13 +1269,9 @@ pub(crate) static PUT_BUCKET_POLICY_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `PutBucketPolicyOutput`.
 pub static PUT_BUCKET_POLICY_OUTPUT: StructureSchema =
     StructureSchema::new("PutBucketPolicyOutput", &PUT_BUCKET_POLICY_OUTPUT_MEMBERS);
-pub(crate) static PUT_BUCKET_REPLICATION_INPUT_MEMBERS: [Member; 3] = [
+pub(crate) static PUT_BUCKET_REPLICATION_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Bucket", Kind::String).min(3).max(255).label("name").required(),
-    Member::new("ReplicationConfiguration", Kind::Structure(&REPLICATION_CONFIGURATION))
-        .namespace("", "http://awss3control.amazonaws.com/doc/2018-08-20/")
-        .payload()
-        .required(),
 ];
 /// Shape `PutBucketReplicationRequest`.
 pub static PUT_BUCKET_REPLICATION_INPUT: StructureSchema =
@@ -1486,13 +1280,9 @@ pub(crate) static PUT_BUCKET_REPLICATION_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `PutBucketReplicationOutput`.
 pub static PUT_BUCKET_REPLICATION_OUTPUT: StructureSchema =
     StructureSchema::new("PutBucketReplicationOutput", &PUT_BUCKET_REPLICATION_OUTPUT_MEMBERS);
-pub(crate) static PUT_BUCKET_TAGGING_INPUT_MEMBERS: [Member; 3] = [
+pub(crate) static PUT_BUCKET_TAGGING_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Bucket", Kind::String).min(3).max(255).label("name").required(),
-    Member::new("Tagging", Kind::Structure(&TAGGING))
-        .namespace("", "http://awss3control.amazonaws.com/doc/2018-08-20/")
-        .payload()
-        .required(),
 ];
 /// Shape `PutBucketTaggingRequest`.
 pub static PUT_BUCKET_TAGGING_INPUT: StructureSchema =
@@ -1501,14 +1291,10 @@ pub(crate) static PUT_BUCKET_TAGGING_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `PutBucketTaggingOutput`.
 pub static PUT_BUCKET_TAGGING_OUTPUT: StructureSchema =
     StructureSchema::new("PutBucketTaggingOutput", &PUT_BUCKET_TAGGING_OUTPUT_MEMBERS);
-pub(crate) static PUT_BUCKET_VERSIONING_INPUT_MEMBERS: [Member; 4] = [
+pub(crate) static PUT_BUCKET_VERSIONING_INPUT_MEMBERS: [Member; 3] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Bucket", Kind::String).min(3).max(255).label("name").required(),
     Member::new("MFA", Kind::String).header("x-amz-mfa"),
-    Member::new("VersioningConfiguration", Kind::Structure(&VERSIONING_CONFIGURATION))
-        .namespace("", "http://awss3control.amazonaws.com/doc/2018-08-20/")
-        .payload()
-        .required(),
 ];
 /// Shape `PutBucketVersioningRequest`.
 pub static PUT_BUCKET_VERSIONING_INPUT: StructureSchema =
@@ -1517,10 +1303,9 @@ pub(crate) static PUT_BUCKET_VERSIONING_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `PutBucketVersioningOutput`.
 pub static PUT_BUCKET_VERSIONING_OUTPUT: StructureSchema =
     StructureSchema::new("PutBucketVersioningOutput", &PUT_BUCKET_VERSIONING_OUTPUT_MEMBERS);
-pub(crate) static PUT_JOB_TAGGING_INPUT_MEMBERS: [Member; 3] = [
+pub(crate) static PUT_JOB_TAGGING_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("JobId", Kind::String).min(5).max(36).pattern("[a-zA-Z0-9\\-\\_]+").label("id").required(),
-    Member::new("Tags", Kind::List(&S3_TAG_SET)).required(),
 ];
 /// Shape `PutJobTaggingRequest`.
 pub static PUT_JOB_TAGGING_INPUT: StructureSchema =
@@ -1529,18 +1314,18 @@ pub(crate) static PUT_JOB_TAGGING_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `PutJobTaggingResult`.
 pub static PUT_JOB_TAGGING_OUTPUT: StructureSchema =
     StructureSchema::new("PutJobTaggingResult", &PUT_JOB_TAGGING_OUTPUT_MEMBERS);
-pub(crate) static PUT_MULTI_REGION_ACCESS_POINT_POLICY_INPUT_MEMBERS: [Member; 3] = [
-    Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
-    Member::new("ClientToken", Kind::String).max(64).pattern("\\S+").idempotency_token().required(),
-    Member::new("Details", Kind::Structure(&PUT_MULTI_REGION_ACCESS_POINT_POLICY_INPUT_SHAPE)).required(),
-];
+pub(crate) static PUT_MULTI_REGION_ACCESS_POINT_POLICY_INPUT_MEMBERS: [Member; 1] =
+    [Member::new("AccountId", Kind::String)
+        .max(64)
+        .pattern("^\\d{12}$")
+        .header("x-amz-account-id")
+        .required()];
 /// Shape `PutMultiRegionAccessPointPolicyRequest`.
 pub static PUT_MULTI_REGION_ACCESS_POINT_POLICY_INPUT: StructureSchema = StructureSchema::new(
     "PutMultiRegionAccessPointPolicyRequest",
     &PUT_MULTI_REGION_ACCESS_POINT_POLICY_INPUT_MEMBERS,
 );
-pub(crate) static PUT_MULTI_REGION_ACCESS_POINT_POLICY_OUTPUT_MEMBERS: [Member; 1] =
-    [Member::new("RequestTokenARN", Kind::String).min(1).max(1024).pattern("arn:.+")];
+pub(crate) static PUT_MULTI_REGION_ACCESS_POINT_POLICY_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `PutMultiRegionAccessPointPolicyResult`.
 pub static PUT_MULTI_REGION_ACCESS_POINT_POLICY_OUTPUT: StructureSchema = StructureSchema::new(
     "PutMultiRegionAccessPointPolicyResult",
@@ -1560,7 +1345,7 @@ pub(crate) static PUT_PUBLIC_ACCESS_BLOCK_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `PutPublicAccessBlockOutput`.
 pub static PUT_PUBLIC_ACCESS_BLOCK_OUTPUT: StructureSchema =
     StructureSchema::new("PutPublicAccessBlockOutput", &PUT_PUBLIC_ACCESS_BLOCK_OUTPUT_MEMBERS);
-pub(crate) static PUT_STORAGE_LENS_CONFIGURATION_INPUT_MEMBERS: [Member; 4] = [
+pub(crate) static PUT_STORAGE_LENS_CONFIGURATION_INPUT_MEMBERS: [Member; 2] = [
     Member::new("ConfigId", Kind::String)
         .min(1)
         .max(64)
@@ -1568,8 +1353,6 @@ pub(crate) static PUT_STORAGE_LENS_CONFIGURATION_INPUT_MEMBERS: [Member; 4] = [
         .label("storagelensid")
         .required(),
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
-    Member::new("StorageLensConfiguration", Kind::Structure(&STORAGE_LENS_CONFIGURATION)).required(),
-    Member::new("Tags", Kind::List(&STORAGE_LENS_TAGS)),
 ];
 /// Shape `PutStorageLensConfigurationRequest`.
 pub static PUT_STORAGE_LENS_CONFIGURATION_INPUT: StructureSchema =
@@ -1578,7 +1361,7 @@ pub(crate) static PUT_STORAGE_LENS_CONFIGURATION_OUTPUT_MEMBERS: [Member; 0] = [
 /// Shape `PutStorageLensConfigurationOutput`.
 pub static PUT_STORAGE_LENS_CONFIGURATION_OUTPUT: StructureSchema =
     StructureSchema::new("PutStorageLensConfigurationOutput", &PUT_STORAGE_LENS_CONFIGURATION_OUTPUT_MEMBERS);
-pub(crate) static PUT_STORAGE_LENS_CONFIGURATION_TAGGING_INPUT_MEMBERS: [Member; 3] = [
+pub(crate) static PUT_STORAGE_LENS_CONFIGURATION_TAGGING_INPUT_MEMBERS: [Member; 2] = [
     Member::new("ConfigId", Kind::String)
         .min(1)
         .max(64)
@@ -1586,7 +1369,6 @@ pub(crate) static PUT_STORAGE_LENS_CONFIGURATION_TAGGING_INPUT_MEMBERS: [Member;
         .label("storagelensid")
         .required(),
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
-    Member::new("Tags", Kind::List(&STORAGE_LENS_TAGS)).required(),
 ];
 /// Shape `PutStorageLensConfigurationTaggingRequest`.
 pub static PUT_STORAGE_LENS_CONFIGURATION_TAGGING_INPUT: StructureSchema = StructureSchema::new(
@@ -1599,10 +1381,9 @@ pub static PUT_STORAGE_LENS_CONFIGURATION_TAGGING_OUTPUT: StructureSchema = Stru
     "PutStorageLensConfigurationTaggingResult",
     &PUT_STORAGE_LENS_CONFIGURATION_TAGGING_OUTPUT_MEMBERS,
 );
-pub(crate) static SUBMIT_MULTI_REGION_ACCESS_POINT_ROUTES_INPUT_MEMBERS: [Member; 3] = [
+pub(crate) static SUBMIT_MULTI_REGION_ACCESS_POINT_ROUTES_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Mrap", Kind::String).max(200).pattern("^[a-zA-Z0-9\\:.-]{3,200}$").label("mrap").required(),
-    Member::new("RouteUpdates", Kind::List(&ROUTE_LIST)).required(),
 ];
 /// Shape `SubmitMultiRegionAccessPointRoutesRequest`.
 pub static SUBMIT_MULTI_REGION_ACCESS_POINT_ROUTES_INPUT: StructureSchema = StructureSchema::new(
@@ -1647,7 +1428,7 @@ pub(crate) static UNTAG_RESOURCE_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `UntagResourceResult`.
 pub static UNTAG_RESOURCE_OUTPUT: StructureSchema =
     StructureSchema::new("UntagResourceResult", &UNTAG_RESOURCE_OUTPUT_MEMBERS);
-pub(crate) static UPDATE_ACCESS_GRANTS_LOCATION_INPUT_MEMBERS: [Member; 3] = [
+pub(crate) static UPDATE_ACCESS_GRANTS_LOCATION_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("AccessGrantsLocationId", Kind::String)
         .min(1)
@@ -1655,25 +1436,11 @@ pub(crate) static UPDATE_ACCESS_GRANTS_LOCATION_INPUT_MEMBERS: [Member; 3] = [
         .pattern("[a-zA-Z0-9\\-]+")
         .label("id")
         .required(),
-    Member::new("IAMRoleArn", Kind::String)
-        .min(1)
-        .max(2048)
-        .pattern("arn:[^:]+:iam::\\d{12}:role/.*")
-        .required(),
 ];
 /// Shape `UpdateAccessGrantsLocationRequest`.
 pub static UPDATE_ACCESS_GRANTS_LOCATION_INPUT: StructureSchema =
     StructureSchema::new("UpdateAccessGrantsLocationRequest", &UPDATE_ACCESS_GRANTS_LOCATION_INPUT_MEMBERS);
-pub(crate) static UPDATE_ACCESS_GRANTS_LOCATION_OUTPUT_MEMBERS: [Member; 5] = [
-    Member::new("CreatedAt", Kind::Timestamp),
-    Member::new("AccessGrantsLocationId", Kind::String).min(1).max(64).pattern("[a-zA-Z0-9\\-]+"),
-    Member::new("AccessGrantsLocationArn", Kind::String)
-        .min(1)
-        .max(2048)
-        .pattern("arn:[a-z\\-]+:s3:[a-z0-9\\-]+:\\d{12}:access\\-grants\\/location/[a-zA-Z0-9\\-]+"),
-    Member::new("LocationScope", Kind::String).min(1).max(2000).pattern("^.+$"),
-    Member::new("IAMRoleArn", Kind::String).min(1).max(2048).pattern("arn:[^:]+:iam::\\d{12}:role/.*"),
-];
+pub(crate) static UPDATE_ACCESS_GRANTS_LOCATION_OUTPUT_MEMBERS: [Member; 0] = [];
 /// Shape `UpdateAccessGrantsLocationResult`.
 pub static UPDATE_ACCESS_GRANTS_LOCATION_OUTPUT: StructureSchema =
     StructureSchema::new("UpdateAccessGrantsLocationResult", &UPDATE_ACCESS_GRANTS_LOCATION_OUTPUT_MEMBERS);
@@ -1711,10 +1478,9 @@ pub(crate) static UPDATE_JOB_STATUS_OUTPUT_MEMBERS: [Member; 3] = [
 /// Shape `UpdateJobStatusResult`.
 pub static UPDATE_JOB_STATUS_OUTPUT: StructureSchema =
     StructureSchema::new("UpdateJobStatusResult", &UPDATE_JOB_STATUS_OUTPUT_MEMBERS);
-pub(crate) static UPDATE_STORAGE_LENS_GROUP_INPUT_MEMBERS: [Member; 3] = [
+pub(crate) static UPDATE_STORAGE_LENS_GROUP_INPUT_MEMBERS: [Member; 2] = [
     Member::new("Name", Kind::String).min(1).max(64).pattern("[a-zA-Z0-9\\-\\_]+").label("name").required(),
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
-    Member::new("StorageLensGroup", Kind::Structure(&STORAGE_LENS_GROUP)).required(),
 ];
 /// Shape `UpdateStorageLensGroupRequest`.
 pub static UPDATE_STORAGE_LENS_GROUP_INPUT: StructureSchema =
@@ -1783,21 +1549,6 @@ pub(crate) static TOO_MANY_TAGS_EXCEPTION_MEMBERS: [Member; 1] =
 /// Shape `TooManyTagsException`.
 pub static TOO_MANY_TAGS_EXCEPTION: StructureSchema =
     StructureSchema::new("TooManyTagsException", &TOO_MANY_TAGS_EXCEPTION_MEMBERS);
-pub(crate) static ABORT_INCOMPLETE_MULTIPART_UPLOAD_MEMBERS: [Member; 1] =
-    [Member::new("DaysAfterInitiation", Kind::Integer)];
-/// Shape `AbortIncompleteMultipartUpload`.
-pub static ABORT_INCOMPLETE_MULTIPART_UPLOAD: StructureSchema =
-    StructureSchema::new("AbortIncompleteMultipartUpload", &ABORT_INCOMPLETE_MULTIPART_UPLOAD_MEMBERS);
-pub(crate) static ACCESS_CONTROL_TRANSLATION_MEMBERS: [Member; 1] =
-    [Member::new("Owner", Kind::Enum(OwnerOverride::NAMES)).required()];
-/// Shape `AccessControlTranslation`.
-pub static ACCESS_CONTROL_TRANSLATION: StructureSchema =
-    StructureSchema::new("AccessControlTranslation", &ACCESS_CONTROL_TRANSLATION_MEMBERS);
-pub(crate) static ACCESS_GRANTS_LOCATION_CONFIGURATION_MEMBERS: [Member; 1] =
-    [Member::new("S3SubPrefix", Kind::String).min(1).max(2000).pattern("^.+$")];
-/// Shape `AccessGrantsLocationConfiguration`.
-pub static ACCESS_GRANTS_LOCATION_CONFIGURATION: StructureSchema =
-    StructureSchema::new("AccessGrantsLocationConfiguration", &ACCESS_GRANTS_LOCATION_CONFIGURATION_MEMBERS);
 pub(crate) static ACCESS_POINT_MEMBERS: [Member; 9] = [
     Member::new("Name", Kind::String).min(3).max(255).required(),
     Member::new("NetworkOrigin", Kind::Enum(NetworkOrigin::NAMES)).required(),
@@ -1811,180 +1562,12 @@ pub(crate) static ACCESS_POINT_MEMBERS: [Member; 9] = [
 ];
 /// Shape `AccessPoint`.
 pub static ACCESS_POINT: StructureSchema = StructureSchema::new("AccessPoint", &ACCESS_POINT_MEMBERS);
-pub(crate) static ACCOUNT_LEVEL_MEMBERS: [Member; 7] = [
-    Member::new("ActivityMetrics", Kind::Structure(&ACTIVITY_METRICS)),
-    Member::new("BucketLevel", Kind::Structure(&BUCKET_LEVEL)).required(),
-    Member::new("AdvancedCostOptimizationMetrics", Kind::Structure(&ADVANCED_COST_OPTIMIZATION_METRICS)),
-    Member::new("AdvancedDataProtectionMetrics", Kind::Structure(&ADVANCED_DATA_PROTECTION_METRICS)),
-    Member::new("DetailedStatusCodesMetrics", Kind::Structure(&DETAILED_STATUS_CODES_METRICS)),
-    Member::new("AdvancedPerformanceMetrics", Kind::Structure(&ADVANCED_PERFORMANCE_METRICS)),
-    Member::new("StorageLensGroupLevel", Kind::Structure(&STORAGE_LENS_GROUP_LEVEL)),
-];
-/// Shape `AccountLevel`.
-pub static ACCOUNT_LEVEL: StructureSchema = StructureSchema::new("AccountLevel", &ACCOUNT_LEVEL_MEMBERS);
-pub(crate) static ACTIVITY_METRICS_MEMBERS: [Member; 1] = [Member::new("IsEnabled", Kind::Boolean)];
-/// Shape `ActivityMetrics`.
-pub static ACTIVITY_METRICS: StructureSchema =
-    StructureSchema::new("ActivityMetrics", &ACTIVITY_METRICS_MEMBERS);
-pub(crate) static ADVANCED_COST_OPTIMIZATION_METRICS_MEMBERS: [Member; 1] =
-    [Member::new("IsEnabled", Kind::Boolean)];
-/// Shape `AdvancedCostOptimizationMetrics`.
-pub static ADVANCED_COST_OPTIMIZATION_METRICS: StructureSchema =
-    StructureSchema::new("AdvancedCostOptimizationMetrics", &ADVANCED_COST_OPTIMIZATION_METRICS_MEMBERS);
-pub(crate) static ADVANCED_DATA_PROTECTION_METRICS_MEMBERS: [Member; 1] =
-    [Member::new("IsEnabled", Kind::Boolean)];
-/// Shape `AdvancedDataProtectionMetrics`.
-pub static ADVANCED_DATA_PROTECTION_METRICS: StructureSchema =
-    StructureSchema::new("AdvancedDataProtectionMetrics", &ADVANCED_DATA_PROTECTION_METRICS_MEMBERS);
-pub(crate) static ADVANCED_PERFORMANCE_METRICS_MEMBERS: [Member; 1] =
-    [Member::new("IsEnabled", Kind::Boolean)];
-/// Shape `AdvancedPerformanceMetrics`.
-pub static ADVANCED_PERFORMANCE_METRICS: StructureSchema =
-    StructureSchema::new("AdvancedPerformanceMetrics", &ADVANCED_PERFORMANCE_METRICS_MEMBERS);
-pub(crate) static ASYNC_ERROR_DETAILS_MEMBERS: [Member; 4] = [
-    Member::new("Code", Kind::String).max(1024),
-    Member::new("Message", Kind::String).max(1024),
-    Member::new("Resource", Kind::String).max(1024),
-    Member::new("RequestId", Kind::String).max(1024),
-];
-/// Shape `AsyncErrorDetails`.
-pub static ASYNC_ERROR_DETAILS: StructureSchema =
-    StructureSchema::new("AsyncErrorDetails", &ASYNC_ERROR_DETAILS_MEMBERS);
-pub(crate) static ASYNC_OPERATION_MEMBERS: [Member; 6] = [
-    Member::new("CreationTime", Kind::Timestamp),
-    Member::new("Operation", Kind::Enum(AsyncOperationName::NAMES)),
-    Member::new("RequestTokenARN", Kind::String).min(1).max(1024).pattern("arn:.+"),
-    Member::new("RequestParameters", Kind::Structure(&ASYNC_REQUEST_PARAMETERS)),
-    Member::new("RequestStatus", Kind::String),
-    Member::new("ResponseDetails", Kind::Structure(&ASYNC_RESPONSE_DETAILS)),
-];
-/// Shape `AsyncOperation`.
-pub static ASYNC_OPERATION: StructureSchema =
-    StructureSchema::new("AsyncOperation", &ASYNC_OPERATION_MEMBERS);
-pub(crate) static ASYNC_REQUEST_PARAMETERS_MEMBERS: [Member; 3] = [
-    Member::new(
-        "CreateMultiRegionAccessPointRequest",
-        Kind::Structure(&CREATE_MULTI_REGION_ACCESS_POINT_INPUT_SHAPE),
-    ),
-    Member::new(
-        "DeleteMultiRegionAccessPointRequest",
-        Kind::Structure(&DELETE_MULTI_REGION_ACCESS_POINT_INPUT_SHAPE),
-    ),
-    Member::new(
-        "PutMultiRegionAccessPointPolicyRequest",
-        Kind::Structure(&PUT_MULTI_REGION_ACCESS_POINT_POLICY_INPUT_SHAPE),
-    ),
-];
-/// Shape `AsyncRequestParameters`.
-pub static ASYNC_REQUEST_PARAMETERS: StructureSchema =
-    StructureSchema::new("AsyncRequestParameters", &ASYNC_REQUEST_PARAMETERS_MEMBERS);
-pub(crate) static ASYNC_RESPONSE_DETAILS_MEMBERS: [Member; 2] = [
-    Member::new("MultiRegionAccessPointDetails", Kind::Structure(&MULTI_REGION_ACCESS_POINTS_ASYNC_RESPONSE)),
-    Member::new("ErrorDetails", Kind::Structure(&ASYNC_ERROR_DETAILS)),
-];
-/// Shape `AsyncResponseDetails`.
-pub static ASYNC_RESPONSE_DETAILS: StructureSchema =
-    StructureSchema::new("AsyncResponseDetails", &ASYNC_RESPONSE_DETAILS_MEMBERS);
-pub(crate) static AWS_LAMBDA_TRANSFORMATION_MEMBERS: [Member; 2] = [
-Member::new("FunctionArn", Kind::String).min(1).max(1024).pattern("(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?").required(),
-Member::new("FunctionPayload", Kind::String),
-];
-/// Shape `AwsLambdaTransformation`.
-pub static AWS_LAMBDA_TRANSFORMATION: StructureSchema =
-    StructureSchema::new("AwsLambdaTransformation", &AWS_LAMBDA_TRANSFORMATION_MEMBERS);
-pub(crate) static BUCKET_LEVEL_MEMBERS: [Member; 6] = [
-    Member::new("ActivityMetrics", Kind::Structure(&ACTIVITY_METRICS)),
-    Member::new("PrefixLevel", Kind::Structure(&PREFIX_LEVEL)),
-    Member::new("AdvancedCostOptimizationMetrics", Kind::Structure(&ADVANCED_COST_OPTIMIZATION_METRICS)),
-    Member::new("AdvancedDataProtectionMetrics", Kind::Structure(&ADVANCED_DATA_PROTECTION_METRICS)),
-    Member::new("DetailedStatusCodesMetrics", Kind::Structure(&DETAILED_STATUS_CODES_METRICS)),
-    Member::new("AdvancedPerformanceMetrics", Kind::Structure(&ADVANCED_PERFORMANCE_METRICS)),
-];
-/// Shape `BucketLevel`.
-pub static BUCKET_LEVEL: StructureSchema = StructureSchema::new("BucketLevel", &BUCKET_LEVEL_MEMBERS);
-pub(crate) static CLOUD_WATCH_METRICS_MEMBERS: [Member; 1] =
-    [Member::new("IsEnabled", Kind::Boolean).required()];
-/// Shape `CloudWatchMetrics`.
-pub static CLOUD_WATCH_METRICS: StructureSchema =
-    StructureSchema::new("CloudWatchMetrics", &CLOUD_WATCH_METRICS_MEMBERS);
-pub(crate) static CREATE_BUCKET_CONFIGURATION_MEMBERS: [Member; 1] =
-    [Member::new("LocationConstraint", Kind::Enum(BucketLocationConstraint::NAMES))];
-/// Shape `CreateBucketConfiguration`.
-pub static CREATE_BUCKET_CONFIGURATION: StructureSchema =
-    StructureSchema::new("CreateBucketConfiguration", &CREATE_BUCKET_CONFIGURATION_MEMBERS);
-pub(crate) static CREATE_MULTI_REGION_ACCESS_POINT_INPUT_SHAPE_MEMBERS: [Member; 3] = [
-    Member::new("Name", Kind::String).max(50).pattern("^[a-z0-9][-a-z0-9]{1,48}[a-z0-9]$").required(),
-    Member::new("PublicAccessBlock", Kind::Structure(&PUBLIC_ACCESS_BLOCK_CONFIGURATION)),
-    Member::new("Regions", Kind::List(&REGION_CREATION_LIST)).required(),
-];
-/// Shape `CreateMultiRegionAccessPointInput`.
-pub static CREATE_MULTI_REGION_ACCESS_POINT_INPUT_SHAPE: StructureSchema = StructureSchema::new(
-    "CreateMultiRegionAccessPointInput",
-    &CREATE_MULTI_REGION_ACCESS_POINT_INPUT_SHAPE_MEMBERS,
-);
-pub(crate) static CREDENTIALS_MEMBERS: [Member; 4] = [
-    Member::new("AccessKeyId", Kind::String).sensitive(),
-    Member::new("SecretAccessKey", Kind::String).sensitive(),
-    Member::new("SessionToken", Kind::String).sensitive(),
-    Member::new("Expiration", Kind::Timestamp),
-];
-/// Shape `Credentials`.
-pub static CREDENTIALS: StructureSchema = StructureSchema::new("Credentials", &CREDENTIALS_MEMBERS);
 pub(crate) static DSSEKMS_FILTER_MEMBERS: [Member; 1] = [Member::new("KmsKeyArn", Kind::String)
     .min(20)
     .max(2048)
     .pattern("arn:aws[a-zA-Z0-9-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+")];
 /// Shape `DSSEKMSFilter`.
 pub static DSSEKMS_FILTER: StructureSchema = StructureSchema::new("DSSEKMSFilter", &DSSEKMS_FILTER_MEMBERS);
-pub(crate) static DELETE_MARKER_REPLICATION_MEMBERS: [Member; 1] =
-    [Member::new("Status", Kind::Enum(DeleteMarkerReplicationStatus::NAMES)).required()];
-/// Shape `DeleteMarkerReplication`.
-pub static DELETE_MARKER_REPLICATION: StructureSchema =
-    StructureSchema::new("DeleteMarkerReplication", &DELETE_MARKER_REPLICATION_MEMBERS);
-pub(crate) static DELETE_MULTI_REGION_ACCESS_POINT_INPUT_SHAPE_MEMBERS: [Member; 1] =
-    [Member::new("Name", Kind::String).max(50).pattern("^[a-z0-9][-a-z0-9]{1,48}[a-z0-9]$").required()];
-/// Shape `DeleteMultiRegionAccessPointInput`.
-pub static DELETE_MULTI_REGION_ACCESS_POINT_INPUT_SHAPE: StructureSchema = StructureSchema::new(
-    "DeleteMultiRegionAccessPointInput",
-    &DELETE_MULTI_REGION_ACCESS_POINT_INPUT_SHAPE_MEMBERS,
-);
-pub(crate) static DESTINATION_MEMBERS: [Member; 7] = [
-    Member::new("Account", Kind::String).max(64).pattern("^\\d{12}$"),
-    Member::new("Bucket", Kind::String).required(),
-    Member::new("ReplicationTime", Kind::Structure(&REPLICATION_TIME)),
-    Member::new("AccessControlTranslation", Kind::Structure(&ACCESS_CONTROL_TRANSLATION)),
-    Member::new("EncryptionConfiguration", Kind::Structure(&ENCRYPTION_CONFIGURATION)),
-    Member::new("Metrics", Kind::Structure(&METRICS)),
-    Member::new("StorageClass", Kind::Enum(ReplicationStorageClass::NAMES)),
-];
-/// Shape `Destination`.
-pub static DESTINATION: StructureSchema = StructureSchema::new("Destination", &DESTINATION_MEMBERS);
-pub(crate) static DETAILED_STATUS_CODES_METRICS_MEMBERS: [Member; 1] =
-    [Member::new("IsEnabled", Kind::Boolean)];
-/// Shape `DetailedStatusCodesMetrics`.
-pub static DETAILED_STATUS_CODES_METRICS: StructureSchema =
-    StructureSchema::new("DetailedStatusCodesMetrics", &DETAILED_STATUS_CODES_METRICS_MEMBERS);
-pub(crate) static ENCRYPTION_CONFIGURATION_MEMBERS: [Member; 1] =
-    [Member::new("ReplicaKmsKeyID", Kind::String)];
-/// Shape `EncryptionConfiguration`.
-pub static ENCRYPTION_CONFIGURATION: StructureSchema =
-    StructureSchema::new("EncryptionConfiguration", &ENCRYPTION_CONFIGURATION_MEMBERS);
-pub(crate) static ESTABLISHED_MULTI_REGION_ACCESS_POINT_POLICY_MEMBERS: [Member; 1] =
-    [Member::new("Policy", Kind::String)];
-/// Shape `EstablishedMultiRegionAccessPointPolicy`.
-pub static ESTABLISHED_MULTI_REGION_ACCESS_POINT_POLICY: StructureSchema = StructureSchema::new(
-    "EstablishedMultiRegionAccessPointPolicy",
-    &ESTABLISHED_MULTI_REGION_ACCESS_POINT_POLICY_MEMBERS,
-);
-pub(crate) static EXCLUDE_MEMBERS: [Member; 2] =
-    [Member::new("Buckets", Kind::List(&BUCKETS)), Member::new("Regions", Kind::List(&REGIONS))];
-/// Shape `Exclude`.
-pub static EXCLUDE: StructureSchema = StructureSchema::new("Exclude", &EXCLUDE_MEMBERS);
-pub(crate) static EXISTING_OBJECT_REPLICATION_MEMBERS: [Member; 1] =
-    [Member::new("Status", Kind::Enum(ExistingObjectReplicationStatus::NAMES)).required()];
-/// Shape `ExistingObjectReplication`.
-pub static EXISTING_OBJECT_REPLICATION: StructureSchema =
-    StructureSchema::new("ExistingObjectReplication", &EXISTING_OBJECT_REPLICATION_MEMBERS);
 pub(crate) static GENERATED_MANIFEST_ENCRYPTION_MEMBERS: [Member; 2] = [
     Member::new("SSES3", Kind::Structure(&SSE_S3_ENCRYPTION)).wire("SSE-S3"),
     Member::new("SSEKMS", Kind::Structure(&SSE_KMS_ENCRYPTION)).wire("SSE-KMS"),
@@ -1992,20 +1575,6 @@ pub(crate) static GENERATED_MANIFEST_ENCRYPTION_MEMBERS: [Member; 2] = [
 /// Shape `GeneratedManifestEncryption`.
 pub static GENERATED_MANIFEST_ENCRYPTION: StructureSchema =
     StructureSchema::new("GeneratedManifestEncryption", &GENERATED_MANIFEST_ENCRYPTION_MEMBERS);
-pub(crate) static GRANTEE_MEMBERS: [Member; 2] = [
-    Member::new("GranteeType", Kind::Enum(GranteeType::NAMES)),
-    Member::new("GranteeIdentifier", Kind::String),
-];
-/// Shape `Grantee`.
-pub static GRANTEE: StructureSchema = StructureSchema::new("Grantee", &GRANTEE_MEMBERS);
-pub(crate) static INCLUDE_MEMBERS: [Member; 2] =
-    [Member::new("Buckets", Kind::List(&BUCKETS)), Member::new("Regions", Kind::List(&REGIONS))];
-/// Shape `Include`.
-pub static INCLUDE: StructureSchema = StructureSchema::new("Include", &INCLUDE_MEMBERS);
-pub(crate) static INT_ACCESS_TIERS_MEMBERS: [Member; 1] = [Member::new("IsEnabled", Kind::Boolean)];
-/// Shape `IntAccessTiers`.
-pub static INT_ACCESS_TIERS: StructureSchema =
-    StructureSchema::new("IntAccessTiers", &INT_ACCESS_TIERS_MEMBERS);
 pub(crate) static JOB_DESCRIPTOR_MEMBERS: [Member; 19] = [
     Member::new("JobId", Kind::String).min(5).max(36).pattern("[a-zA-Z0-9\\-\\_]+"),
     Member::new("ConfirmationRequired", Kind::Boolean),
@@ -2145,178 +1714,6 @@ Member::new("UserArguments", Kind::Map(&USER_ARGUMENTS)).min(1).max(10),
 /// Shape `LambdaInvokeOperation`.
 pub static LAMBDA_INVOKE_OPERATION: StructureSchema =
     StructureSchema::new("LambdaInvokeOperation", &LAMBDA_INVOKE_OPERATION_MEMBERS);
-pub(crate) static LIFECYCLE_CONFIGURATION_MEMBERS: [Member; 1] =
-    [Member::new("Rules", Kind::List(&LIFECYCLE_RULES))];
-/// Shape `LifecycleConfiguration`.
-pub static LIFECYCLE_CONFIGURATION: StructureSchema =
-    StructureSchema::new("LifecycleConfiguration", &LIFECYCLE_CONFIGURATION_MEMBERS);
-pub(crate) static LIFECYCLE_EXPIRATION_MEMBERS: [Member; 3] = [
-    Member::new("Date", Kind::Timestamp),
-    Member::new("Days", Kind::Integer),
-    Member::new("ExpiredObjectDeleteMarker", Kind::Boolean),
-];
-/// Shape `LifecycleExpiration`.
-pub static LIFECYCLE_EXPIRATION: StructureSchema =
-    StructureSchema::new("LifecycleExpiration", &LIFECYCLE_EXPIRATION_MEMBERS);
-pub(crate) static LIFECYCLE_RULE_MEMBERS: [Member; 8] = [
-    Member::new("Expiration", Kind::Structure(&LIFECYCLE_EXPIRATION)),
-    Member::new("ID", Kind::String),
-    Member::new("Filter", Kind::Structure(&LIFECYCLE_RULE_FILTER)),
-    Member::new("Status", Kind::Enum(ExpirationStatus::NAMES)).required(),
-    Member::new("Transitions", Kind::List(&TRANSITION_LIST)),
-    Member::new("NoncurrentVersionTransitions", Kind::List(&NONCURRENT_VERSION_TRANSITION_LIST)),
-    Member::new("NoncurrentVersionExpiration", Kind::Structure(&NONCURRENT_VERSION_EXPIRATION)),
-    Member::new("AbortIncompleteMultipartUpload", Kind::Structure(&ABORT_INCOMPLETE_MULTIPART_UPLOAD)),
-];
-/// Shape `LifecycleRule`.
-pub static LIFECYCLE_RULE: StructureSchema = StructureSchema::new("LifecycleRule", &LIFECYCLE_RULE_MEMBERS);
-pub(crate) static LIFECYCLE_RULE_AND_OPERATOR_MEMBERS: [Member; 4] = [
-    Member::new("Prefix", Kind::String),
-    Member::new("Tags", Kind::List(&S3_TAG_SET)),
-    Member::new("ObjectSizeGreaterThan", Kind::Long),
-    Member::new("ObjectSizeLessThan", Kind::Long),
-];
-/// Shape `LifecycleRuleAndOperator`.
-pub static LIFECYCLE_RULE_AND_OPERATOR: StructureSchema =
-    StructureSchema::new("LifecycleRuleAndOperator", &LIFECYCLE_RULE_AND_OPERATOR_MEMBERS);
-pub(crate) static LIFECYCLE_RULE_FILTER_MEMBERS: [Member; 5] = [
-    Member::new("Prefix", Kind::String),
-    Member::new("Tag", Kind::Structure(&S3_TAG)),
-    Member::new("And", Kind::Structure(&LIFECYCLE_RULE_AND_OPERATOR)),
-    Member::new("ObjectSizeGreaterThan", Kind::Long),
-    Member::new("ObjectSizeLessThan", Kind::Long),
-];
-/// Shape `LifecycleRuleFilter`.
-pub static LIFECYCLE_RULE_FILTER: StructureSchema =
-    StructureSchema::new("LifecycleRuleFilter", &LIFECYCLE_RULE_FILTER_MEMBERS);
-pub(crate) static LIST_ACCESS_GRANT_ENTRY_MEMBERS: [Member; 9] = [
-    Member::new("CreatedAt", Kind::Timestamp),
-    Member::new("AccessGrantId", Kind::String).min(1).max(64).pattern("[a-zA-Z0-9\\-]+"),
-    Member::new("AccessGrantArn", Kind::String)
-        .min(1)
-        .max(2048)
-        .pattern("arn:[a-z\\-]+:s3:[a-z0-9\\-]+:\\d{12}:access\\-grants\\/grant/[a-zA-Z0-9\\-]+"),
-    Member::new("Grantee", Kind::Structure(&GRANTEE)),
-    Member::new("Permission", Kind::Enum(Permission::NAMES)),
-    Member::new("AccessGrantsLocationId", Kind::String).min(1).max(64).pattern("[a-zA-Z0-9\\-]+"),
-    Member::new("AccessGrantsLocationConfiguration", Kind::Structure(&ACCESS_GRANTS_LOCATION_CONFIGURATION)),
-    Member::new("GrantScope", Kind::String).min(1).max(2000).pattern("^.+$"),
-    Member::new("ApplicationArn", Kind::String)
-        .min(10)
-        .max(1224)
-        .pattern("arn:[^:]+:sso::\\d{12}:application/.*$"),
-];
-/// Shape `ListAccessGrantEntry`.
-pub static LIST_ACCESS_GRANT_ENTRY: StructureSchema =
-    StructureSchema::new("ListAccessGrantEntry", &LIST_ACCESS_GRANT_ENTRY_MEMBERS);
-pub(crate) static LIST_ACCESS_GRANTS_INSTANCE_ENTRY_MEMBERS: [Member; 6] = [
-    Member::new("AccessGrantsInstanceId", Kind::String).min(1).max(64).pattern("[a-zA-Z0-9\\-]+"),
-    Member::new("AccessGrantsInstanceArn", Kind::String)
-        .min(1)
-        .max(2048)
-        .pattern("arn:[a-z\\-]+:s3:[a-z0-9\\-]+:\\d{12}:access\\-grants\\/[a-zA-Z0-9\\-]+"),
-    Member::new("CreatedAt", Kind::Timestamp),
-    Member::new("IdentityCenterArn", Kind::String)
-        .min(10)
-        .max(1224)
-        .pattern("arn:[^:]+:sso::(\\d{12}){0,1}:instance/.*$"),
-    Member::new("IdentityCenterInstanceArn", Kind::String)
-        .min(10)
-        .max(1224)
-        .pattern("arn:[^:]+:sso::(\\d{12}){0,1}:instance/.*$"),
-    Member::new("IdentityCenterApplicationArn", Kind::String)
-        .min(10)
-        .max(1224)
-        .pattern("arn:[^:]+:sso::\\d{12}:application/.*$"),
-];
-/// Shape `ListAccessGrantsInstanceEntry`.
-pub static LIST_ACCESS_GRANTS_INSTANCE_ENTRY: StructureSchema =
-    StructureSchema::new("ListAccessGrantsInstanceEntry", &LIST_ACCESS_GRANTS_INSTANCE_ENTRY_MEMBERS);
-pub(crate) static LIST_ACCESS_GRANTS_LOCATIONS_ENTRY_MEMBERS: [Member; 5] = [
-    Member::new("CreatedAt", Kind::Timestamp),
-    Member::new("AccessGrantsLocationId", Kind::String).min(1).max(64).pattern("[a-zA-Z0-9\\-]+"),
-    Member::new("AccessGrantsLocationArn", Kind::String)
-        .min(1)
-        .max(2048)
-        .pattern("arn:[a-z\\-]+:s3:[a-z0-9\\-]+:\\d{12}:access\\-grants\\/location/[a-zA-Z0-9\\-]+"),
-    Member::new("LocationScope", Kind::String).min(1).max(2000).pattern("^.+$"),
-    Member::new("IAMRoleArn", Kind::String).min(1).max(2048).pattern("arn:[^:]+:iam::\\d{12}:role/.*"),
-];
-/// Shape `ListAccessGrantsLocationsEntry`.
-pub static LIST_ACCESS_GRANTS_LOCATIONS_ENTRY: StructureSchema =
-    StructureSchema::new("ListAccessGrantsLocationsEntry", &LIST_ACCESS_GRANTS_LOCATIONS_ENTRY_MEMBERS);
-pub(crate) static LIST_CALLER_ACCESS_GRANTS_ENTRY_MEMBERS: [Member; 4] = [
-    Member::new("Permission", Kind::Enum(Permission::NAMES)),
-    Member::new("GrantScope", Kind::String).min(1).max(2000).pattern("^.+$"),
-    Member::new("ApplicationArn", Kind::String)
-        .min(10)
-        .max(1224)
-        .pattern("arn:[^:]+:sso::\\d{12}:application/.*$"),
-    Member::new("AccessGrantsInstanceArn", Kind::String)
-        .min(1)
-        .max(2048)
-        .pattern("arn:[a-z\\-]+:s3:[a-z0-9\\-]+:\\d{12}:access\\-grants\\/[a-zA-Z0-9\\-]+"),
-];
-/// Shape `ListCallerAccessGrantsEntry`.
-pub static LIST_CALLER_ACCESS_GRANTS_ENTRY: StructureSchema =
-    StructureSchema::new("ListCallerAccessGrantsEntry", &LIST_CALLER_ACCESS_GRANTS_ENTRY_MEMBERS);
-pub(crate) static LIST_STORAGE_LENS_CONFIGURATION_ENTRY_MEMBERS: [Member; 4] = [
-    Member::new("Id", Kind::String).min(1).max(64).pattern("[a-zA-Z0-9\\-\\_]+").required(),
-    Member::new("StorageLensArn", Kind::String)
-        .min(1)
-        .max(1024)
-        .pattern("arn:[a-z\\-]+:s3:[a-z0-9\\-]+:\\d{12}:storage\\-lens\\/.*")
-        .required(),
-    Member::new("HomeRegion", Kind::String).min(5).max(30).pattern("[a-z0-9\\-]+").required(),
-    Member::new("IsEnabled", Kind::Boolean),
-];
-/// Shape `ListStorageLensConfigurationEntry`.
-pub static LIST_STORAGE_LENS_CONFIGURATION_ENTRY: StructureSchema =
-    StructureSchema::new("ListStorageLensConfigurationEntry", &LIST_STORAGE_LENS_CONFIGURATION_ENTRY_MEMBERS);
-pub(crate) static LIST_STORAGE_LENS_GROUP_ENTRY_MEMBERS: [Member; 3] = [
-    Member::new("Name", Kind::String).min(1).max(64).pattern("[a-zA-Z0-9\\-\\_]+").required(),
-    Member::new("StorageLensGroupArn", Kind::String)
-        .min(4)
-        .max(1024)
-        .pattern("arn:[a-z\\-]+:s3:[a-z0-9\\-]+:\\d{12}:storage\\-lens\\-group\\/.*")
-        .required(),
-    Member::new("HomeRegion", Kind::String).min(5).max(30).pattern("[a-z0-9\\-]+").required(),
-];
-/// Shape `ListStorageLensGroupEntry`.
-pub static LIST_STORAGE_LENS_GROUP_ENTRY: StructureSchema =
-    StructureSchema::new("ListStorageLensGroupEntry", &LIST_STORAGE_LENS_GROUP_ENTRY_MEMBERS);
-pub(crate) static MATCH_OBJECT_AGE_MEMBERS: [Member; 2] =
-    [Member::new("DaysGreaterThan", Kind::Integer), Member::new("DaysLessThan", Kind::Integer)];
-/// Shape `MatchObjectAge`.
-pub static MATCH_OBJECT_AGE: StructureSchema =
-    StructureSchema::new("MatchObjectAge", &MATCH_OBJECT_AGE_MEMBERS);
-pub(crate) static MATCH_OBJECT_SIZE_MEMBERS: [Member; 2] =
-    [Member::new("BytesGreaterThan", Kind::Long), Member::new("BytesLessThan", Kind::Long)];
-/// Shape `MatchObjectSize`.
-pub static MATCH_OBJECT_SIZE: StructureSchema =
-    StructureSchema::new("MatchObjectSize", &MATCH_OBJECT_SIZE_MEMBERS);
-pub(crate) static METRICS_MEMBERS: [Member; 2] = [
-    Member::new("Status", Kind::Enum(MetricsStatus::NAMES)).required(),
-    Member::new("EventThreshold", Kind::Structure(&REPLICATION_TIME_VALUE)),
-];
-/// Shape `Metrics`.
-pub static METRICS: StructureSchema = StructureSchema::new("Metrics", &METRICS_MEMBERS);
-pub(crate) static MULTI_REGION_ACCESS_POINT_POLICY_DOCUMENT_MEMBERS: [Member; 2] = [
-    Member::new("Established", Kind::Structure(&ESTABLISHED_MULTI_REGION_ACCESS_POINT_POLICY)),
-    Member::new("Proposed", Kind::Structure(&PROPOSED_MULTI_REGION_ACCESS_POINT_POLICY)),
-];
-/// Shape `MultiRegionAccessPointPolicyDocument`.
-pub static MULTI_REGION_ACCESS_POINT_POLICY_DOCUMENT: StructureSchema = StructureSchema::new(
-    "MultiRegionAccessPointPolicyDocument",
-    &MULTI_REGION_ACCESS_POINT_POLICY_DOCUMENT_MEMBERS,
-);
-pub(crate) static MULTI_REGION_ACCESS_POINT_REGIONAL_RESPONSE_MEMBERS: [Member; 2] =
-    [Member::new("Name", Kind::String).min(1).max(64), Member::new("RequestStatus", Kind::String)];
-/// Shape `MultiRegionAccessPointRegionalResponse`.
-pub static MULTI_REGION_ACCESS_POINT_REGIONAL_RESPONSE: StructureSchema = StructureSchema::new(
-    "MultiRegionAccessPointRegionalResponse",
-    &MULTI_REGION_ACCESS_POINT_REGIONAL_RESPONSE_MEMBERS,
-);
 pub(crate) static MULTI_REGION_ACCESS_POINT_REPORT_MEMBERS: [Member; 6] = [
     Member::new("Name", Kind::String).max(50).pattern("^[a-z0-9][-a-z0-9]{1,48}[a-z0-9]$"),
     Member::new("Alias", Kind::String).max(63).pattern("^[a-z][a-z0-9]*[.]mrap$"),
@@ -2328,33 +1725,6 @@ pub(crate) static MULTI_REGION_ACCESS_POINT_REPORT_MEMBERS: [Member; 6] = [
 /// Shape `MultiRegionAccessPointReport`.
 pub static MULTI_REGION_ACCESS_POINT_REPORT: StructureSchema =
     StructureSchema::new("MultiRegionAccessPointReport", &MULTI_REGION_ACCESS_POINT_REPORT_MEMBERS);
-pub(crate) static MULTI_REGION_ACCESS_POINT_ROUTE_MEMBERS: [Member; 3] = [
-    Member::new("Bucket", Kind::String).min(3).max(255),
-    Member::new("Region", Kind::String).min(1).max(64),
-    Member::new("TrafficDialPercentage", Kind::Integer).min(0).max(100).required(),
-];
-/// Shape `MultiRegionAccessPointRoute`.
-pub static MULTI_REGION_ACCESS_POINT_ROUTE: StructureSchema =
-    StructureSchema::new("MultiRegionAccessPointRoute", &MULTI_REGION_ACCESS_POINT_ROUTE_MEMBERS);
-pub(crate) static MULTI_REGION_ACCESS_POINTS_ASYNC_RESPONSE_MEMBERS: [Member; 1] =
-    [Member::new("Regions", Kind::List(&MULTI_REGION_ACCESS_POINT_REGIONAL_RESPONSE_LIST))];
-/// Shape `MultiRegionAccessPointsAsyncResponse`.
-pub static MULTI_REGION_ACCESS_POINTS_ASYNC_RESPONSE: StructureSchema = StructureSchema::new(
-    "MultiRegionAccessPointsAsyncResponse",
-    &MULTI_REGION_ACCESS_POINTS_ASYNC_RESPONSE_MEMBERS,
-);
-pub(crate) static NONCURRENT_VERSION_EXPIRATION_MEMBERS: [Member; 2] =
-    [Member::new("NoncurrentDays", Kind::Integer), Member::new("NewerNoncurrentVersions", Kind::Integer)];
-/// Shape `NoncurrentVersionExpiration`.
-pub static NONCURRENT_VERSION_EXPIRATION: StructureSchema =
-    StructureSchema::new("NoncurrentVersionExpiration", &NONCURRENT_VERSION_EXPIRATION_MEMBERS);
-pub(crate) static NONCURRENT_VERSION_TRANSITION_MEMBERS: [Member; 2] = [
-    Member::new("NoncurrentDays", Kind::Integer),
-    Member::new("StorageClass", Kind::Enum(TransitionStorageClass::NAMES)),
-];
-/// Shape `NoncurrentVersionTransition`.
-pub static NONCURRENT_VERSION_TRANSITION: StructureSchema =
-    StructureSchema::new("NoncurrentVersionTransition", &NONCURRENT_VERSION_TRANSITION_MEMBERS);
 pub(crate) static NOT_SSE_FILTER_MEMBERS: [Member; 0] = [];
 /// Shape `NotSSEFilter`.
 pub static NOT_SSE_FILTER: StructureSchema = StructureSchema::new("NotSSEFilter", &NOT_SSE_FILTER_MEMBERS);
@@ -2373,77 +1743,9 @@ pub(crate) static OBJECT_ENCRYPTION_FILTER_MEMBERS: [Member; 5] = [
 /// Shape `ObjectEncryptionFilter`.
 pub static OBJECT_ENCRYPTION_FILTER: StructureSchema =
     StructureSchema::new("ObjectEncryptionFilter", &OBJECT_ENCRYPTION_FILTER_MEMBERS).union();
-pub(crate) static OBJECT_LAMBDA_ACCESS_POINT_MEMBERS: [Member; 3] = [
-    Member::new("Name", Kind::String).min(3).max(45).pattern("^[a-z0-9]([a-z0-9\\-]*[a-z0-9])?$").required(),
-    Member::new("ObjectLambdaAccessPointArn", Kind::String)
-        .min(1)
-        .max(2048)
-        .pattern("arn:[^:]+:s3-object-lambda:[^:]*:\\d{12}:accesspoint/.*"),
-    Member::new("Alias", Kind::Structure(&OBJECT_LAMBDA_ACCESS_POINT_ALIAS)),
-];
-/// Shape `ObjectLambdaAccessPoint`.
-pub static OBJECT_LAMBDA_ACCESS_POINT: StructureSchema =
-    StructureSchema::new("ObjectLambdaAccessPoint", &OBJECT_LAMBDA_ACCESS_POINT_MEMBERS);
-pub(crate) static OBJECT_LAMBDA_ACCESS_POINT_ALIAS_MEMBERS: [Member; 2] = [
-    Member::new("Value", Kind::String).min(3).max(63).pattern("^[0-9a-z\\\\-]{3,63}"),
-    Member::new("Status", Kind::Enum(ObjectLambdaAccessPointAliasStatus::NAMES)).min(2).max(16),
-];
-/// Shape `ObjectLambdaAccessPointAlias`.
-pub static OBJECT_LAMBDA_ACCESS_POINT_ALIAS: StructureSchema =
-    StructureSchema::new("ObjectLambdaAccessPointAlias", &OBJECT_LAMBDA_ACCESS_POINT_ALIAS_MEMBERS);
-pub(crate) static OBJECT_LAMBDA_CONFIGURATION_MEMBERS: [Member; 4] = [
-    Member::new("SupportingAccessPoint", Kind::String)
-        .min(1)
-        .max(2048)
-        .pattern("arn:[^:]+:s3:[^:]*:\\d{12}:accesspoint/.*")
-        .required(),
-    Member::new("CloudWatchMetricsEnabled", Kind::Boolean),
-    Member::new("AllowedFeatures", Kind::List(&OBJECT_LAMBDA_ALLOWED_FEATURES_LIST)),
-    Member::new(
-        "TransformationConfigurations",
-        Kind::List(&OBJECT_LAMBDA_TRANSFORMATION_CONFIGURATIONS_LIST),
-    )
-    .required(),
-];
-/// Shape `ObjectLambdaConfiguration`.
-pub static OBJECT_LAMBDA_CONFIGURATION: StructureSchema =
-    StructureSchema::new("ObjectLambdaConfiguration", &OBJECT_LAMBDA_CONFIGURATION_MEMBERS);
-pub(crate) static OBJECT_LAMBDA_CONTENT_TRANSFORMATION_MEMBERS: [Member; 1] =
-    [Member::new("AwsLambda", Kind::Structure(&AWS_LAMBDA_TRANSFORMATION))];
-/// Shape `ObjectLambdaContentTransformation`.
-pub static OBJECT_LAMBDA_CONTENT_TRANSFORMATION: StructureSchema =
-    StructureSchema::new("ObjectLambdaContentTransformation", &OBJECT_LAMBDA_CONTENT_TRANSFORMATION_MEMBERS)
-        .union();
-pub(crate) static OBJECT_LAMBDA_TRANSFORMATION_CONFIGURATION_MEMBERS: [Member; 2] = [
-    Member::new("Actions", Kind::List(&OBJECT_LAMBDA_TRANSFORMATION_CONFIGURATION_ACTIONS_LIST)).required(),
-    Member::new("ContentTransformation", Kind::Structure(&OBJECT_LAMBDA_CONTENT_TRANSFORMATION)).required(),
-];
-/// Shape `ObjectLambdaTransformationConfiguration`.
-pub static OBJECT_LAMBDA_TRANSFORMATION_CONFIGURATION: StructureSchema = StructureSchema::new(
-    "ObjectLambdaTransformationConfiguration",
-    &OBJECT_LAMBDA_TRANSFORMATION_CONFIGURATION_MEMBERS,
-);
 pub(crate) static POLICY_STATUS_MEMBERS: [Member; 1] = [Member::new("IsPublic", Kind::Boolean)];
 /// Shape `PolicyStatus`.
 pub static POLICY_STATUS: StructureSchema = StructureSchema::new("PolicyStatus", &POLICY_STATUS_MEMBERS);
-pub(crate) static PREFIX_LEVEL_MEMBERS: [Member; 1] =
-    [Member::new("StorageMetrics", Kind::Structure(&PREFIX_LEVEL_STORAGE_METRICS)).required()];
-/// Shape `PrefixLevel`.
-pub static PREFIX_LEVEL: StructureSchema = StructureSchema::new("PrefixLevel", &PREFIX_LEVEL_MEMBERS);
-pub(crate) static PREFIX_LEVEL_STORAGE_METRICS_MEMBERS: [Member; 2] = [
-    Member::new("IsEnabled", Kind::Boolean),
-    Member::new("SelectionCriteria", Kind::Structure(&SELECTION_CRITERIA)),
-];
-/// Shape `PrefixLevelStorageMetrics`.
-pub static PREFIX_LEVEL_STORAGE_METRICS: StructureSchema =
-    StructureSchema::new("PrefixLevelStorageMetrics", &PREFIX_LEVEL_STORAGE_METRICS_MEMBERS);
-pub(crate) static PROPOSED_MULTI_REGION_ACCESS_POINT_POLICY_MEMBERS: [Member; 1] =
-    [Member::new("Policy", Kind::String)];
-/// Shape `ProposedMultiRegionAccessPointPolicy`.
-pub static PROPOSED_MULTI_REGION_ACCESS_POINT_POLICY: StructureSchema = StructureSchema::new(
-    "ProposedMultiRegionAccessPointPolicy",
-    &PROPOSED_MULTI_REGION_ACCESS_POINT_POLICY_MEMBERS,
-);
 pub(crate) static PUBLIC_ACCESS_BLOCK_CONFIGURATION_MEMBERS: [Member; 4] = [
     Member::new("BlockPublicAcls", Kind::Boolean),
     Member::new("IgnorePublicAcls", Kind::Boolean),
@@ -2453,21 +1755,6 @@ pub(crate) static PUBLIC_ACCESS_BLOCK_CONFIGURATION_MEMBERS: [Member; 4] = [
 /// Shape `PublicAccessBlockConfiguration`.
 pub static PUBLIC_ACCESS_BLOCK_CONFIGURATION: StructureSchema =
     StructureSchema::new("PublicAccessBlockConfiguration", &PUBLIC_ACCESS_BLOCK_CONFIGURATION_MEMBERS);
-pub(crate) static PUT_MULTI_REGION_ACCESS_POINT_POLICY_INPUT_SHAPE_MEMBERS: [Member; 2] = [
-    Member::new("Name", Kind::String).max(50).pattern("^[a-z0-9][-a-z0-9]{1,48}[a-z0-9]$").required(),
-    Member::new("Policy", Kind::String).required(),
-];
-/// Shape `PutMultiRegionAccessPointPolicyInput`.
-pub static PUT_MULTI_REGION_ACCESS_POINT_POLICY_INPUT_SHAPE: StructureSchema = StructureSchema::new(
-    "PutMultiRegionAccessPointPolicyInput",
-    &PUT_MULTI_REGION_ACCESS_POINT_POLICY_INPUT_SHAPE_MEMBERS,
-);
-pub(crate) static REGION_MEMBERS: [Member; 2] = [
-    Member::new("Bucket", Kind::String).min(3).max(255).required(),
-    Member::new("BucketAccountId", Kind::String).max(64).pattern("^\\d{12}$"),
-];
-/// Shape `Region`.
-pub static REGION: StructureSchema = StructureSchema::new("Region", &REGION_MEMBERS);
 pub(crate) static REGION_REPORT_MEMBERS: [Member; 3] = [
     Member::new("Bucket", Kind::String).min(3).max(255),
     Member::new("Region", Kind::String).min(1).max(64),
@@ -2475,67 +1762,6 @@ pub(crate) static REGION_REPORT_MEMBERS: [Member; 3] = [
 ];
 /// Shape `RegionReport`.
 pub static REGION_REPORT: StructureSchema = StructureSchema::new("RegionReport", &REGION_REPORT_MEMBERS);
-pub(crate) static REGIONAL_BUCKET_MEMBERS: [Member; 5] = [
-    Member::new("Bucket", Kind::String).min(3).max(255).required(),
-    Member::new("BucketArn", Kind::String).min(4).max(128),
-    Member::new("PublicAccessBlockEnabled", Kind::Boolean).required(),
-    Member::new("CreationDate", Kind::Timestamp).required(),
-    Member::new("OutpostId", Kind::String).min(1).max(64),
-];
-/// Shape `RegionalBucket`.
-pub static REGIONAL_BUCKET: StructureSchema =
-    StructureSchema::new("RegionalBucket", &REGIONAL_BUCKET_MEMBERS);
-pub(crate) static REPLICA_MODIFICATIONS_MEMBERS: [Member; 1] =
-    [Member::new("Status", Kind::Enum(ReplicaModificationsStatus::NAMES)).required()];
-/// Shape `ReplicaModifications`.
-pub static REPLICA_MODIFICATIONS: StructureSchema =
-    StructureSchema::new("ReplicaModifications", &REPLICA_MODIFICATIONS_MEMBERS);
-pub(crate) static REPLICATION_CONFIGURATION_MEMBERS: [Member; 2] = [
-    Member::new("Role", Kind::String).required(),
-    Member::new("Rules", Kind::List(&REPLICATION_RULES)).required(),
-];
-/// Shape `ReplicationConfiguration`.
-pub static REPLICATION_CONFIGURATION: StructureSchema =
-    StructureSchema::new("ReplicationConfiguration", &REPLICATION_CONFIGURATION_MEMBERS);
-pub(crate) static REPLICATION_RULE_MEMBERS: [Member; 10] = [
-    Member::new("ID", Kind::String),
-    Member::new("Priority", Kind::Integer),
-    Member::new("Prefix", Kind::String),
-    Member::new("Filter", Kind::Structure(&REPLICATION_RULE_FILTER)),
-    Member::new("Status", Kind::Enum(ReplicationRuleStatus::NAMES)).required(),
-    Member::new("SourceSelectionCriteria", Kind::Structure(&SOURCE_SELECTION_CRITERIA)),
-    Member::new("ExistingObjectReplication", Kind::Structure(&EXISTING_OBJECT_REPLICATION)),
-    Member::new("Destination", Kind::Structure(&DESTINATION)).required(),
-    Member::new("DeleteMarkerReplication", Kind::Structure(&DELETE_MARKER_REPLICATION)),
-    Member::new("Bucket", Kind::String).required(),
-];
-/// Shape `ReplicationRule`.
-pub static REPLICATION_RULE: StructureSchema =
-    StructureSchema::new("ReplicationRule", &REPLICATION_RULE_MEMBERS);
-pub(crate) static REPLICATION_RULE_AND_OPERATOR_MEMBERS: [Member; 2] =
-    [Member::new("Prefix", Kind::String), Member::new("Tags", Kind::List(&S3_TAG_SET))];
-/// Shape `ReplicationRuleAndOperator`.
-pub static REPLICATION_RULE_AND_OPERATOR: StructureSchema =
-    StructureSchema::new("ReplicationRuleAndOperator", &REPLICATION_RULE_AND_OPERATOR_MEMBERS);
-pub(crate) static REPLICATION_RULE_FILTER_MEMBERS: [Member; 3] = [
-    Member::new("Prefix", Kind::String),
-    Member::new("Tag", Kind::Structure(&S3_TAG)),
-    Member::new("And", Kind::Structure(&REPLICATION_RULE_AND_OPERATOR)),
-];
-/// Shape `ReplicationRuleFilter`.
-pub static REPLICATION_RULE_FILTER: StructureSchema =
-    StructureSchema::new("ReplicationRuleFilter", &REPLICATION_RULE_FILTER_MEMBERS);
-pub(crate) static REPLICATION_TIME_MEMBERS: [Member; 2] = [
-    Member::new("Status", Kind::Enum(ReplicationTimeStatus::NAMES)).required(),
-    Member::new("Time", Kind::Structure(&REPLICATION_TIME_VALUE)).required(),
-];
-/// Shape `ReplicationTime`.
-pub static REPLICATION_TIME: StructureSchema =
-    StructureSchema::new("ReplicationTime", &REPLICATION_TIME_MEMBERS);
-pub(crate) static REPLICATION_TIME_VALUE_MEMBERS: [Member; 1] = [Member::new("Minutes", Kind::Integer)];
-/// Shape `ReplicationTimeValue`.
-pub static REPLICATION_TIME_VALUE: StructureSchema =
-    StructureSchema::new("ReplicationTimeValue", &REPLICATION_TIME_VALUE_MEMBERS);
 pub(crate) static S3_ACCESS_CONTROL_LIST_MEMBERS: [Member; 2] = [
     Member::new("Owner", Kind::Structure(&S3_OBJECT_OWNER)).required(),
     Member::new("Grants", Kind::List(&S3_GRANT_LIST)),
@@ -2550,17 +1776,6 @@ pub(crate) static S3_ACCESS_CONTROL_POLICY_MEMBERS: [Member; 2] = [
 /// Shape `S3AccessControlPolicy`.
 pub static S3_ACCESS_CONTROL_POLICY: StructureSchema =
     StructureSchema::new("S3AccessControlPolicy", &S3_ACCESS_CONTROL_POLICY_MEMBERS);
-pub(crate) static S3_BUCKET_DESTINATION_MEMBERS: [Member; 6] = [
-    Member::new("Format", Kind::Enum(Format::NAMES)).required(),
-    Member::new("OutputSchemaVersion", Kind::Enum(OutputSchemaVersion::NAMES)).required(),
-    Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").required(),
-    Member::new("Arn", Kind::String).min(1).max(128).pattern("arn:[^:]+:s3:.*").required(),
-    Member::new("Prefix", Kind::String),
-    Member::new("Encryption", Kind::Structure(&STORAGE_LENS_DATA_EXPORT_ENCRYPTION)),
-];
-/// Shape `S3BucketDestination`.
-pub static S3_BUCKET_DESTINATION: StructureSchema =
-    StructureSchema::new("S3BucketDestination", &S3_BUCKET_DESTINATION_MEMBERS);
 pub(crate) static S3_COMPUTE_OBJECT_CHECKSUM_OPERATION_MEMBERS: [Member; 2] = [
     Member::new("ChecksumAlgorithm", Kind::Enum(ComputeObjectChecksumAlgorithm::NAMES)),
     Member::new("ChecksumType", Kind::Enum(ComputeObjectChecksumType::NAMES)),
@@ -2756,9 +1971,6 @@ pub static S3_UPDATE_OBJECT_ENCRYPTION_SSE_KMS: StructureSchema =
 pub(crate) static SSEC_FILTER_MEMBERS: [Member; 0] = [];
 /// Shape `SSECFilter`.
 pub static SSEC_FILTER: StructureSchema = StructureSchema::new("SSECFilter", &SSEC_FILTER_MEMBERS);
-pub(crate) static SSE_KMS_MEMBERS: [Member; 1] = [Member::new("KeyId", Kind::String).required()];
-/// Shape `SSEKMS`.
-pub static SSE_KMS: StructureSchema = StructureSchema::new("SSEKMS", &SSE_KMS_MEMBERS).xml_name("SSE-KMS");
 pub(crate) static SSE_KMS_ENCRYPTION_MEMBERS: [Member; 1] =
     [Member::new("KeyId", Kind::String).min(1).max(2000).required()];
 /// Shape `SSEKMSEncryption`.
@@ -2773,9 +1985,6 @@ pub(crate) static SSE_KMS_FILTER_MEMBERS: [Member; 2] = [
 ];
 /// Shape `SSEKMSFilter`.
 pub static SSE_KMS_FILTER: StructureSchema = StructureSchema::new("SSEKMSFilter", &SSE_KMS_FILTER_MEMBERS);
-pub(crate) static SSE_S3_MEMBERS: [Member; 0] = [];
-/// Shape `SSES3`.
-pub static SSE_S3: StructureSchema = StructureSchema::new("SSES3", &SSE_S3_MEMBERS).xml_name("SSE-S3");
 pub(crate) static SSE_S3_ENCRYPTION_MEMBERS: [Member; 0] = [];
 /// Shape `SSES3Encryption`.
 pub static SSE_S3_ENCRYPTION: StructureSchema =
@@ -2789,185 +1998,6 @@ pub(crate) static SCOPE_MEMBERS: [Member; 2] = [
 ];
 /// Shape `Scope`.
 pub static SCOPE: StructureSchema = StructureSchema::new("Scope", &SCOPE_MEMBERS);
-pub(crate) static SELECTION_CRITERIA_MEMBERS: [Member; 3] = [
-    Member::new("Delimiter", Kind::String).max(1),
-    Member::new("MaxDepth", Kind::Integer).min(1).max(10),
-    Member::new("MinStorageBytesPercentage", Kind::Double).min(1).max(100),
-];
-/// Shape `SelectionCriteria`.
-pub static SELECTION_CRITERIA: StructureSchema =
-    StructureSchema::new("SelectionCriteria", &SELECTION_CRITERIA_MEMBERS);
-pub(crate) static SOURCE_SELECTION_CRITERIA_MEMBERS: [Member; 2] = [
-    Member::new("SseKmsEncryptedObjects", Kind::Structure(&SSE_KMS_ENCRYPTED_OBJECTS)),
-    Member::new("ReplicaModifications", Kind::Structure(&REPLICA_MODIFICATIONS)),
-];
-/// Shape `SourceSelectionCriteria`.
-pub static SOURCE_SELECTION_CRITERIA: StructureSchema =
-    StructureSchema::new("SourceSelectionCriteria", &SOURCE_SELECTION_CRITERIA_MEMBERS);
-pub(crate) static SSE_KMS_ENCRYPTED_OBJECTS_MEMBERS: [Member; 1] =
-    [Member::new("Status", Kind::Enum(SseKmsEncryptedObjectsStatus::NAMES)).required()];
-/// Shape `SseKmsEncryptedObjects`.
-pub static SSE_KMS_ENCRYPTED_OBJECTS: StructureSchema =
-    StructureSchema::new("SseKmsEncryptedObjects", &SSE_KMS_ENCRYPTED_OBJECTS_MEMBERS);
-pub(crate) static STORAGE_LENS_AWS_ORG_MEMBERS: [Member; 1] = [Member::new("Arn", Kind::String)
-    .min(1)
-    .max(1024)
-    .pattern("arn:[a-z\\-]+:organizations::\\d{12}:organization\\/o-[a-z0-9]{10,32}")
-    .required()];
-/// Shape `StorageLensAwsOrg`.
-pub static STORAGE_LENS_AWS_ORG: StructureSchema =
-    StructureSchema::new("StorageLensAwsOrg", &STORAGE_LENS_AWS_ORG_MEMBERS);
-pub(crate) static STORAGE_LENS_CONFIGURATION_MEMBERS: [Member; 12] = [
-    Member::new("Id", Kind::String).min(1).max(64).pattern("[a-zA-Z0-9\\-\\_]+").required(),
-    Member::new("AccountLevel", Kind::Structure(&ACCOUNT_LEVEL)).required(),
-    Member::new("Include", Kind::Structure(&INCLUDE)),
-    Member::new("Exclude", Kind::Structure(&EXCLUDE)),
-    Member::new("DataExport", Kind::Structure(&STORAGE_LENS_DATA_EXPORT)),
-    Member::new("ExpandedPrefixesDataExport", Kind::Structure(&STORAGE_LENS_EXPANDED_PREFIXES_DATA_EXPORT)),
-    Member::new("CostAndUsageReportsPublish", Kind::Structure(&STORAGE_LENS_COST_AND_USAGE_REPORTS_PUBLISH)),
-    Member::new("IsEnabled", Kind::Boolean).required(),
-    Member::new("AwsOrg", Kind::Structure(&STORAGE_LENS_AWS_ORG)),
-    Member::new("StorageLensArn", Kind::String)
-        .min(1)
-        .max(1024)
-        .pattern("arn:[a-z\\-]+:s3:[a-z0-9\\-]+:\\d{12}:storage\\-lens\\/.*"),
-    Member::new("PrefixDelimiter", Kind::String).max(1),
-    Member::new("IntAccessTiers", Kind::Structure(&INT_ACCESS_TIERS)),
-];
-/// Shape `StorageLensConfiguration`.
-pub static STORAGE_LENS_CONFIGURATION: StructureSchema =
-    StructureSchema::new("StorageLensConfiguration", &STORAGE_LENS_CONFIGURATION_MEMBERS);
-pub(crate) static STORAGE_LENS_COST_AND_USAGE_REPORTS_PREFIX_LEVEL_MEMBERS: [Member; 2] = [
-    Member::new("IsEnabled", Kind::Boolean).required(),
-    Member::new(
-        "SelectionCriteria",
-        Kind::Structure(&STORAGE_LENS_COST_AND_USAGE_REPORTS_SELECTION_CRITERIA),
-    ),
-];
-/// Shape `StorageLensCostAndUsageReportsPrefixLevel`.
-pub static STORAGE_LENS_COST_AND_USAGE_REPORTS_PREFIX_LEVEL: StructureSchema = StructureSchema::new(
-    "StorageLensCostAndUsageReportsPrefixLevel",
-    &STORAGE_LENS_COST_AND_USAGE_REPORTS_PREFIX_LEVEL_MEMBERS,
-);
-pub(crate) static STORAGE_LENS_COST_AND_USAGE_REPORTS_PUBLISH_MEMBERS: [Member; 1] =
-    [Member::new("PrefixLevel", Kind::Structure(&STORAGE_LENS_COST_AND_USAGE_REPORTS_PREFIX_LEVEL))];
-/// Shape `StorageLensCostAndUsageReportsPublish`.
-pub static STORAGE_LENS_COST_AND_USAGE_REPORTS_PUBLISH: StructureSchema = StructureSchema::new(
-    "StorageLensCostAndUsageReportsPublish",
-    &STORAGE_LENS_COST_AND_USAGE_REPORTS_PUBLISH_MEMBERS,
-);
-pub(crate) static STORAGE_LENS_COST_AND_USAGE_REPORTS_SELECTION_CRITERIA_MEMBERS: [Member; 2] = [
-    Member::new("MinDepth", Kind::Integer).min(1).max(15),
-    Member::new("MaxDepth", Kind::Integer).min(1).max(15),
-];
-/// Shape `StorageLensCostAndUsageReportsSelectionCriteria`.
-pub static STORAGE_LENS_COST_AND_USAGE_REPORTS_SELECTION_CRITERIA: StructureSchema = StructureSchema::new(
-    "StorageLensCostAndUsageReportsSelectionCriteria",
-    &STORAGE_LENS_COST_AND_USAGE_REPORTS_SELECTION_CRITERIA_MEMBERS,
-);
-pub(crate) static STORAGE_LENS_DATA_EXPORT_MEMBERS: [Member; 3] = [
-    Member::new("S3BucketDestination", Kind::Structure(&S3_BUCKET_DESTINATION)),
-    Member::new("CloudWatchMetrics", Kind::Structure(&CLOUD_WATCH_METRICS)),
-    Member::new("StorageLensTableDestination", Kind::Structure(&STORAGE_LENS_TABLE_DESTINATION)),
-];
-/// Shape `StorageLensDataExport`.
-pub static STORAGE_LENS_DATA_EXPORT: StructureSchema =
-    StructureSchema::new("StorageLensDataExport", &STORAGE_LENS_DATA_EXPORT_MEMBERS);
-pub(crate) static STORAGE_LENS_DATA_EXPORT_ENCRYPTION_MEMBERS: [Member; 2] = [
-    Member::new("SSES3", Kind::Structure(&SSE_S3)).wire("SSE-S3"),
-    Member::new("SSEKMS", Kind::Structure(&SSE_KMS)).wire("SSE-KMS"),
-];
-/// Shape `StorageLensDataExportEncryption`.
-pub static STORAGE_LENS_DATA_EXPORT_ENCRYPTION: StructureSchema =
-    StructureSchema::new("StorageLensDataExportEncryption", &STORAGE_LENS_DATA_EXPORT_ENCRYPTION_MEMBERS);
-pub(crate) static STORAGE_LENS_EXPANDED_PREFIXES_DATA_EXPORT_MEMBERS: [Member; 2] = [
-    Member::new("S3BucketDestination", Kind::Structure(&S3_BUCKET_DESTINATION)),
-    Member::new("StorageLensTableDestination", Kind::Structure(&STORAGE_LENS_TABLE_DESTINATION)),
-];
-/// Shape `StorageLensExpandedPrefixesDataExport`.
-pub static STORAGE_LENS_EXPANDED_PREFIXES_DATA_EXPORT: StructureSchema = StructureSchema::new(
-    "StorageLensExpandedPrefixesDataExport",
-    &STORAGE_LENS_EXPANDED_PREFIXES_DATA_EXPORT_MEMBERS,
-);
-pub(crate) static STORAGE_LENS_GROUP_MEMBERS: [Member; 3] = [
-    Member::new("Name", Kind::String).min(1).max(64).pattern("[a-zA-Z0-9\\-\\_]+").required(),
-    Member::new("Filter", Kind::Structure(&STORAGE_LENS_GROUP_FILTER)).required(),
-    Member::new("StorageLensGroupArn", Kind::String)
-        .min(4)
-        .max(1024)
-        .pattern("arn:[a-z\\-]+:s3:[a-z0-9\\-]+:\\d{12}:storage\\-lens\\-group\\/.*"),
-];
-/// Shape `StorageLensGroup`.
-pub static STORAGE_LENS_GROUP: StructureSchema =
-    StructureSchema::new("StorageLensGroup", &STORAGE_LENS_GROUP_MEMBERS);
-pub(crate) static STORAGE_LENS_GROUP_AND_OPERATOR_MEMBERS: [Member; 5] = [
-    Member::new("MatchAnyPrefix", Kind::List(&MATCH_ANY_PREFIX)),
-    Member::new("MatchAnySuffix", Kind::List(&MATCH_ANY_SUFFIX)),
-    Member::new("MatchAnyTag", Kind::List(&MATCH_ANY_TAG)),
-    Member::new("MatchObjectAge", Kind::Structure(&MATCH_OBJECT_AGE)),
-    Member::new("MatchObjectSize", Kind::Structure(&MATCH_OBJECT_SIZE)),
-];
-/// Shape `StorageLensGroupAndOperator`.
-pub static STORAGE_LENS_GROUP_AND_OPERATOR: StructureSchema =
-    StructureSchema::new("StorageLensGroupAndOperator", &STORAGE_LENS_GROUP_AND_OPERATOR_MEMBERS);
-pub(crate) static STORAGE_LENS_GROUP_FILTER_MEMBERS: [Member; 7] = [
-    Member::new("MatchAnyPrefix", Kind::List(&MATCH_ANY_PREFIX)),
-    Member::new("MatchAnySuffix", Kind::List(&MATCH_ANY_SUFFIX)),
-    Member::new("MatchAnyTag", Kind::List(&MATCH_ANY_TAG)),
-    Member::new("MatchObjectAge", Kind::Structure(&MATCH_OBJECT_AGE)),
-    Member::new("MatchObjectSize", Kind::Structure(&MATCH_OBJECT_SIZE)),
-    Member::new("And", Kind::Structure(&STORAGE_LENS_GROUP_AND_OPERATOR)),
-    Member::new("Or", Kind::Structure(&STORAGE_LENS_GROUP_OR_OPERATOR)),
-];
-/// Shape `StorageLensGroupFilter`.
-pub static STORAGE_LENS_GROUP_FILTER: StructureSchema =
-    StructureSchema::new("StorageLensGroupFilter", &STORAGE_LENS_GROUP_FILTER_MEMBERS);
-pub(crate) static STORAGE_LENS_GROUP_LEVEL_MEMBERS: [Member; 1] =
-    [Member::new("SelectionCriteria", Kind::Structure(&STORAGE_LENS_GROUP_LEVEL_SELECTION_CRITERIA))];
-/// Shape `StorageLensGroupLevel`.
-pub static STORAGE_LENS_GROUP_LEVEL: StructureSchema =
-    StructureSchema::new("StorageLensGroupLevel", &STORAGE_LENS_GROUP_LEVEL_MEMBERS);
-pub(crate) static STORAGE_LENS_GROUP_LEVEL_SELECTION_CRITERIA_MEMBERS: [Member; 2] = [
-    Member::new("Include", Kind::List(&STORAGE_LENS_GROUP_LEVEL_INCLUDE)),
-    Member::new("Exclude", Kind::List(&STORAGE_LENS_GROUP_LEVEL_EXCLUDE)),
-];
-/// Shape `StorageLensGroupLevelSelectionCriteria`.
-pub static STORAGE_LENS_GROUP_LEVEL_SELECTION_CRITERIA: StructureSchema = StructureSchema::new(
-    "StorageLensGroupLevelSelectionCriteria",
-    &STORAGE_LENS_GROUP_LEVEL_SELECTION_CRITERIA_MEMBERS,
-);
-pub(crate) static STORAGE_LENS_GROUP_OR_OPERATOR_MEMBERS: [Member; 5] = [
-    Member::new("MatchAnyPrefix", Kind::List(&MATCH_ANY_PREFIX)),
-    Member::new("MatchAnySuffix", Kind::List(&MATCH_ANY_SUFFIX)),
-    Member::new("MatchAnyTag", Kind::List(&MATCH_ANY_TAG)),
-    Member::new("MatchObjectAge", Kind::Structure(&MATCH_OBJECT_AGE)),
-    Member::new("MatchObjectSize", Kind::Structure(&MATCH_OBJECT_SIZE)),
-];
-/// Shape `StorageLensGroupOrOperator`.
-pub static STORAGE_LENS_GROUP_OR_OPERATOR: StructureSchema =
-    StructureSchema::new("StorageLensGroupOrOperator", &STORAGE_LENS_GROUP_OR_OPERATOR_MEMBERS);
-pub(crate) static STORAGE_LENS_TABLE_DESTINATION_MEMBERS: [Member; 2] = [
-    Member::new("IsEnabled", Kind::Boolean).required(),
-    Member::new("Encryption", Kind::Structure(&STORAGE_LENS_DATA_EXPORT_ENCRYPTION)),
-];
-/// Shape `StorageLensTableDestination`.
-pub static STORAGE_LENS_TABLE_DESTINATION: StructureSchema =
-    StructureSchema::new("StorageLensTableDestination", &STORAGE_LENS_TABLE_DESTINATION_MEMBERS);
-pub(crate) static STORAGE_LENS_TAG_MEMBERS: [Member; 2] = [
-    Member::new("Key", Kind::String)
-        .min(1)
-        .max(128)
-        .pattern("^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)$")
-        .required(),
-    Member::new("Value", Kind::String)
-        .min(0)
-        .max(256)
-        .pattern("^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)$")
-        .required(),
-];
-/// Shape `StorageLensTag`.
-pub static STORAGE_LENS_TAG: StructureSchema =
-    StructureSchema::new("StorageLensTag", &STORAGE_LENS_TAG_MEMBERS);
 pub(crate) static TAG_MEMBERS: [Member; 2] = [
     Member::new("Key", Kind::String)
         .min(1)
@@ -2982,69 +2012,15 @@ pub(crate) static TAG_MEMBERS: [Member; 2] = [
 ];
 /// Shape `Tag`.
 pub static TAG: StructureSchema = StructureSchema::new("Tag", &TAG_MEMBERS);
-pub(crate) static TAGGING_MEMBERS: [Member; 1] = [Member::new("TagSet", Kind::List(&S3_TAG_SET)).required()];
-/// Shape `Tagging`.
-pub static TAGGING: StructureSchema = StructureSchema::new("Tagging", &TAGGING_MEMBERS);
-pub(crate) static TRANSITION_MEMBERS: [Member; 3] = [
-    Member::new("Date", Kind::Timestamp),
-    Member::new("Days", Kind::Integer),
-    Member::new("StorageClass", Kind::Enum(TransitionStorageClass::NAMES)),
-];
-/// Shape `Transition`.
-pub static TRANSITION: StructureSchema = StructureSchema::new("Transition", &TRANSITION_MEMBERS);
-pub(crate) static VERSIONING_CONFIGURATION_MEMBERS: [Member; 2] = [
-    Member::new("MFADelete", Kind::Enum(MfaDelete::NAMES)).wire("MfaDelete"),
-    Member::new("Status", Kind::Enum(BucketVersioningStatus::NAMES)),
-];
-/// Shape `VersioningConfiguration`.
-pub static VERSIONING_CONFIGURATION: StructureSchema =
-    StructureSchema::new("VersioningConfiguration", &VERSIONING_CONFIGURATION_MEMBERS);
 pub(crate) static VPC_CONFIGURATION_MEMBERS: [Member; 1] =
     [Member::new("VpcId", Kind::String).min(1).max(1024).required()];
 /// Shape `VpcConfiguration`.
 pub static VPC_CONFIGURATION: StructureSchema =
     StructureSchema::new("VpcConfiguration", &VPC_CONFIGURATION_MEMBERS);
-/// Shape `AccessGrantsInstancesList`.
-pub static ACCESS_GRANTS_INSTANCES_LIST: ListSchema = ListSchema {
-    name: "AccessGrantsInstancesList",
-    element: Member::new("member", Kind::Structure(&LIST_ACCESS_GRANTS_INSTANCE_ENTRY))
-        .wire("AccessGrantsInstance"),
-    flattened: false,
-    sparse: false,
-};
-/// Shape `AccessGrantsList`.
-pub static ACCESS_GRANTS_LIST: ListSchema = ListSchema {
-    name: "AccessGrantsList",
-    element: Member::new("member", Kind::Structure(&LIST_ACCESS_GRANT_ENTRY)).wire("AccessGrant"),
-    flattened: false,
-    sparse: false,
-};
-/// Shape `AccessGrantsLocationsList`.
-pub static ACCESS_GRANTS_LOCATIONS_LIST: ListSchema = ListSchema {
-    name: "AccessGrantsLocationsList",
-    element: Member::new("member", Kind::Structure(&LIST_ACCESS_GRANTS_LOCATIONS_ENTRY))
-        .wire("AccessGrantsLocation"),
-    flattened: false,
-    sparse: false,
-};
 /// Shape `AccessPointList`.
 pub static ACCESS_POINT_LIST: ListSchema = ListSchema {
     name: "AccessPointList",
     element: Member::new("member", Kind::Structure(&ACCESS_POINT)).wire("AccessPoint"),
-    flattened: false,
-    sparse: false,
-};
-/// Shape `Buckets`.
-pub static BUCKETS: ListSchema = ListSchema {
-    name: "Buckets",
-    element: Member::new("member", Kind::String).min(1).max(128).pattern("arn:[^:]+:s3:.*").wire("Arn"),
-    flattened: false,
-    sparse: false,
-};
-/// Shape `CallerAccessGrantsList`.
-pub static CALLER_ACCESS_GRANTS_LIST: ListSchema = ListSchema {
-    name: "CallerAccessGrantsList",
-    element: Member::new("member", Kind::Structure(&LIST_CALLER_ACCESS_GRANTS_ENTRY)).wire("AccessGrant"),
     flattened: false,
     sparse: false,
 };
@@ -3076,42 +2052,6 @@ pub static JOB_STATUS_LIST: ListSchema = ListSchema {
     flattened: false,
     sparse: false,
 };
-/// Shape `LifecycleRules`.
-pub static LIFECYCLE_RULES: ListSchema = ListSchema {
-    name: "LifecycleRules",
-    element: Member::new("member", Kind::Structure(&LIFECYCLE_RULE)).wire("Rule"),
-    flattened: false,
-    sparse: false,
-};
-/// Shape `MatchAnyPrefix`.
-pub static MATCH_ANY_PREFIX: ListSchema = ListSchema {
-    name: "MatchAnyPrefix",
-    element: Member::new("member", Kind::String).wire("Prefix"),
-    flattened: false,
-    sparse: false,
-};
-/// Shape `MatchAnySuffix`.
-pub static MATCH_ANY_SUFFIX: ListSchema = ListSchema {
-    name: "MatchAnySuffix",
-    element: Member::new("member", Kind::String).wire("Suffix"),
-    flattened: false,
-    sparse: false,
-};
-/// Shape `MatchAnyTag`.
-pub static MATCH_ANY_TAG: ListSchema = ListSchema {
-    name: "MatchAnyTag",
-    element: Member::new("member", Kind::Structure(&S3_TAG)).wire("Tag"),
-    flattened: false,
-    sparse: false,
-};
-/// Shape `MultiRegionAccessPointRegionalResponseList`.
-pub static MULTI_REGION_ACCESS_POINT_REGIONAL_RESPONSE_LIST: ListSchema = ListSchema {
-    name: "MultiRegionAccessPointRegionalResponseList",
-    element: Member::new("member", Kind::Structure(&MULTI_REGION_ACCESS_POINT_REGIONAL_RESPONSE))
-        .wire("Region"),
-    flattened: false,
-    sparse: false,
-};
 /// Shape `MultiRegionAccessPointReportList`.
 pub static MULTI_REGION_ACCESS_POINT_REPORT_LIST: ListSchema = ListSchema {
     name: "MultiRegionAccessPointReportList",
@@ -3126,49 +2066,10 @@ pub static NON_EMPTY_MAX_LENGTH1024_STRING_LIST: ListSchema = ListSchema {
     flattened: false,
     sparse: false,
 };
-/// Shape `NoncurrentVersionTransitionList`.
-pub static NONCURRENT_VERSION_TRANSITION_LIST: ListSchema = ListSchema {
-    name: "NoncurrentVersionTransitionList",
-    element: Member::new("member", Kind::Structure(&NONCURRENT_VERSION_TRANSITION))
-        .wire("NoncurrentVersionTransition"),
-    flattened: false,
-    sparse: false,
-};
 /// Shape `ObjectEncryptionFilterList`.
 pub static OBJECT_ENCRYPTION_FILTER_LIST: ListSchema = ListSchema {
     name: "ObjectEncryptionFilterList",
     element: Member::new("member", Kind::Structure(&OBJECT_ENCRYPTION_FILTER)).wire("ObjectEncryption"),
-    flattened: false,
-    sparse: false,
-};
-/// Shape `ObjectLambdaAccessPointList`.
-pub static OBJECT_LAMBDA_ACCESS_POINT_LIST: ListSchema = ListSchema {
-    name: "ObjectLambdaAccessPointList",
-    element: Member::new("member", Kind::Structure(&OBJECT_LAMBDA_ACCESS_POINT))
-        .wire("ObjectLambdaAccessPoint"),
-    flattened: false,
-    sparse: false,
-};
-/// Shape `ObjectLambdaAllowedFeaturesList`.
-pub static OBJECT_LAMBDA_ALLOWED_FEATURES_LIST: ListSchema = ListSchema {
-    name: "ObjectLambdaAllowedFeaturesList",
-    element: Member::new("member", Kind::Enum(ObjectLambdaAllowedFeature::NAMES)).wire("AllowedFeature"),
-    flattened: false,
-    sparse: false,
-};
-/// Shape `ObjectLambdaTransformationConfigurationActionsList`.
-pub static OBJECT_LAMBDA_TRANSFORMATION_CONFIGURATION_ACTIONS_LIST: ListSchema = ListSchema {
-    name: "ObjectLambdaTransformationConfigurationActionsList",
-    element: Member::new("member", Kind::Enum(ObjectLambdaTransformationConfigurationAction::NAMES))
-        .wire("Action"),
-    flattened: false,
-    sparse: false,
-};
-/// Shape `ObjectLambdaTransformationConfigurationsList`.
-pub static OBJECT_LAMBDA_TRANSFORMATION_CONFIGURATIONS_LIST: ListSchema = ListSchema {
-    name: "ObjectLambdaTransformationConfigurationsList",
-    element: Member::new("member", Kind::Structure(&OBJECT_LAMBDA_TRANSFORMATION_CONFIGURATION))
-        .wire("TransformationConfiguration"),
     flattened: false,
     sparse: false,
 };
@@ -3179,13 +2080,6 @@ pub static PREFIXES_LIST: ListSchema = ListSchema {
     flattened: false,
     sparse: false,
 };
-/// Shape `RegionCreationList`.
-pub static REGION_CREATION_LIST: ListSchema = ListSchema {
-    name: "RegionCreationList",
-    element: Member::new("member", Kind::Structure(&REGION)).wire("Region"),
-    flattened: false,
-    sparse: false,
-};
 /// Shape `RegionReportList`.
 pub static REGION_REPORT_LIST: ListSchema = ListSchema {
     name: "RegionReportList",
@@ -3193,38 +2087,10 @@ pub static REGION_REPORT_LIST: ListSchema = ListSchema {
     flattened: false,
     sparse: false,
 };
-/// Shape `RegionalBucketList`.
-pub static REGIONAL_BUCKET_LIST: ListSchema = ListSchema {
-    name: "RegionalBucketList",
-    element: Member::new("member", Kind::Structure(&REGIONAL_BUCKET)).wire("RegionalBucket"),
-    flattened: false,
-    sparse: false,
-};
-/// Shape `Regions`.
-pub static REGIONS: ListSchema = ListSchema {
-    name: "Regions",
-    element: Member::new("member", Kind::String).min(5).max(30).pattern("[a-z0-9\\-]+").wire("Region"),
-    flattened: false,
-    sparse: false,
-};
-/// Shape `ReplicationRules`.
-pub static REPLICATION_RULES: ListSchema = ListSchema {
-    name: "ReplicationRules",
-    element: Member::new("member", Kind::Structure(&REPLICATION_RULE)).wire("Rule"),
-    flattened: false,
-    sparse: false,
-};
 /// Shape `ReplicationStatusFilterList`.
 pub static REPLICATION_STATUS_FILTER_LIST: ListSchema = ListSchema {
     name: "ReplicationStatusFilterList",
     element: Member::new("member", Kind::Enum(ReplicationStatus::NAMES)).wire(""),
-    flattened: false,
-    sparse: false,
-};
-/// Shape `RouteList`.
-pub static ROUTE_LIST: ListSchema = ListSchema {
-    name: "RouteList",
-    element: Member::new("member", Kind::Structure(&MULTI_REGION_ACCESS_POINT_ROUTE)).wire("Route"),
     flattened: false,
     sparse: false,
 };
@@ -3256,50 +2122,6 @@ pub static STORAGE_CLASS_LIST: ListSchema = ListSchema {
     flattened: false,
     sparse: false,
 };
-/// Shape `StorageLensConfigurationList`.
-pub static STORAGE_LENS_CONFIGURATION_LIST: ListSchema = ListSchema {
-    name: "StorageLensConfigurationList",
-    element: Member::new("member", Kind::Structure(&LIST_STORAGE_LENS_CONFIGURATION_ENTRY))
-        .wire("StorageLensConfiguration"),
-    flattened: true,
-    sparse: false,
-};
-/// Shape `StorageLensGroupLevelExclude`.
-pub static STORAGE_LENS_GROUP_LEVEL_EXCLUDE: ListSchema = ListSchema {
-    name: "StorageLensGroupLevelExclude",
-    element: Member::new("member", Kind::String)
-        .min(4)
-        .max(1024)
-        .pattern("arn:[a-z\\-]+:s3:[a-z0-9\\-]+:\\d{12}:storage\\-lens\\-group\\/.*")
-        .wire("Arn"),
-    flattened: false,
-    sparse: false,
-};
-/// Shape `StorageLensGroupLevelInclude`.
-pub static STORAGE_LENS_GROUP_LEVEL_INCLUDE: ListSchema = ListSchema {
-    name: "StorageLensGroupLevelInclude",
-    element: Member::new("member", Kind::String)
-        .min(4)
-        .max(1024)
-        .pattern("arn:[a-z\\-]+:s3:[a-z0-9\\-]+:\\d{12}:storage\\-lens\\-group\\/.*")
-        .wire("Arn"),
-    flattened: false,
-    sparse: false,
-};
-/// Shape `StorageLensGroupList`.
-pub static STORAGE_LENS_GROUP_LIST: ListSchema = ListSchema {
-    name: "StorageLensGroupList",
-    element: Member::new("member", Kind::Structure(&LIST_STORAGE_LENS_GROUP_ENTRY)).wire("StorageLensGroup"),
-    flattened: true,
-    sparse: false,
-};
-/// Shape `StorageLensTags`.
-pub static STORAGE_LENS_TAGS: ListSchema = ListSchema {
-    name: "StorageLensTags",
-    element: Member::new("member", Kind::Structure(&STORAGE_LENS_TAG)).wire("Tag"),
-    flattened: false,
-    sparse: false,
-};
 /// Shape `TagKeyList`.
 pub static TAG_KEY_LIST: ListSchema = ListSchema {
     name: "TagKeyList",
@@ -3315,13 +2137,6 @@ pub static TAG_KEY_LIST: ListSchema = ListSchema {
 pub static TAG_LIST: ListSchema = ListSchema {
     name: "TagList",
     element: Member::new("member", Kind::Structure(&TAG)).wire("Tag"),
-    flattened: false,
-    sparse: false,
-};
-/// Shape `TransitionList`.
-pub static TRANSITION_LIST: ListSchema = ListSchema {
-    name: "TransitionList",
-    element: Member::new("member", Kind::Structure(&TRANSITION)).wire("Transition"),
     flattened: false,
     sparse: false,
 };

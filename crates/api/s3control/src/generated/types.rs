@@ -8,78 +8,6 @@ use strongroom_shape::{
 };
 use strongroom_types::Timestamp;
 
-/// Shape `AbortIncompleteMultipartUpload`.
-#[derive(Clone, Default)]
-pub struct AbortIncompleteMultipartUpload {
-    /// Member `DaysAfterInitiation`.
-    pub days_after_initiation: Option<i32>,
-}
-impl Structure for AbortIncompleteMultipartUpload {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::ABORT_INCOMPLETE_MULTIPART_UPLOAD
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::ABORT_INCOMPLETE_MULTIPART_UPLOAD_MEMBERS;
-
-        opt(&self.days_after_initiation, &m[0], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::ABORT_INCOMPLETE_MULTIPART_UPLOAD_MEMBERS;
-        match index {
-            0 => set(&mut self.days_after_initiation, &m[0], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `AccessControlTranslation`.
-#[derive(Clone, Default)]
-pub struct AccessControlTranslation {
-    /// Member `Owner`.
-    pub owner: Option<OwnerOverride>,
-}
-impl Structure for AccessControlTranslation {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::ACCESS_CONTROL_TRANSLATION
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::ACCESS_CONTROL_TRANSLATION_MEMBERS;
-
-        opt(&self.owner, &m[0], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::ACCESS_CONTROL_TRANSLATION_MEMBERS;
-        match index {
-            0 => set(&mut self.owner, &m[0], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `AccessGrantsLocationConfiguration`.
-#[derive(Clone, Default)]
-pub struct AccessGrantsLocationConfiguration {
-    /// Member `S3SubPrefix`.
-    pub s3_sub_prefix: Option<String>,
-}
-impl Structure for AccessGrantsLocationConfiguration {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::ACCESS_GRANTS_LOCATION_CONFIGURATION
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::ACCESS_GRANTS_LOCATION_CONFIGURATION_MEMBERS;
-
-        opt(&self.s3_sub_prefix, &m[0], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::ACCESS_GRANTS_LOCATION_CONFIGURATION_MEMBERS;
-        match index {
-            0 => set(&mut self.s3_sub_prefix, &m[0], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
 /// Shape `AccessPoint`.
 #[derive(Clone, Default)]
 pub struct AccessPoint {
@@ -108,7 +36,6 @@ impl Structure for AccessPoint {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ACCESS_POINT_MEMBERS;
-
         self.name.put(&m[0], w);
         opt(&self.network_origin, &m[1], w);
         opt(&self.vpc_configuration, &m[2], w);
@@ -141,503 +68,6 @@ impl Structure for AccessPoint {
         Ok(())
     }
 }
-/// Shape `AccountLevel`.
-#[derive(Clone, Default)]
-pub struct AccountLevel {
-    /// Member `ActivityMetrics`.
-    pub activity_metrics: Option<Box<ActivityMetrics>>,
-    /// Member `BucketLevel`.
-    pub bucket_level: BucketLevel,
-    /// Member `AdvancedCostOptimizationMetrics`.
-    pub advanced_cost_optimization_metrics: Option<Box<AdvancedCostOptimizationMetrics>>,
-    /// Member `AdvancedDataProtectionMetrics`.
-    pub advanced_data_protection_metrics: Option<Box<AdvancedDataProtectionMetrics>>,
-    /// Member `DetailedStatusCodesMetrics`.
-    pub detailed_status_codes_metrics: Option<Box<DetailedStatusCodesMetrics>>,
-    /// Member `AdvancedPerformanceMetrics`.
-    pub advanced_performance_metrics: Option<Box<AdvancedPerformanceMetrics>>,
-    /// Member `StorageLensGroupLevel`.
-    pub storage_lens_group_level: Option<Box<StorageLensGroupLevel>>,
-}
-impl Structure for AccountLevel {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::ACCOUNT_LEVEL
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::ACCOUNT_LEVEL_MEMBERS;
-
-        opt(&self.activity_metrics, &m[0], w);
-        self.bucket_level.put(&m[1], w);
-        opt(&self.advanced_cost_optimization_metrics, &m[2], w);
-        opt(&self.advanced_data_protection_metrics, &m[3], w);
-        opt(&self.detailed_status_codes_metrics, &m[4], w);
-        opt(&self.advanced_performance_metrics, &m[5], w);
-        opt(&self.storage_lens_group_level, &m[6], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::ACCOUNT_LEVEL_MEMBERS;
-        match index {
-            0 => set(&mut self.activity_metrics, &m[0], r)?,
-            1 => self.bucket_level = Value::take(&m[1], r)?,
-            2 => set(&mut self.advanced_cost_optimization_metrics, &m[2], r)?,
-            3 => set(&mut self.advanced_data_protection_metrics, &m[3], r)?,
-            4 => set(&mut self.detailed_status_codes_metrics, &m[4], r)?,
-            5 => set(&mut self.advanced_performance_metrics, &m[5], r)?,
-            6 => set(&mut self.storage_lens_group_level, &m[6], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `ActivityMetrics`.
-#[derive(Clone, Default)]
-pub struct ActivityMetrics {
-    /// Member `IsEnabled`.
-    pub is_enabled: Option<bool>,
-}
-impl Structure for ActivityMetrics {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::ACTIVITY_METRICS
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::ACTIVITY_METRICS_MEMBERS;
-
-        opt(&self.is_enabled, &m[0], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::ACTIVITY_METRICS_MEMBERS;
-        match index {
-            0 => set(&mut self.is_enabled, &m[0], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `AdvancedCostOptimizationMetrics`.
-#[derive(Clone, Default)]
-pub struct AdvancedCostOptimizationMetrics {
-    /// Member `IsEnabled`.
-    pub is_enabled: Option<bool>,
-}
-impl Structure for AdvancedCostOptimizationMetrics {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::ADVANCED_COST_OPTIMIZATION_METRICS
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::ADVANCED_COST_OPTIMIZATION_METRICS_MEMBERS;
-
-        opt(&self.is_enabled, &m[0], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::ADVANCED_COST_OPTIMIZATION_METRICS_MEMBERS;
-        match index {
-            0 => set(&mut self.is_enabled, &m[0], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `AdvancedDataProtectionMetrics`.
-#[derive(Clone, Default)]
-pub struct AdvancedDataProtectionMetrics {
-    /// Member `IsEnabled`.
-    pub is_enabled: Option<bool>,
-}
-impl Structure for AdvancedDataProtectionMetrics {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::ADVANCED_DATA_PROTECTION_METRICS
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::ADVANCED_DATA_PROTECTION_METRICS_MEMBERS;
-
-        opt(&self.is_enabled, &m[0], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::ADVANCED_DATA_PROTECTION_METRICS_MEMBERS;
-        match index {
-            0 => set(&mut self.is_enabled, &m[0], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `AdvancedPerformanceMetrics`.
-#[derive(Clone, Default)]
-pub struct AdvancedPerformanceMetrics {
-    /// Member `IsEnabled`.
-    pub is_enabled: Option<bool>,
-}
-impl Structure for AdvancedPerformanceMetrics {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::ADVANCED_PERFORMANCE_METRICS
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::ADVANCED_PERFORMANCE_METRICS_MEMBERS;
-
-        opt(&self.is_enabled, &m[0], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::ADVANCED_PERFORMANCE_METRICS_MEMBERS;
-        match index {
-            0 => set(&mut self.is_enabled, &m[0], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `AsyncErrorDetails`.
-#[derive(Clone, Default)]
-pub struct AsyncErrorDetails {
-    /// Member `Code`.
-    pub code: Option<String>,
-    /// Member `Message`.
-    pub message: Option<String>,
-    /// Member `Resource`.
-    pub resource: Option<String>,
-    /// Member `RequestId`.
-    pub request_id: Option<String>,
-}
-impl Structure for AsyncErrorDetails {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::ASYNC_ERROR_DETAILS
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::ASYNC_ERROR_DETAILS_MEMBERS;
-
-        opt(&self.code, &m[0], w);
-        opt(&self.message, &m[1], w);
-        opt(&self.resource, &m[2], w);
-        opt(&self.request_id, &m[3], w);
-    }
-    #[cfg(not(feature = "client"))]
-    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::ASYNC_ERROR_DETAILS_MEMBERS;
-        match index {
-            0 => set(&mut self.code, &m[0], r)?,
-            1 => set(&mut self.message, &m[1], r)?,
-            2 => set(&mut self.resource, &m[2], r)?,
-            3 => set(&mut self.request_id, &m[3], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `AsyncOperation`.
-#[derive(Clone, Default)]
-pub struct AsyncOperation {
-    /// Member `CreationTime`.
-    pub creation_time: Option<Timestamp>,
-    /// Member `Operation`.
-    pub operation: Option<AsyncOperationName>,
-    /// Member `RequestTokenARN`.
-    pub request_token_arn: Option<String>,
-    /// Member `RequestParameters`.
-    pub request_parameters: Option<Box<AsyncRequestParameters>>,
-    /// Member `RequestStatus`.
-    pub request_status: Option<String>,
-    /// Member `ResponseDetails`.
-    pub response_details: Option<Box<AsyncResponseDetails>>,
-}
-impl Structure for AsyncOperation {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::ASYNC_OPERATION
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::ASYNC_OPERATION_MEMBERS;
-
-        opt(&self.creation_time, &m[0], w);
-        opt(&self.operation, &m[1], w);
-        opt(&self.request_token_arn, &m[2], w);
-        opt(&self.request_parameters, &m[3], w);
-        opt(&self.request_status, &m[4], w);
-        opt(&self.response_details, &m[5], w);
-    }
-    #[cfg(not(feature = "client"))]
-    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::ASYNC_OPERATION_MEMBERS;
-        match index {
-            0 => set(&mut self.creation_time, &m[0], r)?,
-            1 => set(&mut self.operation, &m[1], r)?,
-            2 => set(&mut self.request_token_arn, &m[2], r)?,
-            3 => set(&mut self.request_parameters, &m[3], r)?,
-            4 => set(&mut self.request_status, &m[4], r)?,
-            5 => set(&mut self.response_details, &m[5], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `AsyncRequestParameters`.
-#[derive(Clone, Default)]
-pub struct AsyncRequestParameters {
-    /// Member `CreateMultiRegionAccessPointRequest`.
-    pub create_multi_region_access_point_request: Option<Box<CreateMultiRegionAccessPointInputShape>>,
-    /// Member `DeleteMultiRegionAccessPointRequest`.
-    pub delete_multi_region_access_point_request: Option<Box<DeleteMultiRegionAccessPointInputShape>>,
-    /// Member `PutMultiRegionAccessPointPolicyRequest`.
-    pub put_multi_region_access_point_policy_request: Option<Box<PutMultiRegionAccessPointPolicyInputShape>>,
-}
-impl Structure for AsyncRequestParameters {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::ASYNC_REQUEST_PARAMETERS
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::ASYNC_REQUEST_PARAMETERS_MEMBERS;
-
-        opt(&self.create_multi_region_access_point_request, &m[0], w);
-        opt(&self.delete_multi_region_access_point_request, &m[1], w);
-        opt(&self.put_multi_region_access_point_policy_request, &m[2], w);
-    }
-    #[cfg(not(feature = "client"))]
-    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::ASYNC_REQUEST_PARAMETERS_MEMBERS;
-        match index {
-            0 => set(&mut self.create_multi_region_access_point_request, &m[0], r)?,
-            1 => set(&mut self.delete_multi_region_access_point_request, &m[1], r)?,
-            2 => set(&mut self.put_multi_region_access_point_policy_request, &m[2], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `AsyncResponseDetails`.
-#[derive(Clone, Default)]
-pub struct AsyncResponseDetails {
-    /// Member `MultiRegionAccessPointDetails`.
-    pub multi_region_access_point_details: Option<Box<MultiRegionAccessPointsAsyncResponse>>,
-    /// Member `ErrorDetails`.
-    pub error_details: Option<Box<AsyncErrorDetails>>,
-}
-impl Structure for AsyncResponseDetails {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::ASYNC_RESPONSE_DETAILS
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::ASYNC_RESPONSE_DETAILS_MEMBERS;
-
-        opt(&self.multi_region_access_point_details, &m[0], w);
-        opt(&self.error_details, &m[1], w);
-    }
-    #[cfg(not(feature = "client"))]
-    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::ASYNC_RESPONSE_DETAILS_MEMBERS;
-        match index {
-            0 => set(&mut self.multi_region_access_point_details, &m[0], r)?,
-            1 => set(&mut self.error_details, &m[1], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `AwsLambdaTransformation`.
-#[derive(Clone, Default)]
-pub struct AwsLambdaTransformation {
-    /// Member `FunctionArn`.
-    pub function_arn: String,
-    /// Member `FunctionPayload`.
-    pub function_payload: Option<String>,
-}
-impl Structure for AwsLambdaTransformation {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::AWS_LAMBDA_TRANSFORMATION
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::AWS_LAMBDA_TRANSFORMATION_MEMBERS;
-
-        self.function_arn.put(&m[0], w);
-        opt(&self.function_payload, &m[1], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::AWS_LAMBDA_TRANSFORMATION_MEMBERS;
-        match index {
-            0 => self.function_arn = Value::take(&m[0], r)?,
-            1 => set(&mut self.function_payload, &m[1], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `BucketLevel`.
-#[derive(Clone, Default)]
-pub struct BucketLevel {
-    /// Member `ActivityMetrics`.
-    pub activity_metrics: Option<Box<ActivityMetrics>>,
-    /// Member `PrefixLevel`.
-    pub prefix_level: Option<Box<PrefixLevel>>,
-    /// Member `AdvancedCostOptimizationMetrics`.
-    pub advanced_cost_optimization_metrics: Option<Box<AdvancedCostOptimizationMetrics>>,
-    /// Member `AdvancedDataProtectionMetrics`.
-    pub advanced_data_protection_metrics: Option<Box<AdvancedDataProtectionMetrics>>,
-    /// Member `DetailedStatusCodesMetrics`.
-    pub detailed_status_codes_metrics: Option<Box<DetailedStatusCodesMetrics>>,
-    /// Member `AdvancedPerformanceMetrics`.
-    pub advanced_performance_metrics: Option<Box<AdvancedPerformanceMetrics>>,
-}
-impl Structure for BucketLevel {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::BUCKET_LEVEL
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::BUCKET_LEVEL_MEMBERS;
-
-        opt(&self.activity_metrics, &m[0], w);
-        opt(&self.prefix_level, &m[1], w);
-        opt(&self.advanced_cost_optimization_metrics, &m[2], w);
-        opt(&self.advanced_data_protection_metrics, &m[3], w);
-        opt(&self.detailed_status_codes_metrics, &m[4], w);
-        opt(&self.advanced_performance_metrics, &m[5], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::BUCKET_LEVEL_MEMBERS;
-        match index {
-            0 => set(&mut self.activity_metrics, &m[0], r)?,
-            1 => set(&mut self.prefix_level, &m[1], r)?,
-            2 => set(&mut self.advanced_cost_optimization_metrics, &m[2], r)?,
-            3 => set(&mut self.advanced_data_protection_metrics, &m[3], r)?,
-            4 => set(&mut self.detailed_status_codes_metrics, &m[4], r)?,
-            5 => set(&mut self.advanced_performance_metrics, &m[5], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `CloudWatchMetrics`.
-#[derive(Clone, Default)]
-pub struct CloudWatchMetrics {
-    /// Member `IsEnabled`.
-    pub is_enabled: Option<bool>,
-}
-impl Structure for CloudWatchMetrics {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::CLOUD_WATCH_METRICS
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::CLOUD_WATCH_METRICS_MEMBERS;
-
-        opt(&self.is_enabled, &m[0], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::CLOUD_WATCH_METRICS_MEMBERS;
-        match index {
-            0 => set(&mut self.is_enabled, &m[0], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `CreateBucketConfiguration`.
-#[derive(Clone, Default)]
-pub struct CreateBucketConfiguration {
-    /// Member `LocationConstraint`.
-    pub location_constraint: Option<BucketLocationConstraint>,
-}
-impl Structure for CreateBucketConfiguration {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::CREATE_BUCKET_CONFIGURATION
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::CREATE_BUCKET_CONFIGURATION_MEMBERS;
-
-        opt(&self.location_constraint, &m[0], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::CREATE_BUCKET_CONFIGURATION_MEMBERS;
-        match index {
-            0 => set(&mut self.location_constraint, &m[0], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `CreateMultiRegionAccessPointInput`.
-#[derive(Clone, Default)]
-pub struct CreateMultiRegionAccessPointInputShape {
-    /// Member `Name`.
-    pub name: String,
-    /// Member `PublicAccessBlock`.
-    pub public_access_block: Option<Box<PublicAccessBlockConfiguration>>,
-    /// Member `Regions`.
-    pub regions: Vec<Region>,
-}
-impl Structure for CreateMultiRegionAccessPointInputShape {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::CREATE_MULTI_REGION_ACCESS_POINT_INPUT_SHAPE
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::CREATE_MULTI_REGION_ACCESS_POINT_INPUT_SHAPE_MEMBERS;
-
-        self.name.put(&m[0], w);
-        opt(&self.public_access_block, &m[1], w);
-        self.regions.put(&m[2], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::CREATE_MULTI_REGION_ACCESS_POINT_INPUT_SHAPE_MEMBERS;
-        match index {
-            0 => self.name = Value::take(&m[0], r)?,
-            1 => set(&mut self.public_access_block, &m[1], r)?,
-            2 => self.regions = Value::take(&m[2], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `Credentials`.
-#[derive(Clone, Default)]
-pub struct Credentials {
-    /// Member `AccessKeyId`.
-    pub access_key_id: Option<String>,
-    /// Member `SecretAccessKey`.
-    pub secret_access_key: Option<String>,
-    /// Member `SessionToken`.
-    pub session_token: Option<String>,
-    /// Member `Expiration`.
-    pub expiration: Option<Timestamp>,
-}
-impl Structure for Credentials {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::CREDENTIALS
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::CREDENTIALS_MEMBERS;
-
-        opt(&self.access_key_id, &m[0], w);
-        opt(&self.secret_access_key, &m[1], w);
-        opt(&self.session_token, &m[2], w);
-        opt(&self.expiration, &m[3], w);
-    }
-    #[cfg(not(feature = "client"))]
-    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::CREDENTIALS_MEMBERS;
-        match index {
-            0 => set(&mut self.access_key_id, &m[0], r)?,
-            1 => set(&mut self.secret_access_key, &m[1], r)?,
-            2 => set(&mut self.session_token, &m[2], r)?,
-            3 => set(&mut self.expiration, &m[3], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
 /// Shape `DSSEKMSFilter`.
 #[derive(Clone, Default)]
 pub struct DssekmsFilter {
@@ -650,238 +80,12 @@ impl Structure for DssekmsFilter {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DSSEKMS_FILTER_MEMBERS;
-
         opt(&self.kms_key_arn, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
         let m = &schema::DSSEKMS_FILTER_MEMBERS;
         match index {
             0 => set(&mut self.kms_key_arn, &m[0], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `DeleteMarkerReplication`.
-#[derive(Clone, Default)]
-pub struct DeleteMarkerReplication {
-    /// Member `Status`.
-    pub status: Option<DeleteMarkerReplicationStatus>,
-}
-impl Structure for DeleteMarkerReplication {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::DELETE_MARKER_REPLICATION
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::DELETE_MARKER_REPLICATION_MEMBERS;
-
-        opt(&self.status, &m[0], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::DELETE_MARKER_REPLICATION_MEMBERS;
-        match index {
-            0 => set(&mut self.status, &m[0], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `DeleteMultiRegionAccessPointInput`.
-#[derive(Clone, Default)]
-pub struct DeleteMultiRegionAccessPointInputShape {
-    /// Member `Name`.
-    pub name: String,
-}
-impl Structure for DeleteMultiRegionAccessPointInputShape {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::DELETE_MULTI_REGION_ACCESS_POINT_INPUT_SHAPE
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::DELETE_MULTI_REGION_ACCESS_POINT_INPUT_SHAPE_MEMBERS;
-
-        self.name.put(&m[0], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::DELETE_MULTI_REGION_ACCESS_POINT_INPUT_SHAPE_MEMBERS;
-        match index {
-            0 => self.name = Value::take(&m[0], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `Destination`.
-#[derive(Clone, Default)]
-pub struct Destination {
-    /// Member `Account`.
-    pub account: Option<String>,
-    /// Member `Bucket`.
-    pub bucket: String,
-    /// Member `ReplicationTime`.
-    pub replication_time: Option<Box<ReplicationTime>>,
-    /// Member `AccessControlTranslation`.
-    pub access_control_translation: Option<Box<AccessControlTranslation>>,
-    /// Member `EncryptionConfiguration`.
-    pub encryption_configuration: Option<Box<EncryptionConfiguration>>,
-    /// Member `Metrics`.
-    pub metrics: Option<Box<Metrics>>,
-    /// Member `StorageClass`.
-    pub storage_class: Option<ReplicationStorageClass>,
-}
-impl Structure for Destination {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::DESTINATION
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::DESTINATION_MEMBERS;
-
-        opt(&self.account, &m[0], w);
-        self.bucket.put(&m[1], w);
-        opt(&self.replication_time, &m[2], w);
-        opt(&self.access_control_translation, &m[3], w);
-        opt(&self.encryption_configuration, &m[4], w);
-        opt(&self.metrics, &m[5], w);
-        opt(&self.storage_class, &m[6], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::DESTINATION_MEMBERS;
-        match index {
-            0 => set(&mut self.account, &m[0], r)?,
-            1 => self.bucket = Value::take(&m[1], r)?,
-            2 => set(&mut self.replication_time, &m[2], r)?,
-            3 => set(&mut self.access_control_translation, &m[3], r)?,
-            4 => set(&mut self.encryption_configuration, &m[4], r)?,
-            5 => set(&mut self.metrics, &m[5], r)?,
-            6 => set(&mut self.storage_class, &m[6], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `DetailedStatusCodesMetrics`.
-#[derive(Clone, Default)]
-pub struct DetailedStatusCodesMetrics {
-    /// Member `IsEnabled`.
-    pub is_enabled: Option<bool>,
-}
-impl Structure for DetailedStatusCodesMetrics {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::DETAILED_STATUS_CODES_METRICS
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::DETAILED_STATUS_CODES_METRICS_MEMBERS;
-
-        opt(&self.is_enabled, &m[0], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::DETAILED_STATUS_CODES_METRICS_MEMBERS;
-        match index {
-            0 => set(&mut self.is_enabled, &m[0], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `EncryptionConfiguration`.
-#[derive(Clone, Default)]
-pub struct EncryptionConfiguration {
-    /// Member `ReplicaKmsKeyID`.
-    pub replica_kms_key_id: Option<String>,
-}
-impl Structure for EncryptionConfiguration {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::ENCRYPTION_CONFIGURATION
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::ENCRYPTION_CONFIGURATION_MEMBERS;
-
-        opt(&self.replica_kms_key_id, &m[0], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::ENCRYPTION_CONFIGURATION_MEMBERS;
-        match index {
-            0 => set(&mut self.replica_kms_key_id, &m[0], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `EstablishedMultiRegionAccessPointPolicy`.
-#[derive(Clone, Default)]
-pub struct EstablishedMultiRegionAccessPointPolicy {
-    /// Member `Policy`.
-    pub policy: Option<String>,
-}
-impl Structure for EstablishedMultiRegionAccessPointPolicy {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::ESTABLISHED_MULTI_REGION_ACCESS_POINT_POLICY
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::ESTABLISHED_MULTI_REGION_ACCESS_POINT_POLICY_MEMBERS;
-
-        opt(&self.policy, &m[0], w);
-    }
-    #[cfg(not(feature = "client"))]
-    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::ESTABLISHED_MULTI_REGION_ACCESS_POINT_POLICY_MEMBERS;
-        match index {
-            0 => set(&mut self.policy, &m[0], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `Exclude`.
-#[derive(Clone, Default)]
-pub struct Exclude {
-    /// Member `Buckets`.
-    pub buckets: Option<Vec<String>>,
-    /// Member `Regions`.
-    pub regions: Option<Vec<String>>,
-}
-impl Structure for Exclude {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::EXCLUDE
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::EXCLUDE_MEMBERS;
-
-        opt(&self.buckets, &m[0], w);
-        opt(&self.regions, &m[1], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::EXCLUDE_MEMBERS;
-        match index {
-            0 => set(&mut self.buckets, &m[0], r)?,
-            1 => set(&mut self.regions, &m[1], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `ExistingObjectReplication`.
-#[derive(Clone, Default)]
-pub struct ExistingObjectReplication {
-    /// Member `Status`.
-    pub status: Option<ExistingObjectReplicationStatus>,
-}
-impl Structure for ExistingObjectReplication {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::EXISTING_OBJECT_REPLICATION
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::EXISTING_OBJECT_REPLICATION_MEMBERS;
-
-        opt(&self.status, &m[0], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::EXISTING_OBJECT_REPLICATION_MEMBERS;
-        match index {
-            0 => set(&mut self.status, &m[0], r)?,
             _ => {}
         }
         Ok(())
@@ -901,7 +105,6 @@ impl Structure for GeneratedManifestEncryption {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GENERATED_MANIFEST_ENCRYPTION_MEMBERS;
-
         opt(&self.sse_s3, &m[0], w);
         opt(&self.sse_kms, &m[1], w);
     }
@@ -910,86 +113,6 @@ impl Structure for GeneratedManifestEncryption {
         match index {
             0 => set(&mut self.sse_s3, &m[0], r)?,
             1 => set(&mut self.sse_kms, &m[1], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `Grantee`.
-#[derive(Clone, Default)]
-pub struct Grantee {
-    /// Member `GranteeType`.
-    pub grantee_type: Option<GranteeType>,
-    /// Member `GranteeIdentifier`.
-    pub grantee_identifier: Option<String>,
-}
-impl Structure for Grantee {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::GRANTEE
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::GRANTEE_MEMBERS;
-
-        opt(&self.grantee_type, &m[0], w);
-        opt(&self.grantee_identifier, &m[1], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::GRANTEE_MEMBERS;
-        match index {
-            0 => set(&mut self.grantee_type, &m[0], r)?,
-            1 => set(&mut self.grantee_identifier, &m[1], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `Include`.
-#[derive(Clone, Default)]
-pub struct Include {
-    /// Member `Buckets`.
-    pub buckets: Option<Vec<String>>,
-    /// Member `Regions`.
-    pub regions: Option<Vec<String>>,
-}
-impl Structure for Include {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::INCLUDE
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::INCLUDE_MEMBERS;
-
-        opt(&self.buckets, &m[0], w);
-        opt(&self.regions, &m[1], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::INCLUDE_MEMBERS;
-        match index {
-            0 => set(&mut self.buckets, &m[0], r)?,
-            1 => set(&mut self.regions, &m[1], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `IntAccessTiers`.
-#[derive(Clone, Default)]
-pub struct IntAccessTiers {
-    /// Member `IsEnabled`.
-    pub is_enabled: Option<bool>,
-}
-impl Structure for IntAccessTiers {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::INT_ACCESS_TIERS
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::INT_ACCESS_TIERS_MEMBERS;
-
-        opt(&self.is_enabled, &m[0], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::INT_ACCESS_TIERS_MEMBERS;
-        match index {
-            0 => set(&mut self.is_enabled, &m[0], r)?,
             _ => {}
         }
         Ok(())
@@ -1043,7 +166,6 @@ impl Structure for JobDescriptor {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::JOB_DESCRIPTOR_MEMBERS;
-
         opt(&self.job_id, &m[0], w);
         opt(&self.confirmation_required, &m[1], w);
         opt(&self.description, &m[2], w);
@@ -1110,7 +232,6 @@ impl Structure for JobFailure {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::JOB_FAILURE_MEMBERS;
-
         opt(&self.failure_code, &m[0], w);
         opt(&self.failure_reason, &m[1], w);
     }
@@ -1155,7 +276,6 @@ impl Structure for JobListDescriptor {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::JOB_LIST_DESCRIPTOR_MEMBERS;
-
         opt(&self.job_id, &m[0], w);
         opt(&self.description, &m[1], w);
         opt(&self.operation, &m[2], w);
@@ -1200,7 +320,6 @@ impl Structure for JobManifest {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::JOB_MANIFEST_MEMBERS;
-
         self.spec.put(&m[0], w);
         self.location.put(&m[1], w);
     }
@@ -1226,7 +345,6 @@ impl Structure for JobManifestGenerator {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::JOB_MANIFEST_GENERATOR_MEMBERS;
-
         opt(&self.s3_job_manifest_generator, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -1266,7 +384,6 @@ impl Structure for JobManifestGeneratorFilter {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::JOB_MANIFEST_GENERATOR_FILTER_MEMBERS;
-
         opt(&self.eligible_for_replication, &m[0], w);
         opt(&self.created_after, &m[1], w);
         opt(&self.created_before, &m[2], w);
@@ -1310,7 +427,6 @@ impl Structure for JobManifestLocation {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::JOB_MANIFEST_LOCATION_MEMBERS;
-
         self.object_arn.put(&m[0], w);
         opt(&self.object_version_id, &m[1], w);
         self.etag.put(&m[2], w);
@@ -1340,7 +456,6 @@ impl Structure for JobManifestSpec {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::JOB_MANIFEST_SPEC_MEMBERS;
-
         opt(&self.format, &m[0], w);
         opt(&self.fields, &m[1], w);
     }
@@ -1386,7 +501,6 @@ impl Structure for JobOperation {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::JOB_OPERATION_MEMBERS;
-
         opt(&self.lambda_invoke, &m[0], w);
         opt(&self.s3_put_object_copy, &m[1], w);
         opt(&self.s3_put_object_acl, &m[2], w);
@@ -1436,7 +550,6 @@ impl Structure for JobProgressSummary {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::JOB_PROGRESS_SUMMARY_MEMBERS;
-
         opt(&self.total_number_of_tasks, &m[0], w);
         opt(&self.number_of_tasks_succeeded, &m[1], w);
         opt(&self.number_of_tasks_failed, &m[2], w);
@@ -1481,7 +594,6 @@ impl Structure for JobReport {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::JOB_REPORT_MEMBERS;
-
         opt(&self.bucket, &m[0], w);
         opt(&self.format, &m[1], w);
         opt(&self.enabled, &m[2], w);
@@ -1515,7 +627,6 @@ impl Structure for JobTimers {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::JOB_TIMERS_MEMBERS;
-
         opt(&self.elapsed_time_in_active_seconds, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -1548,7 +659,6 @@ impl Structure for KeyNameConstraint {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::KEY_NAME_CONSTRAINT_MEMBERS;
-
         opt(&self.match_any_prefix, &m[0], w);
         opt(&self.match_any_suffix, &m[1], w);
         opt(&self.match_any_substring, &m[2], w);
@@ -1580,7 +690,6 @@ impl Structure for LambdaInvokeOperation {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LAMBDA_INVOKE_OPERATION_MEMBERS;
-
         opt(&self.function_arn, &m[0], w);
         opt(&self.invocation_schema_version, &m[1], w);
         opt(&self.user_arguments, &m[2], w);
@@ -1591,614 +700,6 @@ impl Structure for LambdaInvokeOperation {
             0 => set(&mut self.function_arn, &m[0], r)?,
             1 => set(&mut self.invocation_schema_version, &m[1], r)?,
             2 => set(&mut self.user_arguments, &m[2], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `LifecycleConfiguration`.
-#[derive(Clone, Default)]
-pub struct LifecycleConfiguration {
-    /// Member `Rules`.
-    pub rules: Option<Vec<LifecycleRule>>,
-}
-impl Structure for LifecycleConfiguration {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::LIFECYCLE_CONFIGURATION
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::LIFECYCLE_CONFIGURATION_MEMBERS;
-
-        opt(&self.rules, &m[0], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::LIFECYCLE_CONFIGURATION_MEMBERS;
-        match index {
-            0 => set(&mut self.rules, &m[0], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `LifecycleExpiration`.
-#[derive(Clone, Default)]
-pub struct LifecycleExpiration {
-    /// Member `Date`.
-    pub date: Option<Timestamp>,
-    /// Member `Days`.
-    pub days: Option<i32>,
-    /// Member `ExpiredObjectDeleteMarker`.
-    pub expired_object_delete_marker: Option<bool>,
-}
-impl Structure for LifecycleExpiration {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::LIFECYCLE_EXPIRATION
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::LIFECYCLE_EXPIRATION_MEMBERS;
-
-        opt(&self.date, &m[0], w);
-        opt(&self.days, &m[1], w);
-        opt(&self.expired_object_delete_marker, &m[2], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::LIFECYCLE_EXPIRATION_MEMBERS;
-        match index {
-            0 => set(&mut self.date, &m[0], r)?,
-            1 => set(&mut self.days, &m[1], r)?,
-            2 => set(&mut self.expired_object_delete_marker, &m[2], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `LifecycleRule`.
-#[derive(Clone, Default)]
-pub struct LifecycleRule {
-    /// Member `Expiration`.
-    pub expiration: Option<Box<LifecycleExpiration>>,
-    /// Member `ID`.
-    pub id: Option<String>,
-    /// Member `Filter`.
-    pub filter: Option<Box<LifecycleRuleFilter>>,
-    /// Member `Status`.
-    pub status: Option<ExpirationStatus>,
-    /// Member `Transitions`.
-    pub transitions: Option<Vec<Transition>>,
-    /// Member `NoncurrentVersionTransitions`.
-    pub noncurrent_version_transitions: Option<Vec<NoncurrentVersionTransition>>,
-    /// Member `NoncurrentVersionExpiration`.
-    pub noncurrent_version_expiration: Option<Box<NoncurrentVersionExpiration>>,
-    /// Member `AbortIncompleteMultipartUpload`.
-    pub abort_incomplete_multipart_upload: Option<Box<AbortIncompleteMultipartUpload>>,
-}
-impl Structure for LifecycleRule {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::LIFECYCLE_RULE
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::LIFECYCLE_RULE_MEMBERS;
-
-        opt(&self.expiration, &m[0], w);
-        opt(&self.id, &m[1], w);
-        opt(&self.filter, &m[2], w);
-        opt(&self.status, &m[3], w);
-        opt(&self.transitions, &m[4], w);
-        opt(&self.noncurrent_version_transitions, &m[5], w);
-        opt(&self.noncurrent_version_expiration, &m[6], w);
-        opt(&self.abort_incomplete_multipart_upload, &m[7], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::LIFECYCLE_RULE_MEMBERS;
-        match index {
-            0 => set(&mut self.expiration, &m[0], r)?,
-            1 => set(&mut self.id, &m[1], r)?,
-            2 => set(&mut self.filter, &m[2], r)?,
-            3 => set(&mut self.status, &m[3], r)?,
-            4 => set(&mut self.transitions, &m[4], r)?,
-            5 => set(&mut self.noncurrent_version_transitions, &m[5], r)?,
-            6 => set(&mut self.noncurrent_version_expiration, &m[6], r)?,
-            7 => set(&mut self.abort_incomplete_multipart_upload, &m[7], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `LifecycleRuleAndOperator`.
-#[derive(Clone, Default)]
-pub struct LifecycleRuleAndOperator {
-    /// Member `Prefix`.
-    pub prefix: Option<String>,
-    /// Member `Tags`.
-    pub tags: Option<Vec<S3Tag>>,
-    /// Member `ObjectSizeGreaterThan`.
-    pub object_size_greater_than: Option<i64>,
-    /// Member `ObjectSizeLessThan`.
-    pub object_size_less_than: Option<i64>,
-}
-impl Structure for LifecycleRuleAndOperator {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::LIFECYCLE_RULE_AND_OPERATOR
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::LIFECYCLE_RULE_AND_OPERATOR_MEMBERS;
-
-        opt(&self.prefix, &m[0], w);
-        opt(&self.tags, &m[1], w);
-        opt(&self.object_size_greater_than, &m[2], w);
-        opt(&self.object_size_less_than, &m[3], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::LIFECYCLE_RULE_AND_OPERATOR_MEMBERS;
-        match index {
-            0 => set(&mut self.prefix, &m[0], r)?,
-            1 => set(&mut self.tags, &m[1], r)?,
-            2 => set(&mut self.object_size_greater_than, &m[2], r)?,
-            3 => set(&mut self.object_size_less_than, &m[3], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `LifecycleRuleFilter`.
-#[derive(Clone, Default)]
-pub struct LifecycleRuleFilter {
-    /// Member `Prefix`.
-    pub prefix: Option<String>,
-    /// Member `Tag`.
-    pub tag: Option<Box<S3Tag>>,
-    /// Member `And`.
-    pub and: Option<Box<LifecycleRuleAndOperator>>,
-    /// Member `ObjectSizeGreaterThan`.
-    pub object_size_greater_than: Option<i64>,
-    /// Member `ObjectSizeLessThan`.
-    pub object_size_less_than: Option<i64>,
-}
-impl Structure for LifecycleRuleFilter {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::LIFECYCLE_RULE_FILTER
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::LIFECYCLE_RULE_FILTER_MEMBERS;
-
-        opt(&self.prefix, &m[0], w);
-        opt(&self.tag, &m[1], w);
-        opt(&self.and, &m[2], w);
-        opt(&self.object_size_greater_than, &m[3], w);
-        opt(&self.object_size_less_than, &m[4], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::LIFECYCLE_RULE_FILTER_MEMBERS;
-        match index {
-            0 => set(&mut self.prefix, &m[0], r)?,
-            1 => set(&mut self.tag, &m[1], r)?,
-            2 => set(&mut self.and, &m[2], r)?,
-            3 => set(&mut self.object_size_greater_than, &m[3], r)?,
-            4 => set(&mut self.object_size_less_than, &m[4], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `ListAccessGrantEntry`.
-#[derive(Clone, Default)]
-pub struct ListAccessGrantEntry {
-    /// Member `CreatedAt`.
-    pub created_at: Option<Timestamp>,
-    /// Member `AccessGrantId`.
-    pub access_grant_id: Option<String>,
-    /// Member `AccessGrantArn`.
-    pub access_grant_arn: Option<String>,
-    /// Member `Grantee`.
-    pub grantee: Option<Box<Grantee>>,
-    /// Member `Permission`.
-    pub permission: Option<Permission>,
-    /// Member `AccessGrantsLocationId`.
-    pub access_grants_location_id: Option<String>,
-    /// Member `AccessGrantsLocationConfiguration`.
-    pub access_grants_location_configuration: Option<Box<AccessGrantsLocationConfiguration>>,
-    /// Member `GrantScope`.
-    pub grant_scope: Option<String>,
-    /// Member `ApplicationArn`.
-    pub application_arn: Option<String>,
-}
-impl Structure for ListAccessGrantEntry {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::LIST_ACCESS_GRANT_ENTRY
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::LIST_ACCESS_GRANT_ENTRY_MEMBERS;
-
-        opt(&self.created_at, &m[0], w);
-        opt(&self.access_grant_id, &m[1], w);
-        opt(&self.access_grant_arn, &m[2], w);
-        opt(&self.grantee, &m[3], w);
-        opt(&self.permission, &m[4], w);
-        opt(&self.access_grants_location_id, &m[5], w);
-        opt(&self.access_grants_location_configuration, &m[6], w);
-        opt(&self.grant_scope, &m[7], w);
-        opt(&self.application_arn, &m[8], w);
-    }
-    #[cfg(not(feature = "client"))]
-    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::LIST_ACCESS_GRANT_ENTRY_MEMBERS;
-        match index {
-            0 => set(&mut self.created_at, &m[0], r)?,
-            1 => set(&mut self.access_grant_id, &m[1], r)?,
-            2 => set(&mut self.access_grant_arn, &m[2], r)?,
-            3 => set(&mut self.grantee, &m[3], r)?,
-            4 => set(&mut self.permission, &m[4], r)?,
-            5 => set(&mut self.access_grants_location_id, &m[5], r)?,
-            6 => set(&mut self.access_grants_location_configuration, &m[6], r)?,
-            7 => set(&mut self.grant_scope, &m[7], r)?,
-            8 => set(&mut self.application_arn, &m[8], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `ListAccessGrantsInstanceEntry`.
-#[derive(Clone, Default)]
-pub struct ListAccessGrantsInstanceEntry {
-    /// Member `AccessGrantsInstanceId`.
-    pub access_grants_instance_id: Option<String>,
-    /// Member `AccessGrantsInstanceArn`.
-    pub access_grants_instance_arn: Option<String>,
-    /// Member `CreatedAt`.
-    pub created_at: Option<Timestamp>,
-    /// Member `IdentityCenterArn`.
-    pub identity_center_arn: Option<String>,
-    /// Member `IdentityCenterInstanceArn`.
-    pub identity_center_instance_arn: Option<String>,
-    /// Member `IdentityCenterApplicationArn`.
-    pub identity_center_application_arn: Option<String>,
-}
-impl Structure for ListAccessGrantsInstanceEntry {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::LIST_ACCESS_GRANTS_INSTANCE_ENTRY
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::LIST_ACCESS_GRANTS_INSTANCE_ENTRY_MEMBERS;
-
-        opt(&self.access_grants_instance_id, &m[0], w);
-        opt(&self.access_grants_instance_arn, &m[1], w);
-        opt(&self.created_at, &m[2], w);
-        opt(&self.identity_center_arn, &m[3], w);
-        opt(&self.identity_center_instance_arn, &m[4], w);
-        opt(&self.identity_center_application_arn, &m[5], w);
-    }
-    #[cfg(not(feature = "client"))]
-    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::LIST_ACCESS_GRANTS_INSTANCE_ENTRY_MEMBERS;
-        match index {
-            0 => set(&mut self.access_grants_instance_id, &m[0], r)?,
-            1 => set(&mut self.access_grants_instance_arn, &m[1], r)?,
-            2 => set(&mut self.created_at, &m[2], r)?,
-            3 => set(&mut self.identity_center_arn, &m[3], r)?,
-            4 => set(&mut self.identity_center_instance_arn, &m[4], r)?,
-            5 => set(&mut self.identity_center_application_arn, &m[5], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `ListAccessGrantsLocationsEntry`.
-#[derive(Clone, Default)]
-pub struct ListAccessGrantsLocationsEntry {
-    /// Member `CreatedAt`.
-    pub created_at: Option<Timestamp>,
-    /// Member `AccessGrantsLocationId`.
-    pub access_grants_location_id: Option<String>,
-    /// Member `AccessGrantsLocationArn`.
-    pub access_grants_location_arn: Option<String>,
-    /// Member `LocationScope`.
-    pub location_scope: Option<String>,
-    /// Member `IAMRoleArn`.
-    pub iam_role_arn: Option<String>,
-}
-impl Structure for ListAccessGrantsLocationsEntry {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::LIST_ACCESS_GRANTS_LOCATIONS_ENTRY
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::LIST_ACCESS_GRANTS_LOCATIONS_ENTRY_MEMBERS;
-
-        opt(&self.created_at, &m[0], w);
-        opt(&self.access_grants_location_id, &m[1], w);
-        opt(&self.access_grants_location_arn, &m[2], w);
-        opt(&self.location_scope, &m[3], w);
-        opt(&self.iam_role_arn, &m[4], w);
-    }
-    #[cfg(not(feature = "client"))]
-    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::LIST_ACCESS_GRANTS_LOCATIONS_ENTRY_MEMBERS;
-        match index {
-            0 => set(&mut self.created_at, &m[0], r)?,
-            1 => set(&mut self.access_grants_location_id, &m[1], r)?,
-            2 => set(&mut self.access_grants_location_arn, &m[2], r)?,
-            3 => set(&mut self.location_scope, &m[3], r)?,
-            4 => set(&mut self.iam_role_arn, &m[4], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `ListCallerAccessGrantsEntry`.
-#[derive(Clone, Default)]
-pub struct ListCallerAccessGrantsEntry {
-    /// Member `Permission`.
-    pub permission: Option<Permission>,
-    /// Member `GrantScope`.
-    pub grant_scope: Option<String>,
-    /// Member `ApplicationArn`.
-    pub application_arn: Option<String>,
-    /// Member `AccessGrantsInstanceArn`.
-    pub access_grants_instance_arn: Option<String>,
-}
-impl Structure for ListCallerAccessGrantsEntry {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::LIST_CALLER_ACCESS_GRANTS_ENTRY
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::LIST_CALLER_ACCESS_GRANTS_ENTRY_MEMBERS;
-
-        opt(&self.permission, &m[0], w);
-        opt(&self.grant_scope, &m[1], w);
-        opt(&self.application_arn, &m[2], w);
-        opt(&self.access_grants_instance_arn, &m[3], w);
-    }
-    #[cfg(not(feature = "client"))]
-    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::LIST_CALLER_ACCESS_GRANTS_ENTRY_MEMBERS;
-        match index {
-            0 => set(&mut self.permission, &m[0], r)?,
-            1 => set(&mut self.grant_scope, &m[1], r)?,
-            2 => set(&mut self.application_arn, &m[2], r)?,
-            3 => set(&mut self.access_grants_instance_arn, &m[3], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `ListStorageLensConfigurationEntry`.
-#[derive(Clone, Default)]
-pub struct ListStorageLensConfigurationEntry {
-    /// Member `Id`.
-    pub id: String,
-    /// Member `StorageLensArn`.
-    pub storage_lens_arn: String,
-    /// Member `HomeRegion`.
-    pub home_region: String,
-    /// Member `IsEnabled`.
-    pub is_enabled: Option<bool>,
-}
-impl Structure for ListStorageLensConfigurationEntry {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::LIST_STORAGE_LENS_CONFIGURATION_ENTRY
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::LIST_STORAGE_LENS_CONFIGURATION_ENTRY_MEMBERS;
-
-        self.id.put(&m[0], w);
-        self.storage_lens_arn.put(&m[1], w);
-        self.home_region.put(&m[2], w);
-        opt(&self.is_enabled, &m[3], w);
-    }
-    #[cfg(not(feature = "client"))]
-    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::LIST_STORAGE_LENS_CONFIGURATION_ENTRY_MEMBERS;
-        match index {
-            0 => self.id = Value::take(&m[0], r)?,
-            1 => self.storage_lens_arn = Value::take(&m[1], r)?,
-            2 => self.home_region = Value::take(&m[2], r)?,
-            3 => set(&mut self.is_enabled, &m[3], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `ListStorageLensGroupEntry`.
-#[derive(Clone, Default)]
-pub struct ListStorageLensGroupEntry {
-    /// Member `Name`.
-    pub name: String,
-    /// Member `StorageLensGroupArn`.
-    pub storage_lens_group_arn: String,
-    /// Member `HomeRegion`.
-    pub home_region: String,
-}
-impl Structure for ListStorageLensGroupEntry {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::LIST_STORAGE_LENS_GROUP_ENTRY
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::LIST_STORAGE_LENS_GROUP_ENTRY_MEMBERS;
-
-        self.name.put(&m[0], w);
-        self.storage_lens_group_arn.put(&m[1], w);
-        self.home_region.put(&m[2], w);
-    }
-    #[cfg(not(feature = "client"))]
-    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::LIST_STORAGE_LENS_GROUP_ENTRY_MEMBERS;
-        match index {
-            0 => self.name = Value::take(&m[0], r)?,
-            1 => self.storage_lens_group_arn = Value::take(&m[1], r)?,
-            2 => self.home_region = Value::take(&m[2], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `MatchObjectAge`.
-#[derive(Clone, Default)]
-pub struct MatchObjectAge {
-    /// Member `DaysGreaterThan`.
-    pub days_greater_than: Option<i32>,
-    /// Member `DaysLessThan`.
-    pub days_less_than: Option<i32>,
-}
-impl Structure for MatchObjectAge {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::MATCH_OBJECT_AGE
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::MATCH_OBJECT_AGE_MEMBERS;
-
-        opt(&self.days_greater_than, &m[0], w);
-        opt(&self.days_less_than, &m[1], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::MATCH_OBJECT_AGE_MEMBERS;
-        match index {
-            0 => set(&mut self.days_greater_than, &m[0], r)?,
-            1 => set(&mut self.days_less_than, &m[1], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `MatchObjectSize`.
-#[derive(Clone, Default)]
-pub struct MatchObjectSize {
-    /// Member `BytesGreaterThan`.
-    pub bytes_greater_than: Option<i64>,
-    /// Member `BytesLessThan`.
-    pub bytes_less_than: Option<i64>,
-}
-impl Structure for MatchObjectSize {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::MATCH_OBJECT_SIZE
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::MATCH_OBJECT_SIZE_MEMBERS;
-
-        opt(&self.bytes_greater_than, &m[0], w);
-        opt(&self.bytes_less_than, &m[1], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::MATCH_OBJECT_SIZE_MEMBERS;
-        match index {
-            0 => set(&mut self.bytes_greater_than, &m[0], r)?,
-            1 => set(&mut self.bytes_less_than, &m[1], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `Metrics`.
-#[derive(Clone, Default)]
-pub struct Metrics {
-    /// Member `Status`.
-    pub status: Option<MetricsStatus>,
-    /// Member `EventThreshold`.
-    pub event_threshold: Option<Box<ReplicationTimeValue>>,
-}
-impl Structure for Metrics {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::METRICS
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::METRICS_MEMBERS;
-
-        opt(&self.status, &m[0], w);
-        opt(&self.event_threshold, &m[1], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::METRICS_MEMBERS;
-        match index {
-            0 => set(&mut self.status, &m[0], r)?,
-            1 => set(&mut self.event_threshold, &m[1], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `MultiRegionAccessPointPolicyDocument`.
-#[derive(Clone, Default)]
-pub struct MultiRegionAccessPointPolicyDocument {
-    /// Member `Established`.
-    pub established: Option<Box<EstablishedMultiRegionAccessPointPolicy>>,
-    /// Member `Proposed`.
-    pub proposed: Option<Box<ProposedMultiRegionAccessPointPolicy>>,
-}
-impl Structure for MultiRegionAccessPointPolicyDocument {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::MULTI_REGION_ACCESS_POINT_POLICY_DOCUMENT
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::MULTI_REGION_ACCESS_POINT_POLICY_DOCUMENT_MEMBERS;
-
-        opt(&self.established, &m[0], w);
-        opt(&self.proposed, &m[1], w);
-    }
-    #[cfg(not(feature = "client"))]
-    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::MULTI_REGION_ACCESS_POINT_POLICY_DOCUMENT_MEMBERS;
-        match index {
-            0 => set(&mut self.established, &m[0], r)?,
-            1 => set(&mut self.proposed, &m[1], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `MultiRegionAccessPointRegionalResponse`.
-#[derive(Clone, Default)]
-pub struct MultiRegionAccessPointRegionalResponse {
-    /// Member `Name`.
-    pub name: Option<String>,
-    /// Member `RequestStatus`.
-    pub request_status: Option<String>,
-}
-impl Structure for MultiRegionAccessPointRegionalResponse {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::MULTI_REGION_ACCESS_POINT_REGIONAL_RESPONSE
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::MULTI_REGION_ACCESS_POINT_REGIONAL_RESPONSE_MEMBERS;
-
-        opt(&self.name, &m[0], w);
-        opt(&self.request_status, &m[1], w);
-    }
-    #[cfg(not(feature = "client"))]
-    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::MULTI_REGION_ACCESS_POINT_REGIONAL_RESPONSE_MEMBERS;
-        match index {
-            0 => set(&mut self.name, &m[0], r)?,
-            1 => set(&mut self.request_status, &m[1], r)?,
             _ => {}
         }
         Ok(())
@@ -2226,7 +727,6 @@ impl Structure for MultiRegionAccessPointReport {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::MULTI_REGION_ACCESS_POINT_REPORT_MEMBERS;
-
         opt(&self.name, &m[0], w);
         opt(&self.alias, &m[1], w);
         opt(&self.created_at, &m[2], w);
@@ -2248,123 +748,6 @@ impl Structure for MultiRegionAccessPointReport {
             3 => set(&mut self.public_access_block, &m[3], r)?,
             4 => set(&mut self.status, &m[4], r)?,
             5 => set(&mut self.regions, &m[5], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `MultiRegionAccessPointRoute`.
-#[derive(Clone, Default)]
-pub struct MultiRegionAccessPointRoute {
-    /// Member `Bucket`.
-    pub bucket: Option<String>,
-    /// Member `Region`.
-    pub region: Option<String>,
-    /// Member `TrafficDialPercentage`.
-    pub traffic_dial_percentage: Option<i32>,
-}
-impl Structure for MultiRegionAccessPointRoute {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::MULTI_REGION_ACCESS_POINT_ROUTE
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::MULTI_REGION_ACCESS_POINT_ROUTE_MEMBERS;
-
-        opt(&self.bucket, &m[0], w);
-        opt(&self.region, &m[1], w);
-        opt(&self.traffic_dial_percentage, &m[2], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::MULTI_REGION_ACCESS_POINT_ROUTE_MEMBERS;
-        match index {
-            0 => set(&mut self.bucket, &m[0], r)?,
-            1 => set(&mut self.region, &m[1], r)?,
-            2 => set(&mut self.traffic_dial_percentage, &m[2], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `MultiRegionAccessPointsAsyncResponse`.
-#[derive(Clone, Default)]
-pub struct MultiRegionAccessPointsAsyncResponse {
-    /// Member `Regions`.
-    pub regions: Option<Vec<MultiRegionAccessPointRegionalResponse>>,
-}
-impl Structure for MultiRegionAccessPointsAsyncResponse {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::MULTI_REGION_ACCESS_POINTS_ASYNC_RESPONSE
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::MULTI_REGION_ACCESS_POINTS_ASYNC_RESPONSE_MEMBERS;
-
-        opt(&self.regions, &m[0], w);
-    }
-    #[cfg(not(feature = "client"))]
-    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::MULTI_REGION_ACCESS_POINTS_ASYNC_RESPONSE_MEMBERS;
-        match index {
-            0 => set(&mut self.regions, &m[0], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `NoncurrentVersionExpiration`.
-#[derive(Clone, Default)]
-pub struct NoncurrentVersionExpiration {
-    /// Member `NoncurrentDays`.
-    pub noncurrent_days: Option<i32>,
-    /// Member `NewerNoncurrentVersions`.
-    pub newer_noncurrent_versions: Option<i32>,
-}
-impl Structure for NoncurrentVersionExpiration {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::NONCURRENT_VERSION_EXPIRATION
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::NONCURRENT_VERSION_EXPIRATION_MEMBERS;
-
-        opt(&self.noncurrent_days, &m[0], w);
-        opt(&self.newer_noncurrent_versions, &m[1], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::NONCURRENT_VERSION_EXPIRATION_MEMBERS;
-        match index {
-            0 => set(&mut self.noncurrent_days, &m[0], r)?,
-            1 => set(&mut self.newer_noncurrent_versions, &m[1], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `NoncurrentVersionTransition`.
-#[derive(Clone, Default)]
-pub struct NoncurrentVersionTransition {
-    /// Member `NoncurrentDays`.
-    pub noncurrent_days: Option<i32>,
-    /// Member `StorageClass`.
-    pub storage_class: Option<TransitionStorageClass>,
-}
-impl Structure for NoncurrentVersionTransition {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::NONCURRENT_VERSION_TRANSITION
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::NONCURRENT_VERSION_TRANSITION_MEMBERS;
-
-        opt(&self.noncurrent_days, &m[0], w);
-        opt(&self.storage_class, &m[1], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::NONCURRENT_VERSION_TRANSITION_MEMBERS;
-        match index {
-            0 => set(&mut self.noncurrent_days, &m[0], r)?,
-            1 => set(&mut self.storage_class, &m[1], r)?,
             _ => {}
         }
         Ok(())
@@ -2394,7 +777,6 @@ impl Structure for ObjectEncryption {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::OBJECT_ENCRYPTION_MEMBERS;
-
         opt(&self.sse_kms, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -2426,7 +808,6 @@ impl Structure for ObjectEncryptionFilter {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::OBJECT_ENCRYPTION_FILTER_MEMBERS;
-
         opt(&self.sse_s3, &m[0], w);
         opt(&self.sse_kms, &m[1], w);
         opt(&self.dssekms, &m[2], w);
@@ -2446,164 +827,6 @@ impl Structure for ObjectEncryptionFilter {
         Ok(())
     }
 }
-/// Shape `ObjectLambdaAccessPoint`.
-#[derive(Clone, Default)]
-pub struct ObjectLambdaAccessPoint {
-    /// Member `Name`.
-    pub name: String,
-    /// Member `ObjectLambdaAccessPointArn`.
-    pub object_lambda_access_point_arn: Option<String>,
-    /// Member `Alias`.
-    pub alias: Option<Box<ObjectLambdaAccessPointAlias>>,
-}
-impl Structure for ObjectLambdaAccessPoint {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::OBJECT_LAMBDA_ACCESS_POINT
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::OBJECT_LAMBDA_ACCESS_POINT_MEMBERS;
-
-        self.name.put(&m[0], w);
-        opt(&self.object_lambda_access_point_arn, &m[1], w);
-        opt(&self.alias, &m[2], w);
-    }
-    #[cfg(not(feature = "client"))]
-    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::OBJECT_LAMBDA_ACCESS_POINT_MEMBERS;
-        match index {
-            0 => self.name = Value::take(&m[0], r)?,
-            1 => set(&mut self.object_lambda_access_point_arn, &m[1], r)?,
-            2 => set(&mut self.alias, &m[2], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `ObjectLambdaAccessPointAlias`.
-#[derive(Clone, Default)]
-pub struct ObjectLambdaAccessPointAlias {
-    /// Member `Value`.
-    pub value: Option<String>,
-    /// Member `Status`.
-    pub status: Option<ObjectLambdaAccessPointAliasStatus>,
-}
-impl Structure for ObjectLambdaAccessPointAlias {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::OBJECT_LAMBDA_ACCESS_POINT_ALIAS
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::OBJECT_LAMBDA_ACCESS_POINT_ALIAS_MEMBERS;
-
-        opt(&self.value, &m[0], w);
-        opt(&self.status, &m[1], w);
-    }
-    #[cfg(not(feature = "client"))]
-    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::OBJECT_LAMBDA_ACCESS_POINT_ALIAS_MEMBERS;
-        match index {
-            0 => set(&mut self.value, &m[0], r)?,
-            1 => set(&mut self.status, &m[1], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `ObjectLambdaConfiguration`.
-#[derive(Clone, Default)]
-pub struct ObjectLambdaConfiguration {
-    /// Member `SupportingAccessPoint`.
-    pub supporting_access_point: String,
-    /// Member `CloudWatchMetricsEnabled`.
-    pub cloud_watch_metrics_enabled: Option<bool>,
-    /// Member `AllowedFeatures`.
-    pub allowed_features: Option<Vec<ObjectLambdaAllowedFeature>>,
-    /// Member `TransformationConfigurations`.
-    pub transformation_configurations: Vec<ObjectLambdaTransformationConfiguration>,
-}
-impl Structure for ObjectLambdaConfiguration {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::OBJECT_LAMBDA_CONFIGURATION
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::OBJECT_LAMBDA_CONFIGURATION_MEMBERS;
-
-        self.supporting_access_point.put(&m[0], w);
-        opt(&self.cloud_watch_metrics_enabled, &m[1], w);
-        opt(&self.allowed_features, &m[2], w);
-        self.transformation_configurations.put(&m[3], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::OBJECT_LAMBDA_CONFIGURATION_MEMBERS;
-        match index {
-            0 => self.supporting_access_point = Value::take(&m[0], r)?,
-            1 => set(&mut self.cloud_watch_metrics_enabled, &m[1], r)?,
-            2 => set(&mut self.allowed_features, &m[2], r)?,
-            3 => self.transformation_configurations = Value::take(&m[3], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `ObjectLambdaContentTransformation`.
-#[derive(Clone, Default)]
-pub struct ObjectLambdaContentTransformation {
-    /// Member `AwsLambda`.
-    pub aws_lambda: Option<Box<AwsLambdaTransformation>>,
-}
-impl Structure for ObjectLambdaContentTransformation {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::OBJECT_LAMBDA_CONTENT_TRANSFORMATION
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::OBJECT_LAMBDA_CONTENT_TRANSFORMATION_MEMBERS;
-
-        opt(&self.aws_lambda, &m[0], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::OBJECT_LAMBDA_CONTENT_TRANSFORMATION_MEMBERS;
-        match index {
-            0 => set(&mut self.aws_lambda, &m[0], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `ObjectLambdaTransformationConfiguration`.
-#[derive(Clone, Default)]
-pub struct ObjectLambdaTransformationConfiguration {
-    /// Member `Actions`.
-    pub actions: Vec<ObjectLambdaTransformationConfigurationAction>,
-    /// Member `ContentTransformation`.
-    pub content_transformation: ObjectLambdaContentTransformation,
-}
-impl Structure for ObjectLambdaTransformationConfiguration {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::OBJECT_LAMBDA_TRANSFORMATION_CONFIGURATION
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::OBJECT_LAMBDA_TRANSFORMATION_CONFIGURATION_MEMBERS;
-
-        self.actions.put(&m[0], w);
-        self.content_transformation.put(&m[1], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::OBJECT_LAMBDA_TRANSFORMATION_CONFIGURATION_MEMBERS;
-        match index {
-            0 => self.actions = Value::take(&m[0], r)?,
-            1 => self.content_transformation = Value::take(&m[1], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
 /// Shape `PolicyStatus`.
 #[derive(Clone, Default)]
 pub struct PolicyStatus {
@@ -2616,7 +839,6 @@ impl Structure for PolicyStatus {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::POLICY_STATUS_MEMBERS;
-
         opt(&self.is_public, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -2628,87 +850,6 @@ impl Structure for PolicyStatus {
         let m = &schema::POLICY_STATUS_MEMBERS;
         match index {
             0 => set(&mut self.is_public, &m[0], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `PrefixLevel`.
-#[derive(Clone, Default)]
-pub struct PrefixLevel {
-    /// Member `StorageMetrics`.
-    pub storage_metrics: PrefixLevelStorageMetrics,
-}
-impl Structure for PrefixLevel {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::PREFIX_LEVEL
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::PREFIX_LEVEL_MEMBERS;
-
-        self.storage_metrics.put(&m[0], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::PREFIX_LEVEL_MEMBERS;
-        match index {
-            0 => self.storage_metrics = Value::take(&m[0], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `PrefixLevelStorageMetrics`.
-#[derive(Clone, Default)]
-pub struct PrefixLevelStorageMetrics {
-    /// Member `IsEnabled`.
-    pub is_enabled: Option<bool>,
-    /// Member `SelectionCriteria`.
-    pub selection_criteria: Option<Box<SelectionCriteria>>,
-}
-impl Structure for PrefixLevelStorageMetrics {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::PREFIX_LEVEL_STORAGE_METRICS
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::PREFIX_LEVEL_STORAGE_METRICS_MEMBERS;
-
-        opt(&self.is_enabled, &m[0], w);
-        opt(&self.selection_criteria, &m[1], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::PREFIX_LEVEL_STORAGE_METRICS_MEMBERS;
-        match index {
-            0 => set(&mut self.is_enabled, &m[0], r)?,
-            1 => set(&mut self.selection_criteria, &m[1], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `ProposedMultiRegionAccessPointPolicy`.
-#[derive(Clone, Default)]
-pub struct ProposedMultiRegionAccessPointPolicy {
-    /// Member `Policy`.
-    pub policy: Option<String>,
-}
-impl Structure for ProposedMultiRegionAccessPointPolicy {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::PROPOSED_MULTI_REGION_ACCESS_POINT_POLICY
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::PROPOSED_MULTI_REGION_ACCESS_POINT_POLICY_MEMBERS;
-
-        opt(&self.policy, &m[0], w);
-    }
-    #[cfg(not(feature = "client"))]
-    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::PROPOSED_MULTI_REGION_ACCESS_POINT_POLICY_MEMBERS;
-        match index {
-            0 => set(&mut self.policy, &m[0], r)?,
             _ => {}
         }
         Ok(())
@@ -2732,7 +873,6 @@ impl Structure for PublicAccessBlockConfiguration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PUBLIC_ACCESS_BLOCK_CONFIGURATION_MEMBERS;
-
         opt(&self.block_public_acls, &m[0], w);
         opt(&self.ignore_public_acls, &m[1], w);
         opt(&self.block_public_policy, &m[2], w);
@@ -2745,62 +885,6 @@ impl Structure for PublicAccessBlockConfiguration {
             1 => set(&mut self.ignore_public_acls, &m[1], r)?,
             2 => set(&mut self.block_public_policy, &m[2], r)?,
             3 => set(&mut self.restrict_public_buckets, &m[3], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `PutMultiRegionAccessPointPolicyInput`.
-#[derive(Clone, Default)]
-pub struct PutMultiRegionAccessPointPolicyInputShape {
-    /// Member `Name`.
-    pub name: String,
-    /// Member `Policy`.
-    pub policy: String,
-}
-impl Structure for PutMultiRegionAccessPointPolicyInputShape {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::PUT_MULTI_REGION_ACCESS_POINT_POLICY_INPUT_SHAPE
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::PUT_MULTI_REGION_ACCESS_POINT_POLICY_INPUT_SHAPE_MEMBERS;
-
-        self.name.put(&m[0], w);
-        self.policy.put(&m[1], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::PUT_MULTI_REGION_ACCESS_POINT_POLICY_INPUT_SHAPE_MEMBERS;
-        match index {
-            0 => self.name = Value::take(&m[0], r)?,
-            1 => self.policy = Value::take(&m[1], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `Region`.
-#[derive(Clone, Default)]
-pub struct Region {
-    /// Member `Bucket`.
-    pub bucket: String,
-    /// Member `BucketAccountId`.
-    pub bucket_account_id: Option<String>,
-}
-impl Structure for Region {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::REGION
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::REGION_MEMBERS;
-
-        self.bucket.put(&m[0], w);
-        opt(&self.bucket_account_id, &m[1], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::REGION_MEMBERS;
-        match index {
-            0 => self.bucket = Value::take(&m[0], r)?,
-            1 => set(&mut self.bucket_account_id, &m[1], r)?,
             _ => {}
         }
         Ok(())
@@ -2822,7 +906,6 @@ impl Structure for RegionReport {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::REGION_REPORT_MEMBERS;
-
         opt(&self.bucket, &m[0], w);
         opt(&self.region, &m[1], w);
         opt(&self.bucket_account_id, &m[2], w);
@@ -2843,275 +926,6 @@ impl Structure for RegionReport {
         Ok(())
     }
 }
-/// Shape `RegionalBucket`.
-#[derive(Clone, Default)]
-pub struct RegionalBucket {
-    /// Member `Bucket`.
-    pub bucket: String,
-    /// Member `BucketArn`.
-    pub bucket_arn: Option<String>,
-    /// Member `PublicAccessBlockEnabled`.
-    pub public_access_block_enabled: Option<bool>,
-    /// Member `CreationDate`.
-    pub creation_date: Option<Timestamp>,
-    /// Member `OutpostId`.
-    pub outpost_id: Option<String>,
-}
-impl Structure for RegionalBucket {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::REGIONAL_BUCKET
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::REGIONAL_BUCKET_MEMBERS;
-
-        self.bucket.put(&m[0], w);
-        opt(&self.bucket_arn, &m[1], w);
-        opt(&self.public_access_block_enabled, &m[2], w);
-        opt(&self.creation_date, &m[3], w);
-        opt(&self.outpost_id, &m[4], w);
-    }
-    #[cfg(not(feature = "client"))]
-    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        Err(ReadError::client_only())
-    }
-    #[cfg(feature = "client")]
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::REGIONAL_BUCKET_MEMBERS;
-        match index {
-            0 => self.bucket = Value::take(&m[0], r)?,
-            1 => set(&mut self.bucket_arn, &m[1], r)?,
-            2 => set(&mut self.public_access_block_enabled, &m[2], r)?,
-            3 => set(&mut self.creation_date, &m[3], r)?,
-            4 => set(&mut self.outpost_id, &m[4], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `ReplicaModifications`.
-#[derive(Clone, Default)]
-pub struct ReplicaModifications {
-    /// Member `Status`.
-    pub status: Option<ReplicaModificationsStatus>,
-}
-impl Structure for ReplicaModifications {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::REPLICA_MODIFICATIONS
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::REPLICA_MODIFICATIONS_MEMBERS;
-
-        opt(&self.status, &m[0], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::REPLICA_MODIFICATIONS_MEMBERS;
-        match index {
-            0 => set(&mut self.status, &m[0], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `ReplicationConfiguration`.
-#[derive(Clone, Default)]
-pub struct ReplicationConfiguration {
-    /// Member `Role`.
-    pub role: String,
-    /// Member `Rules`.
-    pub rules: Vec<ReplicationRule>,
-}
-impl Structure for ReplicationConfiguration {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::REPLICATION_CONFIGURATION
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::REPLICATION_CONFIGURATION_MEMBERS;
-
-        self.role.put(&m[0], w);
-        self.rules.put(&m[1], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::REPLICATION_CONFIGURATION_MEMBERS;
-        match index {
-            0 => self.role = Value::take(&m[0], r)?,
-            1 => self.rules = Value::take(&m[1], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `ReplicationRule`.
-#[derive(Clone, Default)]
-pub struct ReplicationRule {
-    /// Member `ID`.
-    pub id: Option<String>,
-    /// Member `Priority`.
-    pub priority: Option<i32>,
-    /// Member `Prefix`.
-    pub prefix: Option<String>,
-    /// Member `Filter`.
-    pub filter: Option<Box<ReplicationRuleFilter>>,
-    /// Member `Status`.
-    pub status: Option<ReplicationRuleStatus>,
-    /// Member `SourceSelectionCriteria`.
-    pub source_selection_criteria: Option<Box<SourceSelectionCriteria>>,
-    /// Member `ExistingObjectReplication`.
-    pub existing_object_replication: Option<Box<ExistingObjectReplication>>,
-    /// Member `Destination`.
-    pub destination: Destination,
-    /// Member `DeleteMarkerReplication`.
-    pub delete_marker_replication: Option<Box<DeleteMarkerReplication>>,
-    /// Member `Bucket`.
-    pub bucket: String,
-}
-impl Structure for ReplicationRule {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::REPLICATION_RULE
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::REPLICATION_RULE_MEMBERS;
-
-        opt(&self.id, &m[0], w);
-        opt(&self.priority, &m[1], w);
-        opt(&self.prefix, &m[2], w);
-        opt(&self.filter, &m[3], w);
-        opt(&self.status, &m[4], w);
-        opt(&self.source_selection_criteria, &m[5], w);
-        opt(&self.existing_object_replication, &m[6], w);
-        self.destination.put(&m[7], w);
-        opt(&self.delete_marker_replication, &m[8], w);
-        self.bucket.put(&m[9], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::REPLICATION_RULE_MEMBERS;
-        match index {
-            0 => set(&mut self.id, &m[0], r)?,
-            1 => set(&mut self.priority, &m[1], r)?,
-            2 => set(&mut self.prefix, &m[2], r)?,
-            3 => set(&mut self.filter, &m[3], r)?,
-            4 => set(&mut self.status, &m[4], r)?,
-            5 => set(&mut self.source_selection_criteria, &m[5], r)?,
-            6 => set(&mut self.existing_object_replication, &m[6], r)?,
-            7 => self.destination = Value::take(&m[7], r)?,
-            8 => set(&mut self.delete_marker_replication, &m[8], r)?,
-            9 => self.bucket = Value::take(&m[9], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `ReplicationRuleAndOperator`.
-#[derive(Clone, Default)]
-pub struct ReplicationRuleAndOperator {
-    /// Member `Prefix`.
-    pub prefix: Option<String>,
-    /// Member `Tags`.
-    pub tags: Option<Vec<S3Tag>>,
-}
-impl Structure for ReplicationRuleAndOperator {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::REPLICATION_RULE_AND_OPERATOR
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::REPLICATION_RULE_AND_OPERATOR_MEMBERS;
-
-        opt(&self.prefix, &m[0], w);
-        opt(&self.tags, &m[1], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::REPLICATION_RULE_AND_OPERATOR_MEMBERS;
-        match index {
-            0 => set(&mut self.prefix, &m[0], r)?,
-            1 => set(&mut self.tags, &m[1], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `ReplicationRuleFilter`.
-#[derive(Clone, Default)]
-pub struct ReplicationRuleFilter {
-    /// Member `Prefix`.
-    pub prefix: Option<String>,
-    /// Member `Tag`.
-    pub tag: Option<Box<S3Tag>>,
-    /// Member `And`.
-    pub and: Option<Box<ReplicationRuleAndOperator>>,
-}
-impl Structure for ReplicationRuleFilter {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::REPLICATION_RULE_FILTER
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::REPLICATION_RULE_FILTER_MEMBERS;
-
-        opt(&self.prefix, &m[0], w);
-        opt(&self.tag, &m[1], w);
-        opt(&self.and, &m[2], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::REPLICATION_RULE_FILTER_MEMBERS;
-        match index {
-            0 => set(&mut self.prefix, &m[0], r)?,
-            1 => set(&mut self.tag, &m[1], r)?,
-            2 => set(&mut self.and, &m[2], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `ReplicationTime`.
-#[derive(Clone, Default)]
-pub struct ReplicationTime {
-    /// Member `Status`.
-    pub status: Option<ReplicationTimeStatus>,
-    /// Member `Time`.
-    pub time: ReplicationTimeValue,
-}
-impl Structure for ReplicationTime {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::REPLICATION_TIME
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::REPLICATION_TIME_MEMBERS;
-
-        opt(&self.status, &m[0], w);
-        self.time.put(&m[1], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::REPLICATION_TIME_MEMBERS;
-        match index {
-            0 => set(&mut self.status, &m[0], r)?,
-            1 => self.time = Value::take(&m[1], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `ReplicationTimeValue`.
-#[derive(Clone, Default)]
-pub struct ReplicationTimeValue {
-    /// Member `Minutes`.
-    pub minutes: Option<i32>,
-}
-impl Structure for ReplicationTimeValue {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::REPLICATION_TIME_VALUE
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::REPLICATION_TIME_VALUE_MEMBERS;
-
-        opt(&self.minutes, &m[0], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::REPLICATION_TIME_VALUE_MEMBERS;
-        match index {
-            0 => set(&mut self.minutes, &m[0], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
 /// Shape `S3AccessControlList`.
 #[derive(Clone, Default)]
 pub struct S3AccessControlList {
@@ -3126,7 +940,6 @@ impl Structure for S3AccessControlList {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::S3_ACCESS_CONTROL_LIST_MEMBERS;
-
         self.owner.put(&m[0], w);
         opt(&self.grants, &m[1], w);
     }
@@ -3154,7 +967,6 @@ impl Structure for S3AccessControlPolicy {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::S3_ACCESS_CONTROL_POLICY_MEMBERS;
-
         opt(&self.access_control_list, &m[0], w);
         opt(&self.canned_access_control_list, &m[1], w);
     }
@@ -3163,50 +975,6 @@ impl Structure for S3AccessControlPolicy {
         match index {
             0 => set(&mut self.access_control_list, &m[0], r)?,
             1 => set(&mut self.canned_access_control_list, &m[1], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `S3BucketDestination`.
-#[derive(Clone, Default)]
-pub struct S3BucketDestination {
-    /// Member `Format`.
-    pub format: Option<Format>,
-    /// Member `OutputSchemaVersion`.
-    pub output_schema_version: Option<OutputSchemaVersion>,
-    /// Member `AccountId`.
-    pub account_id: String,
-    /// Member `Arn`.
-    pub arn: String,
-    /// Member `Prefix`.
-    pub prefix: Option<String>,
-    /// Member `Encryption`.
-    pub encryption: Option<Box<StorageLensDataExportEncryption>>,
-}
-impl Structure for S3BucketDestination {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::S3_BUCKET_DESTINATION
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::S3_BUCKET_DESTINATION_MEMBERS;
-
-        opt(&self.format, &m[0], w);
-        opt(&self.output_schema_version, &m[1], w);
-        self.account_id.put(&m[2], w);
-        self.arn.put(&m[3], w);
-        opt(&self.prefix, &m[4], w);
-        opt(&self.encryption, &m[5], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::S3_BUCKET_DESTINATION_MEMBERS;
-        match index {
-            0 => set(&mut self.format, &m[0], r)?,
-            1 => set(&mut self.output_schema_version, &m[1], r)?,
-            2 => self.account_id = Value::take(&m[2], r)?,
-            3 => self.arn = Value::take(&m[3], r)?,
-            4 => set(&mut self.prefix, &m[4], r)?,
-            5 => set(&mut self.encryption, &m[5], r)?,
             _ => {}
         }
         Ok(())
@@ -3226,7 +994,6 @@ impl Structure for S3ComputeObjectChecksumOperation {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::S3_COMPUTE_OBJECT_CHECKSUM_OPERATION_MEMBERS;
-
         opt(&self.checksum_algorithm, &m[0], w);
         opt(&self.checksum_type, &m[1], w);
     }
@@ -3292,7 +1059,6 @@ impl Structure for S3CopyObjectOperation {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::S3_COPY_OBJECT_OPERATION_MEMBERS;
-
         opt(&self.target_resource, &m[0], w);
         opt(&self.canned_access_control_list, &m[1], w);
         opt(&self.access_control_grants, &m[2], w);
@@ -3370,7 +1136,6 @@ impl Structure for S3GeneratedManifestDescriptor {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::S3_GENERATED_MANIFEST_DESCRIPTOR_MEMBERS;
-
         opt(&self.format, &m[0], w);
         opt(&self.location, &m[1], w);
     }
@@ -3403,7 +1168,6 @@ impl Structure for S3Grant {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::S3_GRANT_MEMBERS;
-
         opt(&self.grantee, &m[0], w);
         opt(&self.permission, &m[1], w);
     }
@@ -3433,7 +1197,6 @@ impl Structure for S3Grantee {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::S3_GRANTEE_MEMBERS;
-
         opt(&self.type_identifier, &m[0], w);
         opt(&self.identifier, &m[1], w);
         opt(&self.display_name, &m[2], w);
@@ -3463,7 +1226,6 @@ impl Structure for S3InitiateRestoreObjectOperation {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::S3_INITIATE_RESTORE_OBJECT_OPERATION_MEMBERS;
-
         opt(&self.expiration_in_days, &m[0], w);
         opt(&self.glacier_job_tier, &m[1], w);
     }
@@ -3497,7 +1259,6 @@ impl Structure for S3JobManifestGenerator {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::S3_JOB_MANIFEST_GENERATOR_MEMBERS;
-
         opt(&self.expected_bucket_owner, &m[0], w);
         self.source_bucket.put(&m[1], w);
         opt(&self.manifest_output_location, &m[2], w);
@@ -3537,7 +1298,6 @@ impl Structure for S3ManifestOutputLocation {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::S3_MANIFEST_OUTPUT_LOCATION_MEMBERS;
-
         opt(&self.expected_manifest_bucket_owner, &m[0], w);
         self.bucket.put(&m[1], w);
         opt(&self.manifest_prefix, &m[2], w);
@@ -3571,7 +1331,6 @@ impl Structure for S3ObjectLockEventHoldDuration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::S3_OBJECT_LOCK_EVENT_HOLD_DURATION_MEMBERS;
-
         opt(&self.days, &m[0], w);
         opt(&self.years, &m[1], w);
     }
@@ -3597,7 +1356,6 @@ impl Structure for S3ObjectLockLegalHold {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::S3_OBJECT_LOCK_LEGAL_HOLD_MEMBERS;
-
         opt(&self.status, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -3623,7 +1381,6 @@ impl Structure for S3ObjectLockRetentionEventHoldDuration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::S3_OBJECT_LOCK_RETENTION_EVENT_HOLD_DURATION_MEMBERS;
-
         opt(&self.days, &m[0], w);
         opt(&self.years, &m[1], w);
     }
@@ -3669,7 +1426,6 @@ impl Structure for S3ObjectMetadata {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::S3_OBJECT_METADATA_MEMBERS;
-
         opt(&self.cache_control, &m[0], w);
         opt(&self.content_disposition, &m[1], w);
         opt(&self.content_encoding, &m[2], w);
@@ -3715,7 +1471,6 @@ impl Structure for S3ObjectOwner {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::S3_OBJECT_OWNER_MEMBERS;
-
         opt(&self.id, &m[0], w);
         opt(&self.display_name, &m[1], w);
     }
@@ -3759,7 +1514,6 @@ impl Structure for S3Retention {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::S3_RETENTION_MEMBERS;
-
         opt(&self.retain_until_date, &m[0], w);
         opt(&self.mode, &m[1], w);
         opt(&self.event_hold, &m[2], w);
@@ -3789,7 +1543,6 @@ impl Structure for S3SetObjectAclOperation {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::S3_SET_OBJECT_ACL_OPERATION_MEMBERS;
-
         opt(&self.access_control_policy, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -3813,7 +1566,6 @@ impl Structure for S3SetObjectLegalHoldOperation {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::S3_SET_OBJECT_LEGAL_HOLD_OPERATION_MEMBERS;
-
         self.legal_hold.put(&m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -3839,7 +1591,6 @@ impl Structure for S3SetObjectRetentionOperation {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::S3_SET_OBJECT_RETENTION_OPERATION_MEMBERS;
-
         opt(&self.bypass_governance_retention, &m[0], w);
         self.retention.put(&m[1], w);
     }
@@ -3865,7 +1616,6 @@ impl Structure for S3SetObjectTaggingOperation {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::S3_SET_OBJECT_TAGGING_OPERATION_MEMBERS;
-
         opt(&self.tag_set, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -3891,7 +1641,6 @@ impl Structure for S3Tag {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::S3_TAG_MEMBERS;
-
         self.key.put(&m[0], w);
         self.value.put(&m[1], w);
     }
@@ -3917,7 +1666,6 @@ impl Structure for S3UpdateObjectEncryptionOperation {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::S3_UPDATE_OBJECT_ENCRYPTION_OPERATION_MEMBERS;
-
         opt(&self.object_encryption, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -3943,7 +1691,6 @@ impl Structure for S3UpdateObjectEncryptionSseKms {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::S3_UPDATE_OBJECT_ENCRYPTION_SSE_KMS_MEMBERS;
-
         self.kms_key_arn.put(&m[0], w);
         opt(&self.bucket_key_enabled, &m[1], w);
     }
@@ -3969,30 +1716,6 @@ impl Structure for SsecFilter {
         Ok(())
     }
 }
-/// Shape `SSEKMS`.
-#[derive(Clone, Default)]
-pub struct SseKms {
-    /// Member `KeyId`.
-    pub key_id: String,
-}
-impl Structure for SseKms {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::SSE_KMS
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::SSE_KMS_MEMBERS;
-
-        self.key_id.put(&m[0], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::SSE_KMS_MEMBERS;
-        match index {
-            0 => self.key_id = Value::take(&m[0], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
 /// Shape `SSEKMSEncryption`.
 #[derive(Clone, Default)]
 pub struct SseKmsEncryption {
@@ -4005,7 +1728,6 @@ impl Structure for SseKmsEncryption {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::SSE_KMS_ENCRYPTION_MEMBERS;
-
         self.key_id.put(&m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -4031,7 +1753,6 @@ impl Structure for SseKmsFilter {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::SSE_KMS_FILTER_MEMBERS;
-
         opt(&self.kms_key_arn, &m[0], w);
         opt(&self.bucket_key_enabled, &m[1], w);
     }
@@ -4042,18 +1763,6 @@ impl Structure for SseKmsFilter {
             1 => set(&mut self.bucket_key_enabled, &m[1], r)?,
             _ => {}
         }
-        Ok(())
-    }
-}
-/// Shape `SSES3`.
-#[derive(Clone, Default)]
-pub struct SseS3 {}
-impl Structure for SseS3 {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::SSE_S3
-    }
-    fn write(&self, _: &mut dyn ShapeWriter) {}
-    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
         Ok(())
     }
 }
@@ -4095,7 +1804,6 @@ impl Structure for Scope {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::SCOPE_MEMBERS;
-
         opt(&self.prefixes, &m[0], w);
         opt(&self.permissions, &m[1], w);
     }
@@ -4104,618 +1812,6 @@ impl Structure for Scope {
         match index {
             0 => set(&mut self.prefixes, &m[0], r)?,
             1 => set(&mut self.permissions, &m[1], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `SelectionCriteria`.
-#[derive(Clone, Default)]
-pub struct SelectionCriteria {
-    /// Member `Delimiter`.
-    pub delimiter: Option<String>,
-    /// Member `MaxDepth`.
-    pub max_depth: Option<i32>,
-    /// Member `MinStorageBytesPercentage`.
-    pub min_storage_bytes_percentage: Option<f64>,
-}
-impl Structure for SelectionCriteria {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::SELECTION_CRITERIA
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::SELECTION_CRITERIA_MEMBERS;
-
-        opt(&self.delimiter, &m[0], w);
-        opt(&self.max_depth, &m[1], w);
-        opt(&self.min_storage_bytes_percentage, &m[2], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::SELECTION_CRITERIA_MEMBERS;
-        match index {
-            0 => set(&mut self.delimiter, &m[0], r)?,
-            1 => set(&mut self.max_depth, &m[1], r)?,
-            2 => set(&mut self.min_storage_bytes_percentage, &m[2], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `SourceSelectionCriteria`.
-#[derive(Clone, Default)]
-pub struct SourceSelectionCriteria {
-    /// Member `SseKmsEncryptedObjects`.
-    pub sse_kms_encrypted_objects: Option<Box<SseKmsEncryptedObjects>>,
-    /// Member `ReplicaModifications`.
-    pub replica_modifications: Option<Box<ReplicaModifications>>,
-}
-impl Structure for SourceSelectionCriteria {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::SOURCE_SELECTION_CRITERIA
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::SOURCE_SELECTION_CRITERIA_MEMBERS;
-
-        opt(&self.sse_kms_encrypted_objects, &m[0], w);
-        opt(&self.replica_modifications, &m[1], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::SOURCE_SELECTION_CRITERIA_MEMBERS;
-        match index {
-            0 => set(&mut self.sse_kms_encrypted_objects, &m[0], r)?,
-            1 => set(&mut self.replica_modifications, &m[1], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `SseKmsEncryptedObjects`.
-#[derive(Clone, Default)]
-pub struct SseKmsEncryptedObjects {
-    /// Member `Status`.
-    pub status: Option<SseKmsEncryptedObjectsStatus>,
-}
-impl Structure for SseKmsEncryptedObjects {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::SSE_KMS_ENCRYPTED_OBJECTS
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::SSE_KMS_ENCRYPTED_OBJECTS_MEMBERS;
-
-        opt(&self.status, &m[0], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::SSE_KMS_ENCRYPTED_OBJECTS_MEMBERS;
-        match index {
-            0 => set(&mut self.status, &m[0], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `StorageLensAwsOrg`.
-#[derive(Clone, Default)]
-pub struct StorageLensAwsOrg {
-    /// Member `Arn`.
-    pub arn: String,
-}
-impl Structure for StorageLensAwsOrg {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::STORAGE_LENS_AWS_ORG
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::STORAGE_LENS_AWS_ORG_MEMBERS;
-
-        self.arn.put(&m[0], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::STORAGE_LENS_AWS_ORG_MEMBERS;
-        match index {
-            0 => self.arn = Value::take(&m[0], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `StorageLensConfiguration`.
-#[derive(Clone, Default)]
-pub struct StorageLensConfiguration {
-    /// Member `Id`.
-    pub id: String,
-    /// Member `AccountLevel`.
-    pub account_level: AccountLevel,
-    /// Member `Include`.
-    pub include: Option<Box<Include>>,
-    /// Member `Exclude`.
-    pub exclude: Option<Box<Exclude>>,
-    /// Member `DataExport`.
-    pub data_export: Option<Box<StorageLensDataExport>>,
-    /// Member `ExpandedPrefixesDataExport`.
-    pub expanded_prefixes_data_export: Option<Box<StorageLensExpandedPrefixesDataExport>>,
-    /// Member `CostAndUsageReportsPublish`.
-    pub cost_and_usage_reports_publish: Option<Box<StorageLensCostAndUsageReportsPublish>>,
-    /// Member `IsEnabled`.
-    pub is_enabled: Option<bool>,
-    /// Member `AwsOrg`.
-    pub aws_org: Option<Box<StorageLensAwsOrg>>,
-    /// Member `StorageLensArn`.
-    pub storage_lens_arn: Option<String>,
-    /// Member `PrefixDelimiter`.
-    pub prefix_delimiter: Option<String>,
-    /// Member `IntAccessTiers`.
-    pub int_access_tiers: Option<Box<IntAccessTiers>>,
-}
-impl Structure for StorageLensConfiguration {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::STORAGE_LENS_CONFIGURATION
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::STORAGE_LENS_CONFIGURATION_MEMBERS;
-
-        self.id.put(&m[0], w);
-        self.account_level.put(&m[1], w);
-        opt(&self.include, &m[2], w);
-        opt(&self.exclude, &m[3], w);
-        opt(&self.data_export, &m[4], w);
-        opt(&self.expanded_prefixes_data_export, &m[5], w);
-        opt(&self.cost_and_usage_reports_publish, &m[6], w);
-        opt(&self.is_enabled, &m[7], w);
-        opt(&self.aws_org, &m[8], w);
-        opt(&self.storage_lens_arn, &m[9], w);
-        opt(&self.prefix_delimiter, &m[10], w);
-        opt(&self.int_access_tiers, &m[11], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::STORAGE_LENS_CONFIGURATION_MEMBERS;
-        match index {
-            0 => self.id = Value::take(&m[0], r)?,
-            1 => self.account_level = Value::take(&m[1], r)?,
-            2 => set(&mut self.include, &m[2], r)?,
-            3 => set(&mut self.exclude, &m[3], r)?,
-            4 => set(&mut self.data_export, &m[4], r)?,
-            5 => set(&mut self.expanded_prefixes_data_export, &m[5], r)?,
-            6 => set(&mut self.cost_and_usage_reports_publish, &m[6], r)?,
-            7 => set(&mut self.is_enabled, &m[7], r)?,
-            8 => set(&mut self.aws_org, &m[8], r)?,
-            9 => set(&mut self.storage_lens_arn, &m[9], r)?,
-            10 => set(&mut self.prefix_delimiter, &m[10], r)?,
-            11 => set(&mut self.int_access_tiers, &m[11], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `StorageLensCostAndUsageReportsPrefixLevel`.
-#[derive(Clone, Default)]
-pub struct StorageLensCostAndUsageReportsPrefixLevel {
-    /// Member `IsEnabled`.
-    pub is_enabled: Option<bool>,
-    /// Member `SelectionCriteria`.
-    pub selection_criteria: Option<Box<StorageLensCostAndUsageReportsSelectionCriteria>>,
-}
-impl Structure for StorageLensCostAndUsageReportsPrefixLevel {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::STORAGE_LENS_COST_AND_USAGE_REPORTS_PREFIX_LEVEL
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::STORAGE_LENS_COST_AND_USAGE_REPORTS_PREFIX_LEVEL_MEMBERS;
-
-        opt(&self.is_enabled, &m[0], w);
-        opt(&self.selection_criteria, &m[1], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::STORAGE_LENS_COST_AND_USAGE_REPORTS_PREFIX_LEVEL_MEMBERS;
-        match index {
-            0 => set(&mut self.is_enabled, &m[0], r)?,
-            1 => set(&mut self.selection_criteria, &m[1], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `StorageLensCostAndUsageReportsPublish`.
-#[derive(Clone, Default)]
-pub struct StorageLensCostAndUsageReportsPublish {
-    /// Member `PrefixLevel`.
-    pub prefix_level: Option<Box<StorageLensCostAndUsageReportsPrefixLevel>>,
-}
-impl Structure for StorageLensCostAndUsageReportsPublish {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::STORAGE_LENS_COST_AND_USAGE_REPORTS_PUBLISH
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::STORAGE_LENS_COST_AND_USAGE_REPORTS_PUBLISH_MEMBERS;
-
-        opt(&self.prefix_level, &m[0], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::STORAGE_LENS_COST_AND_USAGE_REPORTS_PUBLISH_MEMBERS;
-        match index {
-            0 => set(&mut self.prefix_level, &m[0], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `StorageLensCostAndUsageReportsSelectionCriteria`.
-#[derive(Clone, Default)]
-pub struct StorageLensCostAndUsageReportsSelectionCriteria {
-    /// Member `MinDepth`.
-    pub min_depth: Option<i32>,
-    /// Member `MaxDepth`.
-    pub max_depth: Option<i32>,
-}
-impl Structure for StorageLensCostAndUsageReportsSelectionCriteria {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::STORAGE_LENS_COST_AND_USAGE_REPORTS_SELECTION_CRITERIA
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::STORAGE_LENS_COST_AND_USAGE_REPORTS_SELECTION_CRITERIA_MEMBERS;
-
-        opt(&self.min_depth, &m[0], w);
-        opt(&self.max_depth, &m[1], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::STORAGE_LENS_COST_AND_USAGE_REPORTS_SELECTION_CRITERIA_MEMBERS;
-        match index {
-            0 => set(&mut self.min_depth, &m[0], r)?,
-            1 => set(&mut self.max_depth, &m[1], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `StorageLensDataExport`.
-#[derive(Clone, Default)]
-pub struct StorageLensDataExport {
-    /// Member `S3BucketDestination`.
-    pub s3_bucket_destination: Option<Box<S3BucketDestination>>,
-    /// Member `CloudWatchMetrics`.
-    pub cloud_watch_metrics: Option<Box<CloudWatchMetrics>>,
-    /// Member `StorageLensTableDestination`.
-    pub storage_lens_table_destination: Option<Box<StorageLensTableDestination>>,
-}
-impl Structure for StorageLensDataExport {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::STORAGE_LENS_DATA_EXPORT
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::STORAGE_LENS_DATA_EXPORT_MEMBERS;
-
-        opt(&self.s3_bucket_destination, &m[0], w);
-        opt(&self.cloud_watch_metrics, &m[1], w);
-        opt(&self.storage_lens_table_destination, &m[2], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::STORAGE_LENS_DATA_EXPORT_MEMBERS;
-        match index {
-            0 => set(&mut self.s3_bucket_destination, &m[0], r)?,
-            1 => set(&mut self.cloud_watch_metrics, &m[1], r)?,
-            2 => set(&mut self.storage_lens_table_destination, &m[2], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `StorageLensDataExportEncryption`.
-#[derive(Clone, Default)]
-pub struct StorageLensDataExportEncryption {
-    /// Member `SSES3`.
-    pub sse_s3: Option<Box<SseS3>>,
-    /// Member `SSEKMS`.
-    pub sse_kms: Option<Box<SseKms>>,
-}
-impl Structure for StorageLensDataExportEncryption {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::STORAGE_LENS_DATA_EXPORT_ENCRYPTION
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::STORAGE_LENS_DATA_EXPORT_ENCRYPTION_MEMBERS;
-
-        opt(&self.sse_s3, &m[0], w);
-        opt(&self.sse_kms, &m[1], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::STORAGE_LENS_DATA_EXPORT_ENCRYPTION_MEMBERS;
-        match index {
-            0 => set(&mut self.sse_s3, &m[0], r)?,
-            1 => set(&mut self.sse_kms, &m[1], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `StorageLensExpandedPrefixesDataExport`.
-#[derive(Clone, Default)]
-pub struct StorageLensExpandedPrefixesDataExport {
-    /// Member `S3BucketDestination`.
-    pub s3_bucket_destination: Option<Box<S3BucketDestination>>,
-    /// Member `StorageLensTableDestination`.
-    pub storage_lens_table_destination: Option<Box<StorageLensTableDestination>>,
-}
-impl Structure for StorageLensExpandedPrefixesDataExport {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::STORAGE_LENS_EXPANDED_PREFIXES_DATA_EXPORT
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::STORAGE_LENS_EXPANDED_PREFIXES_DATA_EXPORT_MEMBERS;
-
-        opt(&self.s3_bucket_destination, &m[0], w);
-        opt(&self.storage_lens_table_destination, &m[1], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::STORAGE_LENS_EXPANDED_PREFIXES_DATA_EXPORT_MEMBERS;
-        match index {
-            0 => set(&mut self.s3_bucket_destination, &m[0], r)?,
-            1 => set(&mut self.storage_lens_table_destination, &m[1], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `StorageLensGroup`.
-#[derive(Clone, Default)]
-pub struct StorageLensGroup {
-    /// Member `Name`.
-    pub name: String,
-    /// Member `Filter`.
-    pub filter: StorageLensGroupFilter,
-    /// Member `StorageLensGroupArn`.
-    pub storage_lens_group_arn: Option<String>,
-}
-impl Structure for StorageLensGroup {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::STORAGE_LENS_GROUP
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::STORAGE_LENS_GROUP_MEMBERS;
-
-        self.name.put(&m[0], w);
-        self.filter.put(&m[1], w);
-        opt(&self.storage_lens_group_arn, &m[2], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::STORAGE_LENS_GROUP_MEMBERS;
-        match index {
-            0 => self.name = Value::take(&m[0], r)?,
-            1 => self.filter = Value::take(&m[1], r)?,
-            2 => set(&mut self.storage_lens_group_arn, &m[2], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `StorageLensGroupAndOperator`.
-#[derive(Clone, Default)]
-pub struct StorageLensGroupAndOperator {
-    /// Member `MatchAnyPrefix`.
-    pub match_any_prefix: Option<Vec<String>>,
-    /// Member `MatchAnySuffix`.
-    pub match_any_suffix: Option<Vec<String>>,
-    /// Member `MatchAnyTag`.
-    pub match_any_tag: Option<Vec<S3Tag>>,
-    /// Member `MatchObjectAge`.
-    pub match_object_age: Option<Box<MatchObjectAge>>,
-    /// Member `MatchObjectSize`.
-    pub match_object_size: Option<Box<MatchObjectSize>>,
-}
-impl Structure for StorageLensGroupAndOperator {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::STORAGE_LENS_GROUP_AND_OPERATOR
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::STORAGE_LENS_GROUP_AND_OPERATOR_MEMBERS;
-
-        opt(&self.match_any_prefix, &m[0], w);
-        opt(&self.match_any_suffix, &m[1], w);
-        opt(&self.match_any_tag, &m[2], w);
-        opt(&self.match_object_age, &m[3], w);
-        opt(&self.match_object_size, &m[4], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::STORAGE_LENS_GROUP_AND_OPERATOR_MEMBERS;
-        match index {
-            0 => set(&mut self.match_any_prefix, &m[0], r)?,
-            1 => set(&mut self.match_any_suffix, &m[1], r)?,
-            2 => set(&mut self.match_any_tag, &m[2], r)?,
-            3 => set(&mut self.match_object_age, &m[3], r)?,
-            4 => set(&mut self.match_object_size, &m[4], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `StorageLensGroupFilter`.
-#[derive(Clone, Default)]
-pub struct StorageLensGroupFilter {
-    /// Member `MatchAnyPrefix`.
-    pub match_any_prefix: Option<Vec<String>>,
-    /// Member `MatchAnySuffix`.
-    pub match_any_suffix: Option<Vec<String>>,
-    /// Member `MatchAnyTag`.
-    pub match_any_tag: Option<Vec<S3Tag>>,
-    /// Member `MatchObjectAge`.
-    pub match_object_age: Option<Box<MatchObjectAge>>,
-    /// Member `MatchObjectSize`.
-    pub match_object_size: Option<Box<MatchObjectSize>>,
-    /// Member `And`.
-    pub and: Option<Box<StorageLensGroupAndOperator>>,
-    /// Member `Or`.
-    pub or: Option<Box<StorageLensGroupOrOperator>>,
-}
-impl Structure for StorageLensGroupFilter {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::STORAGE_LENS_GROUP_FILTER
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::STORAGE_LENS_GROUP_FILTER_MEMBERS;
-
-        opt(&self.match_any_prefix, &m[0], w);
-        opt(&self.match_any_suffix, &m[1], w);
-        opt(&self.match_any_tag, &m[2], w);
-        opt(&self.match_object_age, &m[3], w);
-        opt(&self.match_object_size, &m[4], w);
-        opt(&self.and, &m[5], w);
-        opt(&self.or, &m[6], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::STORAGE_LENS_GROUP_FILTER_MEMBERS;
-        match index {
-            0 => set(&mut self.match_any_prefix, &m[0], r)?,
-            1 => set(&mut self.match_any_suffix, &m[1], r)?,
-            2 => set(&mut self.match_any_tag, &m[2], r)?,
-            3 => set(&mut self.match_object_age, &m[3], r)?,
-            4 => set(&mut self.match_object_size, &m[4], r)?,
-            5 => set(&mut self.and, &m[5], r)?,
-            6 => set(&mut self.or, &m[6], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `StorageLensGroupLevel`.
-#[derive(Clone, Default)]
-pub struct StorageLensGroupLevel {
-    /// Member `SelectionCriteria`.
-    pub selection_criteria: Option<Box<StorageLensGroupLevelSelectionCriteria>>,
-}
-impl Structure for StorageLensGroupLevel {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::STORAGE_LENS_GROUP_LEVEL
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::STORAGE_LENS_GROUP_LEVEL_MEMBERS;
-
-        opt(&self.selection_criteria, &m[0], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::STORAGE_LENS_GROUP_LEVEL_MEMBERS;
-        match index {
-            0 => set(&mut self.selection_criteria, &m[0], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `StorageLensGroupLevelSelectionCriteria`.
-#[derive(Clone, Default)]
-pub struct StorageLensGroupLevelSelectionCriteria {
-    /// Member `Include`.
-    pub include: Option<Vec<String>>,
-    /// Member `Exclude`.
-    pub exclude: Option<Vec<String>>,
-}
-impl Structure for StorageLensGroupLevelSelectionCriteria {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::STORAGE_LENS_GROUP_LEVEL_SELECTION_CRITERIA
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::STORAGE_LENS_GROUP_LEVEL_SELECTION_CRITERIA_MEMBERS;
-
-        opt(&self.include, &m[0], w);
-        opt(&self.exclude, &m[1], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::STORAGE_LENS_GROUP_LEVEL_SELECTION_CRITERIA_MEMBERS;
-        match index {
-            0 => set(&mut self.include, &m[0], r)?,
-            1 => set(&mut self.exclude, &m[1], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `StorageLensGroupOrOperator`.
-#[derive(Clone, Default)]
-pub struct StorageLensGroupOrOperator {
-    /// Member `MatchAnyPrefix`.
-    pub match_any_prefix: Option<Vec<String>>,
-    /// Member `MatchAnySuffix`.
-    pub match_any_suffix: Option<Vec<String>>,
-    /// Member `MatchAnyTag`.
-    pub match_any_tag: Option<Vec<S3Tag>>,
-    /// Member `MatchObjectAge`.
-    pub match_object_age: Option<Box<MatchObjectAge>>,
-    /// Member `MatchObjectSize`.
-    pub match_object_size: Option<Box<MatchObjectSize>>,
-}
-impl Structure for StorageLensGroupOrOperator {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::STORAGE_LENS_GROUP_OR_OPERATOR
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::STORAGE_LENS_GROUP_OR_OPERATOR_MEMBERS;
-
-        opt(&self.match_any_prefix, &m[0], w);
-        opt(&self.match_any_suffix, &m[1], w);
-        opt(&self.match_any_tag, &m[2], w);
-        opt(&self.match_object_age, &m[3], w);
-        opt(&self.match_object_size, &m[4], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::STORAGE_LENS_GROUP_OR_OPERATOR_MEMBERS;
-        match index {
-            0 => set(&mut self.match_any_prefix, &m[0], r)?,
-            1 => set(&mut self.match_any_suffix, &m[1], r)?,
-            2 => set(&mut self.match_any_tag, &m[2], r)?,
-            3 => set(&mut self.match_object_age, &m[3], r)?,
-            4 => set(&mut self.match_object_size, &m[4], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `StorageLensTableDestination`.
-#[derive(Clone, Default)]
-pub struct StorageLensTableDestination {
-    /// Member `IsEnabled`.
-    pub is_enabled: Option<bool>,
-    /// Member `Encryption`.
-    pub encryption: Option<Box<StorageLensDataExportEncryption>>,
-}
-impl Structure for StorageLensTableDestination {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::STORAGE_LENS_TABLE_DESTINATION
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::STORAGE_LENS_TABLE_DESTINATION_MEMBERS;
-
-        opt(&self.is_enabled, &m[0], w);
-        opt(&self.encryption, &m[1], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::STORAGE_LENS_TABLE_DESTINATION_MEMBERS;
-        match index {
-            0 => set(&mut self.is_enabled, &m[0], r)?,
-            1 => set(&mut self.encryption, &m[1], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `StorageLensTag`.
-#[derive(Clone, Default)]
-pub struct StorageLensTag {
-    /// Member `Key`.
-    pub key: String,
-    /// Member `Value`.
-    pub value: String,
-}
-impl Structure for StorageLensTag {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::STORAGE_LENS_TAG
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::STORAGE_LENS_TAG_MEMBERS;
-
-        self.key.put(&m[0], w);
-        self.value.put(&m[1], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::STORAGE_LENS_TAG_MEMBERS;
-        match index {
-            0 => self.key = Value::take(&m[0], r)?,
-            1 => self.value = Value::take(&m[1], r)?,
             _ => {}
         }
         Ok(())
@@ -4735,7 +1831,6 @@ impl Structure for Tag {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::TAG_MEMBERS;
-
         self.key.put(&m[0], w);
         self.value.put(&m[1], w);
     }
@@ -4744,90 +1839,6 @@ impl Structure for Tag {
         match index {
             0 => self.key = Value::take(&m[0], r)?,
             1 => self.value = Value::take(&m[1], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `Tagging`.
-#[derive(Clone, Default)]
-pub struct Tagging {
-    /// Member `TagSet`.
-    pub tag_set: Vec<S3Tag>,
-}
-impl Structure for Tagging {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::TAGGING
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::TAGGING_MEMBERS;
-
-        self.tag_set.put(&m[0], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::TAGGING_MEMBERS;
-        match index {
-            0 => self.tag_set = Value::take(&m[0], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `Transition`.
-#[derive(Clone, Default)]
-pub struct Transition {
-    /// Member `Date`.
-    pub date: Option<Timestamp>,
-    /// Member `Days`.
-    pub days: Option<i32>,
-    /// Member `StorageClass`.
-    pub storage_class: Option<TransitionStorageClass>,
-}
-impl Structure for Transition {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::TRANSITION
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::TRANSITION_MEMBERS;
-
-        opt(&self.date, &m[0], w);
-        opt(&self.days, &m[1], w);
-        opt(&self.storage_class, &m[2], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::TRANSITION_MEMBERS;
-        match index {
-            0 => set(&mut self.date, &m[0], r)?,
-            1 => set(&mut self.days, &m[1], r)?,
-            2 => set(&mut self.storage_class, &m[2], r)?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-/// Shape `VersioningConfiguration`.
-#[derive(Clone, Default)]
-pub struct VersioningConfiguration {
-    /// Member `MFADelete`.
-    pub mfa_delete: Option<MfaDelete>,
-    /// Member `Status`.
-    pub status: Option<BucketVersioningStatus>,
-}
-impl Structure for VersioningConfiguration {
-    fn schema(&self) -> &'static StructureSchema {
-        &schema::VERSIONING_CONFIGURATION
-    }
-    fn write(&self, w: &mut dyn ShapeWriter) {
-        let m = &schema::VERSIONING_CONFIGURATION_MEMBERS;
-
-        opt(&self.mfa_delete, &m[0], w);
-        opt(&self.status, &m[1], w);
-    }
-    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
-        let m = &schema::VERSIONING_CONFIGURATION_MEMBERS;
-        match index {
-            0 => set(&mut self.mfa_delete, &m[0], r)?,
-            1 => set(&mut self.status, &m[1], r)?,
             _ => {}
         }
         Ok(())
@@ -4845,7 +1856,6 @@ impl Structure for VpcConfiguration {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::VPC_CONFIGURATION_MEMBERS;
-
         self.vpc_id.put(&m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -4857,17 +1867,10 @@ impl Structure for VpcConfiguration {
         Ok(())
     }
 }
-strongroom_shape::structures! { AbortIncompleteMultipartUpload AccessControlTranslation AccessGrantsLocationConfiguration AccessPoint AccountLevel ActivityMetrics AdvancedCostOptimizationMetrics AdvancedDataProtectionMetrics AdvancedPerformanceMetrics AsyncErrorDetails AsyncOperation AsyncRequestParameters AsyncResponseDetails AwsLambdaTransformation BucketLevel CloudWatchMetrics CreateBucketConfiguration CreateMultiRegionAccessPointInputShape Credentials DssekmsFilter DeleteMarkerReplication DeleteMultiRegionAccessPointInputShape Destination DetailedStatusCodesMetrics EncryptionConfiguration EstablishedMultiRegionAccessPointPolicy Exclude ExistingObjectReplication GeneratedManifestEncryption Grantee Include IntAccessTiers JobDescriptor JobFailure JobListDescriptor JobManifest JobManifestGenerator JobManifestGeneratorFilter JobManifestLocation JobManifestSpec JobOperation JobProgressSummary JobReport JobTimers KeyNameConstraint LambdaInvokeOperation LifecycleConfiguration LifecycleExpiration LifecycleRule LifecycleRuleAndOperator LifecycleRuleFilter ListAccessGrantEntry ListAccessGrantsInstanceEntry ListAccessGrantsLocationsEntry ListCallerAccessGrantsEntry ListStorageLensConfigurationEntry ListStorageLensGroupEntry MatchObjectAge MatchObjectSize Metrics MultiRegionAccessPointPolicyDocument MultiRegionAccessPointRegionalResponse MultiRegionAccessPointReport MultiRegionAccessPointRoute MultiRegionAccessPointsAsyncResponse NoncurrentVersionExpiration NoncurrentVersionTransition NotSseFilter ObjectEncryption ObjectEncryptionFilter ObjectLambdaAccessPoint ObjectLambdaAccessPointAlias ObjectLambdaConfiguration ObjectLambdaContentTransformation ObjectLambdaTransformationConfiguration PolicyStatus PrefixLevel PrefixLevelStorageMetrics ProposedMultiRegionAccessPointPolicy PublicAccessBlockConfiguration PutMultiRegionAccessPointPolicyInputShape Region RegionReport RegionalBucket ReplicaModifications ReplicationConfiguration ReplicationRule ReplicationRuleAndOperator ReplicationRuleFilter ReplicationTime ReplicationTimeValue S3AccessControlList S3AccessControlPolicy S3BucketDestination S3ComputeObjectChecksumOperation S3CopyObjectOperation S3DeleteObjectTaggingOperation S3GeneratedManifestDescriptor S3Grant S3Grantee S3InitiateRestoreObjectOperation S3JobManifestGenerator S3ManifestOutputLocation S3ObjectLockEventHoldDuration S3ObjectLockLegalHold S3ObjectLockRetentionEventHoldDuration S3ObjectMetadata S3ObjectOwner S3ReplicateObjectOperation S3Retention S3SetObjectAclOperation S3SetObjectLegalHoldOperation S3SetObjectRetentionOperation S3SetObjectTaggingOperation S3Tag S3UpdateObjectEncryptionOperation S3UpdateObjectEncryptionSseKms SsecFilter SseKms SseKmsEncryption SseKmsFilter SseS3 SseS3Encryption SseS3Filter Scope SelectionCriteria SourceSelectionCriteria SseKmsEncryptedObjects StorageLensAwsOrg StorageLensConfiguration StorageLensCostAndUsageReportsPrefixLevel StorageLensCostAndUsageReportsPublish StorageLensCostAndUsageReportsSelectionCriteria StorageLensDataExport StorageLensDataExportEncryption StorageLensExpandedPrefixesDataExport StorageLensGroup StorageLensGroupAndOperator StorageLensGroupFilter StorageLensGroupLevel StorageLensGroupLevelSelectionCriteria StorageLensGroupOrOperator StorageLensTableDestination StorageLensTag Tag Tagging Transition VersioningConfiguration VpcConfiguration }
-strongroom_shape::enumeration! { AsyncOperationName { CreateMultiRegionAccessPoint = "CreateMultiRegionAccessPoint", DeleteMultiRegionAccessPoint = "DeleteMultiRegionAccessPoint", PutMultiRegionAccessPointPolicy = "PutMultiRegionAccessPointPolicy", } }
+strongroom_shape::structures! { AccessPoint DssekmsFilter GeneratedManifestEncryption JobDescriptor JobFailure JobListDescriptor JobManifest JobManifestGenerator JobManifestGeneratorFilter JobManifestLocation JobManifestSpec JobOperation JobProgressSummary JobReport JobTimers KeyNameConstraint LambdaInvokeOperation MultiRegionAccessPointReport NotSseFilter ObjectEncryption ObjectEncryptionFilter PolicyStatus PublicAccessBlockConfiguration RegionReport S3AccessControlList S3AccessControlPolicy S3ComputeObjectChecksumOperation S3CopyObjectOperation S3DeleteObjectTaggingOperation S3GeneratedManifestDescriptor S3Grant S3Grantee S3InitiateRestoreObjectOperation S3JobManifestGenerator S3ManifestOutputLocation S3ObjectLockEventHoldDuration S3ObjectLockLegalHold S3ObjectLockRetentionEventHoldDuration S3ObjectMetadata S3ObjectOwner S3ReplicateObjectOperation S3Retention S3SetObjectAclOperation S3SetObjectLegalHoldOperation S3SetObjectRetentionOperation S3SetObjectTaggingOperation S3Tag S3UpdateObjectEncryptionOperation S3UpdateObjectEncryptionSseKms SsecFilter SseKmsEncryption SseKmsFilter SseS3Encryption SseS3Filter Scope Tag VpcConfiguration }
 strongroom_shape::enumeration! { BucketCannedAcl { Private = "private", PublicRead = "public-read", PublicReadWrite = "public-read-write", AuthenticatedRead = "authenticated-read", } }
-strongroom_shape::enumeration! { BucketLocationConstraint { Eu = "EU", EuWest1 = "eu-west-1", UsWest1 = "us-west-1", UsWest2 = "us-west-2", ApSouth1 = "ap-south-1", ApSoutheast1 = "ap-southeast-1", ApSoutheast2 = "ap-southeast-2", ApNortheast1 = "ap-northeast-1", SaEast1 = "sa-east-1", CnNorth1 = "cn-north-1", EuCentral1 = "eu-central-1", } }
-strongroom_shape::enumeration! { BucketVersioningStatus { Enabled = "Enabled", Suspended = "Suspended", } }
 strongroom_shape::enumeration! { ComputeObjectChecksumAlgorithm { Crc32 = "CRC32", Crc32c = "CRC32C", Crc64nvme = "CRC64NVME", Md5 = "MD5", Sha1 = "SHA1", Sha256 = "SHA256", Sha512 = "SHA512", Xxhash64 = "XXHASH64", Xxhash3 = "XXHASH3", Xxhash128 = "XXHASH128", } }
 strongroom_shape::enumeration! { ComputeObjectChecksumType { FullObject = "FULL_OBJECT", Composite = "COMPOSITE", } }
-strongroom_shape::enumeration! { DeleteMarkerReplicationStatus { Enabled = "Enabled", Disabled = "Disabled", } }
-strongroom_shape::enumeration! { ExistingObjectReplicationStatus { Enabled = "Enabled", Disabled = "Disabled", } }
-strongroom_shape::enumeration! { ExpirationStatus { Enabled = "Enabled", Disabled = "Disabled", } }
-strongroom_shape::enumeration! { Format { Csv = "CSV", Parquet = "Parquet", } }
 strongroom_shape::enumeration! { GeneratedManifestFormat { S3InventoryReportCsv20211130 = "S3InventoryReport_CSV_20211130", } }
 strongroom_shape::enumeration! { GranteeType { DirectoryUser = "DIRECTORY_USER", DirectoryGroup = "DIRECTORY_GROUP", Iam = "IAM", } }
 strongroom_shape::enumeration! { InstanceScope { SelfValue = "SELF", All = "ALL", } }
@@ -4876,24 +1879,12 @@ strongroom_shape::enumeration! { JobManifestFormat { S3BatchOperationsCsv2018082
 strongroom_shape::enumeration! { JobReportFormat { ReportCsv20180820 = "Report_CSV_20180820", } }
 strongroom_shape::enumeration! { JobReportScope { AllTasks = "AllTasks", FailedTasksOnly = "FailedTasksOnly", } }
 strongroom_shape::enumeration! { JobStatus { Active = "Active", Cancelled = "Cancelled", Cancelling = "Cancelling", Complete = "Complete", Completing = "Completing", Failed = "Failed", Failing = "Failing", New = "New", Paused = "Paused", Pausing = "Pausing", Preparing = "Preparing", Ready = "Ready", Suspended = "Suspended", } }
-strongroom_shape::enumeration! { MfaDelete { Enabled = "Enabled", Disabled = "Disabled", } }
-strongroom_shape::enumeration! { MfaDeleteStatus { Enabled = "Enabled", Disabled = "Disabled", } }
-strongroom_shape::enumeration! { MetricsStatus { Enabled = "Enabled", Disabled = "Disabled", } }
 strongroom_shape::enumeration! { MultiRegionAccessPointStatus { Ready = "READY", InconsistentAcrossRegions = "INCONSISTENT_ACROSS_REGIONS", Creating = "CREATING", PartiallyCreated = "PARTIALLY_CREATED", PartiallyDeleted = "PARTIALLY_DELETED", Deleting = "DELETING", } }
 strongroom_shape::enumeration! { NetworkOrigin { Internet = "Internet", Vpc = "VPC", } }
-strongroom_shape::enumeration! { ObjectLambdaAccessPointAliasStatus { Provisioning = "PROVISIONING", Ready = "READY", } }
-strongroom_shape::enumeration! { ObjectLambdaAllowedFeature { GetObjectRange = "GetObject-Range", GetObjectPartNumber = "GetObject-PartNumber", HeadObjectRange = "HeadObject-Range", HeadObjectPartNumber = "HeadObject-PartNumber", } }
-strongroom_shape::enumeration! { ObjectLambdaTransformationConfigurationAction { GetObject = "GetObject", HeadObject = "HeadObject", ListObjects = "ListObjects", ListObjectsV2 = "ListObjectsV2", } }
 strongroom_shape::enumeration! { OperationName { LambdaInvoke = "LambdaInvoke", S3PutObjectCopy = "S3PutObjectCopy", S3PutObjectAcl = "S3PutObjectAcl", S3PutObjectTagging = "S3PutObjectTagging", S3DeleteObjectTagging = "S3DeleteObjectTagging", S3InitiateRestoreObject = "S3InitiateRestoreObject", S3PutObjectLegalHold = "S3PutObjectLegalHold", S3PutObjectRetention = "S3PutObjectRetention", S3ReplicateObject = "S3ReplicateObject", S3ComputeObjectChecksum = "S3ComputeObjectChecksum", S3UpdateObjectEncryption = "S3UpdateObjectEncryption", } }
-strongroom_shape::enumeration! { OutputSchemaVersion { V1 = "V_1", } }
-strongroom_shape::enumeration! { OwnerOverride { Destination = "Destination", } }
 strongroom_shape::enumeration! { Permission { Read = "READ", Write = "WRITE", Readwrite = "READWRITE", } }
 strongroom_shape::enumeration! { Privilege { Minimal = "Minimal", Default = "Default", } }
-strongroom_shape::enumeration! { ReplicaModificationsStatus { Enabled = "Enabled", Disabled = "Disabled", } }
-strongroom_shape::enumeration! { ReplicationRuleStatus { Enabled = "Enabled", Disabled = "Disabled", } }
 strongroom_shape::enumeration! { ReplicationStatus { Completed = "COMPLETED", Failed = "FAILED", Replica = "REPLICA", None = "NONE", } }
-strongroom_shape::enumeration! { ReplicationStorageClass { Standard = "STANDARD", ReducedRedundancy = "REDUCED_REDUNDANCY", StandardIa = "STANDARD_IA", OnezoneIa = "ONEZONE_IA", IntelligentTiering = "INTELLIGENT_TIERING", Glacier = "GLACIER", DeepArchive = "DEEP_ARCHIVE", Outposts = "OUTPOSTS", GlacierIr = "GLACIER_IR", } }
-strongroom_shape::enumeration! { ReplicationTimeStatus { Enabled = "Enabled", Disabled = "Disabled", } }
 strongroom_shape::enumeration! { RequestedJobStatus { Cancelled = "Cancelled", Ready = "Ready", } }
 strongroom_shape::enumeration! { S3AnnotationDirective { Copy = "COPY", Exclude = "EXCLUDE", } }
 strongroom_shape::enumeration! { S3CannedAccessControlList { Private = "private", PublicRead = "public-read", PublicReadWrite = "public-read-write", AwsExecRead = "aws-exec-read", AuthenticatedRead = "authenticated-read", BucketOwnerRead = "bucket-owner-read", BucketOwnerFullControl = "bucket-owner-full-control", } }
@@ -4911,5 +1902,3 @@ strongroom_shape::enumeration! { S3PrefixType { Object = "Object", } }
 strongroom_shape::enumeration! { S3SseAlgorithm { Aes256 = "AES256", Kms = "KMS", } }
 strongroom_shape::enumeration! { S3StorageClass { Standard = "STANDARD", StandardIa = "STANDARD_IA", OnezoneIa = "ONEZONE_IA", Glacier = "GLACIER", IntelligentTiering = "INTELLIGENT_TIERING", DeepArchive = "DEEP_ARCHIVE", GlacierIr = "GLACIER_IR", } }
 strongroom_shape::enumeration! { ScopePermission { GetObject = "GetObject", GetObjectAttributes = "GetObjectAttributes", ListMultipartUploadParts = "ListMultipartUploadParts", ListBucket = "ListBucket", ListBucketMultipartUploads = "ListBucketMultipartUploads", PutObject = "PutObject", DeleteObject = "DeleteObject", AbortMultipartUpload = "AbortMultipartUpload", } }
-strongroom_shape::enumeration! { SseKmsEncryptedObjectsStatus { Enabled = "Enabled", Disabled = "Disabled", } }
-strongroom_shape::enumeration! { TransitionStorageClass { Glacier = "GLACIER", StandardIa = "STANDARD_IA", OnezoneIa = "ONEZONE_IA", IntelligentTiering = "INTELLIGENT_TIERING", DeepArchive = "DEEP_ARCHIVE", } }

@@ -22,7 +22,6 @@ impl Structure for AccessDeniedException {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ACCESS_DENIED_EXCEPTION_MEMBERS;
-
         opt(&self.message, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -51,7 +50,6 @@ impl Structure for AccountAlreadyExistsException {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ACCOUNT_ALREADY_EXISTS_EXCEPTION_MEMBERS;
-
         opt(&self.message, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -80,7 +78,6 @@ impl Structure for AccountNotFoundException {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ACCOUNT_NOT_FOUND_EXCEPTION_MEMBERS;
-
         opt(&self.message, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -111,7 +108,6 @@ impl Structure for InvalidInputException {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::INVALID_INPUT_EXCEPTION_MEMBERS;
-
         opt(&self.message, &m[0], w);
         opt(&self.reason, &m[1], w);
     }
@@ -142,7 +138,6 @@ impl Structure for ServiceException {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::SERVICE_EXCEPTION_MEMBERS;
-
         opt(&self.message, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -171,7 +166,6 @@ impl Structure for TooManyRequestsException {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::TOO_MANY_REQUESTS_EXCEPTION_MEMBERS;
-
         opt(&self.message, &m[0], w);
     }
     #[cfg(not(feature = "client"))]

@@ -23,7 +23,6 @@ impl Structure for CreateAccountInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::CREATE_ACCOUNT_INPUT_MEMBERS;
-
         self.email.put(&m[0], w);
         opt(&self.account_name, &m[1], w);
     }
@@ -53,7 +52,6 @@ impl Structure for CreateAccountOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::CREATE_ACCOUNT_OUTPUT_MEMBERS;
-
         self.account.put(&m[0], w);
         self.access_key_id.put(&m[1], w);
         self.secret_access_key.put(&m[2], w);
@@ -86,7 +84,6 @@ impl Structure for DescribeAccountInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DESCRIBE_ACCOUNT_INPUT_MEMBERS;
-
         self.account_id.put(&m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -110,7 +107,6 @@ impl Structure for DescribeAccountOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DESCRIBE_ACCOUNT_OUTPUT_MEMBERS;
-
         self.account.put(&m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -141,7 +137,6 @@ impl Structure for ListAccountsInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_ACCOUNTS_INPUT_MEMBERS;
-
         opt(&self.next_token, &m[0], w);
         opt(&self.max_results, &m[1], w);
     }
@@ -169,7 +164,6 @@ impl Structure for ListAccountsOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::LIST_ACCOUNTS_OUTPUT_MEMBERS;
-
         self.accounts.put(&m[0], w);
         opt(&self.next_token, &m[1], w);
     }

@@ -30,7 +30,6 @@ impl Structure for Account {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ACCOUNT_MEMBERS;
-
         self.id.put(&m[0], w);
         self.arn.put(&m[1], w);
         self.email.put(&m[2], w);

@@ -22,7 +22,6 @@ impl Structure for ExpiredTokenException {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::EXPIRED_TOKEN_EXCEPTION_MEMBERS;
-
         opt(&self.message, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -51,7 +50,6 @@ impl Structure for ExpiredTradeInTokenException {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::EXPIRED_TRADE_IN_TOKEN_EXCEPTION_MEMBERS;
-
         opt(&self.message, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -80,7 +78,6 @@ impl Structure for IdpCommunicationErrorException {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::IDP_COMMUNICATION_ERROR_EXCEPTION_MEMBERS;
-
         opt(&self.message, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -109,7 +106,6 @@ impl Structure for IdpRejectedClaimException {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::IDP_REJECTED_CLAIM_EXCEPTION_MEMBERS;
-
         opt(&self.message, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -138,7 +134,6 @@ impl Structure for InsufficientSessionLifetimeException {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::INSUFFICIENT_SESSION_LIFETIME_EXCEPTION_MEMBERS;
-
         opt(&self.message, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -167,7 +162,6 @@ impl Structure for InvalidAuthorizationMessageException {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::INVALID_AUTHORIZATION_MESSAGE_EXCEPTION_MEMBERS;
-
         opt(&self.message, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -196,7 +190,6 @@ impl Structure for InvalidContextAssertionException {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::INVALID_CONTEXT_ASSERTION_EXCEPTION_MEMBERS;
-
         opt(&self.message, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -225,7 +218,6 @@ impl Structure for InvalidIdentityTokenException {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::INVALID_IDENTITY_TOKEN_EXCEPTION_MEMBERS;
-
         opt(&self.message, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -254,7 +246,6 @@ impl Structure for InvalidSubjectCredentialsException {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::INVALID_SUBJECT_CREDENTIALS_EXCEPTION_MEMBERS;
-
         opt(&self.message, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -283,7 +274,6 @@ impl Structure for JwtPayloadSizeExceededException {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::JWT_PAYLOAD_SIZE_EXCEEDED_EXCEPTION_MEMBERS;
-
         opt(&self.message, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -312,7 +302,6 @@ impl Structure for MalformedPolicyDocumentException {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::MALFORMED_POLICY_DOCUMENT_EXCEPTION_MEMBERS;
-
         opt(&self.message, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -341,7 +330,6 @@ impl Structure for OutboundWebIdentityFederationDisabledException {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::OUTBOUND_WEB_IDENTITY_FEDERATION_DISABLED_EXCEPTION_MEMBERS;
-
         opt(&self.message, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -370,7 +358,6 @@ impl Structure for PackedPolicyTooLargeException {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PACKED_POLICY_TOO_LARGE_EXCEPTION_MEMBERS;
-
         opt(&self.message, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -399,7 +386,6 @@ impl Structure for RegionDisabledException {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::REGION_DISABLED_EXCEPTION_MEMBERS;
-
         opt(&self.message, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -428,7 +414,6 @@ impl Structure for SessionDurationEscalationException {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::SESSION_DURATION_ESCALATION_EXCEPTION_MEMBERS;
-
         opt(&self.message, &m[0], w);
     }
     #[cfg(not(feature = "client"))]

@@ -45,7 +45,6 @@ impl Structure for AssumeRoleInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ASSUME_ROLE_INPUT_MEMBERS;
-
         self.role_arn.put(&m[0], w);
         self.role_session_name.put(&m[1], w);
         opt(&self.policy_arns, &m[2], w);
@@ -103,7 +102,6 @@ impl Structure for AssumeRoleOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ASSUME_ROLE_OUTPUT_MEMBERS;
-
         opt(&self.credentials, &m[0], w);
         opt(&self.assumed_role_user, &m[1], w);
         opt(&self.packed_policy_size, &m[2], w);
@@ -154,7 +152,6 @@ impl Structure for AssumeRoleWithSAMLInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ASSUME_ROLE_WITH_SAML_INPUT_MEMBERS;
-
         self.role_arn.put(&m[0], w);
         self.principal_arn.put(&m[1], w);
         self.saml_assertion.put(&m[2], w);
@@ -212,7 +209,6 @@ impl Structure for AssumeRoleWithSAMLOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ASSUME_ROLE_WITH_SAML_OUTPUT_MEMBERS;
-
         opt(&self.credentials, &m[0], w);
         opt(&self.assumed_role_user, &m[1], w);
         opt(&self.packed_policy_size, &m[2], w);
@@ -277,7 +273,6 @@ impl Structure for AssumeRoleWithWebIdentityInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ASSUME_ROLE_WITH_WEB_IDENTITY_INPUT_MEMBERS;
-
         self.role_arn.put(&m[0], w);
         self.role_session_name.put(&m[1], w);
         self.web_identity_token.put(&m[2], w);
@@ -333,7 +328,6 @@ impl Structure for AssumeRoleWithWebIdentityOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ASSUME_ROLE_WITH_WEB_IDENTITY_OUTPUT_MEMBERS;
-
         opt(&self.credentials, &m[0], w);
         opt(&self.subject_from_web_identity_token, &m[1], w);
         opt(&self.assumed_role_user, &m[2], w);
@@ -386,7 +380,6 @@ impl Structure for AssumeRootInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ASSUME_ROOT_INPUT_MEMBERS;
-
         self.target_principal.put(&m[0], w);
         self.task_policy_arn.put(&m[1], w);
         opt(&self.duration_seconds, &m[2], w);
@@ -422,7 +415,6 @@ impl Structure for AssumeRootOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ASSUME_ROOT_OUTPUT_MEMBERS;
-
         opt(&self.credentials, &m[0], w);
         opt(&self.source_identity, &m[1], w);
         opt(&self.session_token_utilization, &m[2], w);
@@ -457,7 +449,6 @@ impl Structure for DecodeAuthorizationMessageInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DECODE_AUTHORIZATION_MESSAGE_INPUT_MEMBERS;
-
         self.encoded_message.put(&m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -481,7 +472,6 @@ impl Structure for DecodeAuthorizationMessageOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::DECODE_AUTHORIZATION_MESSAGE_OUTPUT_MEMBERS;
-
         opt(&self.decoded_message, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -510,7 +500,6 @@ impl Structure for GetAccessKeyInfoInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_ACCESS_KEY_INFO_INPUT_MEMBERS;
-
         self.access_key_id.put(&m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -534,7 +523,6 @@ impl Structure for GetAccessKeyInfoOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_ACCESS_KEY_INFO_OUTPUT_MEMBERS;
-
         opt(&self.account, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -579,7 +567,6 @@ impl Structure for GetCallerIdentityOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_CALLER_IDENTITY_OUTPUT_MEMBERS;
-
         opt(&self.user_id, &m[0], w);
         opt(&self.account, &m[1], w);
         opt(&self.arn, &m[2], w);
@@ -612,7 +599,6 @@ impl Structure for GetDelegatedAccessTokenInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_DELEGATED_ACCESS_TOKEN_INPUT_MEMBERS;
-
         self.trade_in_token.put(&m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -640,7 +626,6 @@ impl Structure for GetDelegatedAccessTokenOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_DELEGATED_ACCESS_TOKEN_OUTPUT_MEMBERS;
-
         opt(&self.credentials, &m[0], w);
         opt(&self.packed_policy_size, &m[1], w);
         opt(&self.assumed_principal, &m[2], w);
@@ -683,7 +668,6 @@ impl Structure for GetFederationTokenInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_FEDERATION_TOKEN_INPUT_MEMBERS;
-
         self.name.put(&m[0], w);
         opt(&self.policy, &m[1], w);
         opt(&self.policy_arns, &m[2], w);
@@ -725,7 +709,6 @@ impl Structure for GetFederationTokenOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_FEDERATION_TOKEN_OUTPUT_MEMBERS;
-
         opt(&self.credentials, &m[0], w);
         opt(&self.federated_user, &m[1], w);
         opt(&self.packed_policy_size, &m[2], w);
@@ -768,7 +751,6 @@ impl Structure for GetScopedCredentialsInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_SCOPED_CREDENTIALS_INPUT_MEMBERS;
-
         opt(&self.policy, &m[0], w);
         opt(&self.duration_seconds, &m[1], w);
         opt(&self.minimum_session_token_size, &m[2], w);
@@ -808,7 +790,6 @@ impl Structure for GetScopedCredentialsOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_SCOPED_CREDENTIALS_OUTPUT_MEMBERS;
-
         opt(&self.credentials, &m[0], w);
         opt(&self.session_info, &m[1], w);
         opt(&self.session_token_utilization, &m[2], w);
@@ -853,7 +834,6 @@ impl Structure for GetSessionTokenInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_SESSION_TOKEN_INPUT_MEMBERS;
-
         opt(&self.duration_seconds, &m[0], w);
         opt(&self.serial_number, &m[1], w);
         opt(&self.token_code, &m[2], w);
@@ -887,7 +867,6 @@ impl Structure for GetSessionTokenOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_SESSION_TOKEN_OUTPUT_MEMBERS;
-
         opt(&self.credentials, &m[0], w);
         opt(&self.session_token_utilization, &m[1], w);
         opt(&self.session_token_size, &m[2], w);
@@ -930,7 +909,6 @@ impl Structure for GetWebIdentityTokenInput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_WEB_IDENTITY_TOKEN_INPUT_MEMBERS;
-
         self.audience.put(&m[0], w);
         opt(&self.duration_seconds, &m[1], w);
         self.signing_algorithm.put(&m[2], w);
@@ -966,7 +944,6 @@ impl Structure for GetWebIdentityTokenOutput {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::GET_WEB_IDENTITY_TOKEN_OUTPUT_MEMBERS;
-
         opt(&self.web_identity_token, &m[0], w);
         opt(&self.expiration, &m[1], w);
     }

@@ -22,7 +22,6 @@ impl Structure for AssumedRoleUser {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ASSUMED_ROLE_USER_MEMBERS;
-
         self.assumed_role_id.put(&m[0], w);
         self.arn.put(&m[1], w);
     }
@@ -59,7 +58,6 @@ impl Structure for Credentials {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::CREDENTIALS_MEMBERS;
-
         self.access_key_id.put(&m[0], w);
         self.secret_access_key.put(&m[1], w);
         self.session_token.put(&m[2], w);
@@ -96,7 +94,6 @@ impl Structure for FederatedUser {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::FEDERATED_USER_MEMBERS;
-
         self.federated_user_id.put(&m[0], w);
         self.arn.put(&m[1], w);
     }
@@ -133,7 +130,6 @@ impl Structure for OriginIdentity {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::ORIGIN_IDENTITY_MEMBERS;
-
         opt(&self.subject, &m[0], w);
         opt(&self.subject_type, &m[1], w);
         opt(&self.issuer, &m[2], w);
@@ -168,7 +164,6 @@ impl Structure for PolicyDescriptorType {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::POLICY_DESCRIPTOR_TYPE_MEMBERS;
-
         opt(&self.arn, &m[0], w);
     }
     fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
@@ -194,7 +189,6 @@ impl Structure for ProvidedContext {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::PROVIDED_CONTEXT_MEMBERS;
-
         opt(&self.provider_arn, &m[0], w);
         opt(&self.context_assertion, &m[1], w);
     }
@@ -222,7 +216,6 @@ impl Structure for ScopedSession {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::SCOPED_SESSION_MEMBERS;
-
         self.scoped_session_id.put(&m[0], w);
         self.arn.put(&m[1], w);
     }
@@ -255,7 +248,6 @@ impl Structure for Tag {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::TAG_MEMBERS;
-
         self.key.put(&m[0], w);
         self.value.put(&m[1], w);
     }
@@ -281,7 +273,6 @@ impl Structure for TransactionContext {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::TRANSACTION_CONTEXT_MEMBERS;
-
         opt(&self.identity_provider, &m[0], w);
     }
     #[cfg(not(feature = "client"))]
@@ -312,7 +303,6 @@ impl Structure for TrustedIdentityPropagationContext {
     }
     fn write(&self, w: &mut dyn ShapeWriter) {
         let m = &schema::TRUSTED_IDENTITY_PROPAGATION_CONTEXT_MEMBERS;
-
         opt(&self.origin_identity, &m[0], w);
         opt(&self.transaction_context, &m[1], w);
     }
