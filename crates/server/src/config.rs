@@ -241,13 +241,13 @@ impl Config {
         static FALLBACK: std::sync::LazyLock<Region> = std::sync::LazyLock::new(Region::us_east_1);
         self.regions.first().unwrap_or(&FALLBACK)
     }
+}
 
-    /// Reads a configuration from arbitrary text: the fuzz entry.
-    #[doc(hidden)]
-    pub fn fuzz_config(data: &[u8]) {
-        let text = String::from_utf8_lossy(data);
-        drop(Self::parse(&text, Path::new("fuzz.toml"), &CommandLine::default()));
-    }
+/// Reads a configuration from arbitrary text: the fuzz entry.
+#[doc(hidden)]
+pub fn fuzz_config(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    drop(Config::parse(&text, Path::new("fuzz.toml"), &CommandLine::default()));
 }
 
 fn audit_log(file: Option<AuditLogTable>, folder: &Path, command_line: &CommandLine) -> Option<AuditLog> {
@@ -563,7 +563,7 @@ mod tests {
     proptest! {
         #[test]
         fn arbitrary_text_never_panics(text in "\\PC{0,200}") {
-            Config::fuzz_config(text.as_bytes());
+            fuzz_config(text.as_bytes());
         }
     }
 }

@@ -92,14 +92,13 @@ impl Responder {
         let rest = std::mem::replace(&mut *slot.lock().unwrap_or_else(PoisonError::into_inner), Rest::Held);
         match rest {
             Rest::Held | Rest::Read => false,
-            Rest::Failed => true,
-            // Whether the client will send the body after all cannot be known (RFC 9110 section 10.1.1).
-            Rest::Unread { awaits_continue: true, .. } => true,
-            Rest::Unread { body, left: Some(left), .. } if left <= MAX_DRAIN_BYTES => {
+            Rest::Unread { body, left: Some(left), awaits_continue: false } if left <= MAX_DRAIN_BYTES => {
                 tokio::spawn(drain(body, self.alive.clone()));
                 false
             }
-            Rest::Unread { .. } => true,
+            // Whether a client that awaits 100 Continue will send the body after all cannot be known (RFC 9110
+            // section 10.1.1).
+            Rest::Failed | Rest::Unread { .. } => true,
         }
     }
 

@@ -147,9 +147,8 @@ impl<T> Checked<T> {
         if waiting != self.waiting {
             self.waiting = waiting;
             let timeout = match waiting {
-                None => None,
-                // From the start of the connection, so that the timer set there goes on.
-                Some(Waiting::First) => None,
+                // The wait for the first head counts from the start of the connection: its timer goes on.
+                None | Some(Waiting::First) => None,
                 Some(Waiting::Head) => Some(self.limits.header_read_timeout),
                 Some(Waiting::Idle) => Some(self.limits.idle_timeout),
             };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use rustls::{CipherSuite, ProtocolVersion, ServerConnection};
+use rustls::{CipherSuite, NamedGroup, ProtocolVersion, ServerConnection};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -95,46 +95,47 @@ impl Serve {
 
 /// What was agreed on, once the handshake is over.
 fn tls_facts(session: &ServerConnection) -> Option<TlsFacts> {
-    let version = match session.protocol_version()? {
-        ProtocolVersion::TLSv1_3 => "TLSv1.3",
-        ProtocolVersion::TLSv1_2 => "TLSv1.2",
-        _ => return None,
-    };
+    let version = name(&VERSIONS, session.protocol_version()?)?;
     Some(TlsFacts {
         version,
-        cipher: cipher_name(session.negotiated_cipher_suite()?.suite())?,
-        key_exchange: session.negotiated_key_exchange_group().map_or("-", |group| key_exchange(group.name())),
+        cipher: name(&CIPHERS, session.negotiated_cipher_suite()?.suite())?,
+        key_exchange: session
+            .negotiated_key_exchange_group()
+            .and_then(|group| name(&GROUPS, group.name()))
+            .unwrap_or("-"),
         sni: session.server_name().map(str::to_owned),
     })
 }
 
-/// OpenSSL's names, which S3's access log has; those of TLS 1.3 are the RFC's.
-fn cipher_name(suite: CipherSuite) -> Option<&'static str> {
-    Some(match suite {
-        CipherSuite::TLS13_AES_128_GCM_SHA256 => "TLS_AES_128_GCM_SHA256",
-        CipherSuite::TLS13_AES_256_GCM_SHA384 => "TLS_AES_256_GCM_SHA384",
-        CipherSuite::TLS13_CHACHA20_POLY1305_SHA256 => "TLS_CHACHA20_POLY1305_SHA256",
-        CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 => "ECDHE-ECDSA-AES128-GCM-SHA256",
-        CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384 => "ECDHE-ECDSA-AES256-GCM-SHA384",
-        CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256 => "ECDHE-ECDSA-CHACHA20-POLY1305",
-        CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 => "ECDHE-RSA-AES128-GCM-SHA256",
-        CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384 => "ECDHE-RSA-AES256-GCM-SHA384",
-        CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256 => "ECDHE-RSA-CHACHA20-POLY1305",
-        _ => return None,
-    })
-}
+/// The names of CloudTrail's `tlsDetails.tlsVersion`.
+const VERSIONS: [(ProtocolVersion, &str); 2] =
+    [(ProtocolVersion::TLSv1_3, "TLSv1.3"), (ProtocolVersion::TLSv1_2, "TLSv1.2")];
 
-/// The group's name as CloudTrail writes it in `tlsDetails.keyExchange`.
-fn key_exchange(group: rustls::NamedGroup) -> &'static str {
-    match group {
-        rustls::NamedGroup::X25519MLKEM768 => "X25519MLKEM768",
-        rustls::NamedGroup::secp256r1MLKEM768 => "SecP256r1MLKEM768",
-        rustls::NamedGroup::MLKEM768 => "MLKEM768",
-        rustls::NamedGroup::X25519 => "x25519",
-        rustls::NamedGroup::secp256r1 => "secp256r1",
-        rustls::NamedGroup::secp384r1 => "secp384r1",
-        _ => "-",
-    }
+/// OpenSSL's names, which S3's access log has; those of TLS 1.3 are the RFC's.
+const CIPHERS: [(CipherSuite, &str); 9] = [
+    (CipherSuite::TLS13_AES_128_GCM_SHA256, "TLS_AES_128_GCM_SHA256"),
+    (CipherSuite::TLS13_AES_256_GCM_SHA384, "TLS_AES_256_GCM_SHA384"),
+    (CipherSuite::TLS13_CHACHA20_POLY1305_SHA256, "TLS_CHACHA20_POLY1305_SHA256"),
+    (CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, "ECDHE-ECDSA-AES128-GCM-SHA256"),
+    (CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, "ECDHE-ECDSA-AES256-GCM-SHA384"),
+    (CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, "ECDHE-ECDSA-CHACHA20-POLY1305"),
+    (CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, "ECDHE-RSA-AES128-GCM-SHA256"),
+    (CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, "ECDHE-RSA-AES256-GCM-SHA384"),
+    (CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, "ECDHE-RSA-CHACHA20-POLY1305"),
+];
+
+/// The names of CloudTrail's `tlsDetails.keyExchange`.
+const GROUPS: [(NamedGroup, &str); 6] = [
+    (NamedGroup::X25519MLKEM768, "X25519MLKEM768"),
+    (NamedGroup::secp256r1MLKEM768, "SecP256r1MLKEM768"),
+    (NamedGroup::MLKEM768, "MLKEM768"),
+    (NamedGroup::X25519, "x25519"),
+    (NamedGroup::secp256r1, "secp256r1"),
+    (NamedGroup::secp384r1, "secp384r1"),
+];
+
+fn name<T: PartialEq + Copy>(names: &[(T, &'static str)], value: T) -> Option<&'static str> {
+    names.iter().find(|(named, _)| *named == value).map(|(_, name)| *name)
 }
 
 #[cfg(test)]
@@ -144,14 +145,14 @@ mod tests {
     #[test]
     fn every_cipher_that_the_provider_offers_has_the_name_of_the_access_log() {
         for suite in rustls::crypto::aws_lc_rs::default_provider().cipher_suites {
-            assert!(cipher_name(suite.suite()).is_some(), "{:?}", suite.suite());
+            assert!(name(&CIPHERS, suite.suite()).is_some(), "{:?}", suite.suite());
         }
     }
 
     #[test]
     fn every_key_exchange_that_the_provider_offers_has_a_name() {
         for group in rustls::crypto::aws_lc_rs::default_provider().kx_groups {
-            assert_ne!(key_exchange(group.name()), "-", "{:?}", group.name());
+            assert!(name(&GROUPS, group.name()).is_some(), "{:?}", group.name());
         }
     }
 }

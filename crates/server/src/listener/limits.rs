@@ -81,9 +81,9 @@ impl Default for ConnectionLimits {
             max_connections_per_source: 1024,
             tls_handshake_timeout: Duration::from_secs(10),
             header_read_timeout: Duration::from_secs(20),
-            idle_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_mins(1),
             body_idle_timeout: Duration::from_secs(30),
-            write_idle_timeout: Duration::from_secs(60),
+            write_idle_timeout: Duration::from_mins(1),
             shutdown_grace: Duration::from_secs(10),
         }
     }

@@ -404,7 +404,7 @@ async fn a_client_that_leaves_during_an_answer_is_reported_once() {
     let server = serve(limits()).await;
     let mut stream = server.connect().await;
     stream.write_all(b"GET /endless HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
-    stream.read_exact(&mut [0; 100_000]).await.unwrap();
+    stream.read_exact(&mut vec![0; 100_000]).await.unwrap();
     drop(stream);
     server.next().await;
     assert!(

@@ -6,25 +6,27 @@
 
 mod authority;
 mod names;
+mod publish;
 mod resolver;
 
 pub use authority::{AuthoritySeal, CertificateAuthority, ServerCertificate, StoredAuthority, renew_due};
 pub use names::{DEFAULT_DOMAIN, NamesError, ServerNames};
+pub use publish::{CA_FILE, publish_authority};
 pub use resolver::{ReloadingResolver, ServerCertificateLife, keep_renewed, load_files, server_config};
 
 use std::path::PathBuf;
 
 /// How long the authority's certificate is valid.
-pub const AUTHORITY_VALIDITY: std::time::Duration = std::time::Duration::from_secs(3652 * 86_400);
+pub const AUTHORITY_VALIDITY: std::time::Duration = std::time::Duration::from_hours(3652 * 24);
 
 /// How long a server certificate is valid.
-pub const SERVER_VALIDITY: std::time::Duration = std::time::Duration::from_secs(90 * 86_400);
+pub const SERVER_VALIDITY: std::time::Duration = std::time::Duration::from_hours(90 * 24);
 
 /// How far back a new certificate is dated, for clients whose clocks are behind.
-pub const BACKDATE: std::time::Duration = std::time::Duration::from_secs(3600);
+pub const BACKDATE: std::time::Duration = std::time::Duration::from_hours(1);
 
 /// How often the age of the server certificate is looked at.
-pub const RENEWAL_CHECK: std::time::Duration = std::time::Duration::from_secs(3600);
+pub const RENEWAL_CHECK: std::time::Duration = std::time::Duration::from_hours(1);
 
 /// Bytes of a certificate or key file that an operator brings.
 pub const MAX_PEM_FILE_BYTES: u64 = 256 * 1024;
@@ -58,6 +60,15 @@ pub enum PkiError {
     /// A file that cannot be read.
     #[error("cannot read {path}; check that it exists and that this user may read it")]
     File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file that cannot be written.
+    #[error("cannot write {path}; check that its folder is writable and has space")]
+    Write {
         /// The file.
         path: PathBuf,
         /// Why.

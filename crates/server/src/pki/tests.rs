@@ -79,7 +79,7 @@ fn a_server_certificate_is_good_for_every_name_and_no_other() {
 fn a_server_certificate_ends_after_ninety_days() {
     let authority = CertificateAuthority::create("Strongroom test", now(), &entropy).unwrap();
     let certificate = authority.issue_server(&names(), now(), &entropy).unwrap();
-    let day = std::time::Duration::from_secs(86_400);
+    let day = std::time::Duration::from_hours(24);
     assert!(verifies(&authority, &certificate, "localhost", now().plus(day * 90)));
     assert!(!verifies(&authority, &certificate, "localhost", now().plus(day * 91)));
     assert!(!certificate.renew_due(now().plus(day * 59)));
@@ -131,6 +131,20 @@ fn the_pem_form_is_the_certificate() {
     let authority = CertificateAuthority::create("Strongroom test", now(), &entropy).unwrap();
     let read = CertificateDer::from_pem_slice(authority.certificate_pem().as_bytes()).unwrap();
     assert_eq!(read.as_ref(), authority.certificate_der());
+}
+
+#[test]
+fn the_authoritys_certificate_is_published_whole_and_without_its_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = CertificateAuthority::create("Strongroom test", now(), &entropy).unwrap();
+    let path = publish_authority(folder.path(), &authority).unwrap();
+    assert_eq!(path, folder.path().join("tls").join(CA_FILE));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), authority.certificate_pem());
+    let other = CertificateAuthority::create("Strongroom test", now(), &entropy).unwrap();
+    publish_authority(folder.path(), &other).unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), other.certificate_pem());
+    let files: Vec<_> = std::fs::read_dir(folder.path().join("tls")).unwrap().collect();
+    assert_eq!(files.len(), 1, "nothing else is left there");
 }
 
 #[test]
@@ -189,7 +203,7 @@ async fn renews_the_certificate_in_use_without_a_restart() {
     ));
     let served = || resolver.current_certificate();
     let before = served();
-    let day = std::time::Duration::from_secs(86_400);
+    let day = std::time::Duration::from_hours(24);
     tokio::time::sleep(day * 59).await;
     assert_eq!(served(), before);
     tokio::time::sleep(day * 2).await;
