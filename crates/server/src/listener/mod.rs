@@ -24,9 +24,13 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use self::connection::Serve;
-use self::limits::{ACCEPT_RETRY, ConnectionLimits};
+pub use self::fault::HeadFault;
+pub use self::flood::{Admit, FloodBudget, FloodLimits, Refusals};
+use self::limits::ACCEPT_RETRY;
+pub use self::limits::ConnectionLimits;
 pub use self::shutdown::{Shutdown, ShutdownTrigger};
 use self::source::ConnectionCounts;
+pub use self::source::Source;
 use crate::admin::{Admin, Readiness};
 use crate::http::{Connection, Handler};
 
