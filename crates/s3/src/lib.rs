@@ -14,4 +14,5 @@ pub mod row;
 mod service;
 
 
+pub use bucket::directory::BucketDirectory;
 pub use service::S3;

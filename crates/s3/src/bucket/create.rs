@@ -1,0 +1,349 @@
+//! CreateBucket.
+
+use async_trait::async_trait;
+use strongroom_api_s3::{
+    BucketCannedAcl, BucketLocationConstraint, BucketNamespace, CreateBucketConfiguration, CreateBucketInput,
+    CreateBucketOutput, ObjectOwnership, Tag, Tagging, op,
+};
+use strongroom_gate::{Authorized, CommitError, ErrorReply, Handle, Mutation, Reply};
+use strongroom_storage::{Batch, Direction, Partition, Precondition, RowVersion, StoreError};
+use strongroom_types::{AccountId, BucketId, BucketName, CanonicalUserId, Region};
+
+use super::directory::BucketDirectory;
+use super::limits::{MAX_BUCKETS_PER_ACCOUNT, MAX_TRIES};
+use super::settings::{configured, name};
+use super::{document, errors, tagging};
+use crate::S3;
+use crate::row::{self, BucketRow, Coded as _, NameRow, PublicAccessBlockRow, StateRow, Versioning};
+
+/// Makes a bucket: first its own rows, in a partition that nobody knows, then its name, in one commit with the account's
+/// index and the request's record. Killed in between, the name is still free.
+///
+/// DEVIATION: making one's own bucket again is 409 `BucketAlreadyOwnedByYou` in every region. AWS answers 200 in
+/// us-east-1 (and resets the ACL), for clients older than the other regions.
+#[async_trait]
+impl Handle<op::CreateBucket> for S3 {
+    async fn handle(
+        &self,
+        mut request: Authorized<CreateBucketInput>,
+    ) -> Result<Reply<CreateBucketOutput>, ErrorReply> {
+        let plan = Plan::of(&request, &self.regions)?;
+        self.create(&mut request, &plan).await?;
+        let location = Some(format!("/{}", plan.name));
+        Ok(Reply::new(CreateBucketOutput { location, bucket_arn: None }))
+    }
+}
+
+/// A bucket to be made, checked.
+struct Plan {
+    name: BucketName,
+    owner: AccountId,
+    owner_canonical: CanonicalUserId,
+    region: Region,
+    /// The region was given as "EU".
+    legacy_eu: bool,
+    ownership: ObjectOwnership,
+    object_lock: bool,
+    tags: Vec<Tag>,
+}
+
+impl Plan {
+    fn of(request: &Authorized<CreateBucketInput>, regions: &[Region]) -> Result<Self, ErrorReply> {
+        let input = request.input();
+        let denied = || errors::access_denied("Access Denied");
+        let name = request.target().bucket.clone().ok_or_else(errors::internal)?;
+        let owner = request.caller().account().ok_or_else(denied)?;
+        let owner_canonical = request.caller().canonical().ok_or_else(denied)?;
+        let configuration = input.create_bucket_configuration.as_deref();
+        let constraint = configuration.and_then(|configuration| configuration.location_constraint);
+        let region = region(constraint, &request.request().region, regions)?;
+        if configuration.is_some_and(|given| given.location.is_some() || given.bucket.is_some()) {
+            return Err(errors::not_implemented(
+                "Directory buckets are not implemented. Leave Location and Bucket out of the configuration.",
+            ));
+        }
+        namespace(&name, input.bucket_namespace, owner, &region)?;
+        let ownership = input.object_ownership.unwrap_or(ObjectOwnership::BucketOwnerEnforced);
+        acl(input, ownership, owner_canonical)?;
+        let tags = configuration.and_then(|given| given.tags.clone()).unwrap_or_default();
+        tagging::check(tags.iter().map(|tag| (tag.key.as_str(), tag.value.as_str())))?;
+        let object_lock = input.object_lock_enabled_for_bucket == Some(true);
+        let legacy_eu = constraint == Some(BucketLocationConstraint::Eu);
+        Ok(Self { name, owner, owner_canonical, region, legacy_eu, ownership, object_lock, tags })
+    }
+
+    /// The rows of the bucket's own partition, all of them or none.
+    fn rows(&self, id: BucketId, created_millis: i64) -> Batch {
+        let bucket = BucketRow {
+            name: self.name.to_string(),
+            owner: self.owner.to_string(),
+            created_millis,
+            object_lock: self.object_lock,
+        };
+        let state = StateRow {
+            // Object Lock needs versions: AWS enables versioning with it.
+            versioning: if self.object_lock { Versioning::Enabled } else { Versioning::Off },
+            mfa_delete: false,
+            ownership: Some(self.ownership.as_str().to_owned()),
+            public_access_block: Some(PublicAccessBlockRow {
+                block_public_acls: true,
+                ignore_public_acls: true,
+                block_public_policy: true,
+                restrict_public_buckets: true,
+            }),
+            generation: 1,
+        };
+        let mut batch = Batch::new(Partition::Bucket(id));
+        batch.require(Precondition::RowAbsent(row::BUCKET.to_vec()));
+        batch.put(row::BUCKET, bucket.encode()).put(row::STATE, state.encode());
+        if !self.tags.is_empty() {
+            let tags = Tagging { tag_set: self.tags.clone() };
+            batch.put(row::config(name::TAGGING), document::encode(&tags));
+        }
+        if self.legacy_eu {
+            let asked = CreateBucketConfiguration {
+                location_constraint: Some(BucketLocationConstraint::Eu),
+                ..CreateBucketConfiguration::default()
+            };
+            batch.put(row::config(name::LOCATION), document::encode(&asked));
+        }
+        batch
+    }
+
+    fn name_row(&self, id: BucketId, created_millis: i64) -> NameRow {
+        NameRow {
+            bucket_id: *id.as_bytes(),
+            owner: self.owner.to_string(),
+            owner_canonical: self.owner_canonical.to_string(),
+            region: self.region.to_string(),
+            created_millis,
+        }
+    }
+}
+
+/// Where the bucket is to lie. Nothing asked is us-east-1, and the request must have been sent to that region.
+///
+/// Source: S3 API Reference, "CreateBucket" (LocationConstraint), and "Error responses".
+fn region(
+    constraint: Option<BucketLocationConstraint>,
+    sent_to: &Region,
+    regions: &[Region],
+) -> Result<Region, ErrorReply> {
+    let asked = match constraint {
+        None => "us-east-1",
+        Some(BucketLocationConstraint::Eu) => "eu-west-1",
+        Some(other) => other.as_str(),
+    };
+    if asked != sent_to.as_str() {
+        let which = constraint.map_or("unspecified", BucketLocationConstraint::as_str);
+        return Err(ErrorReply::new(
+            400,
+            "IllegalLocationConstraintException",
+            format!(
+                "The {which} location constraint is incompatible for the region specific endpoint this request \
+                 was sent to."
+            ),
+        ));
+    }
+    regions.iter().find(|region| region.as_str() == asked).cloned().ok_or_else(|| {
+        ErrorReply::new(400, "InvalidLocationConstraint", "The specified location-constraint is not valid")
+            .member("LocationConstraint", asked)
+    })
+}
+
+/// Names that end in an account, a region and `-an` belong to that account's own namespace.
+///
+/// Source: S3 User Guide, "Account regional namespace naming rules".
+fn namespace(
+    name: &BucketName,
+    namespace: Option<BucketNamespace>,
+    owner: AccountId,
+    region: &Region,
+) -> Result<(), ErrorReply> {
+    let own = format!("-{owner}-{region}-an");
+    let refused = match namespace {
+        Some(BucketNamespace::AccountRegional) if !name.as_str().ends_with(&own) => {
+            format!("The specified bucket is not valid: names in your account regional namespace end in {own}")
+        }
+        None | Some(BucketNamespace::Global) if is_account_regional(name.as_str()) => {
+            "The specified bucket is not valid: names of this form belong to an account regional namespace. Send \
+             x-amz-bucket-namespace: account-regional"
+                .to_owned()
+        }
+        Some(BucketNamespace::AccountRegional | BucketNamespace::Global) | None => return Ok(()),
+    };
+    Err(ErrorReply::new(400, "InvalidBucketName", refused).member("BucketName", name.as_str()))
+}
+
+/// Whether a name has the form `…-<12 digits>-<region>-an`.
+fn is_account_regional(name: &str) -> bool {
+    let Some(rest) = name.strip_suffix("-an") else { return false };
+    let mut parts = rest.rsplitn(5, '-');
+    let (Some(number), Some(place), Some(area), Some(account)) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return false;
+    };
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let letters = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase());
+    digits(number) && letters(place) && letters(area) && account.len() == 12 && digits(account)
+}
+
+/// ACLs at birth: `private`, and grants that say no more than it, are what every bucket has.
+///
+/// Source: S3 User Guide, "Troubleshooting" of Object Ownership, and "Blocking public access to your Amazon S3 storage"
+/// (new buckets block public ACLs).
+fn acl(
+    input: &CreateBucketInput,
+    ownership: ObjectOwnership,
+    owner: CanonicalUserId,
+) -> Result<(), ErrorReply> {
+    let grants = [&input.grant_read, &input.grant_read_acp, &input.grant_write, &input.grant_write_acp];
+    let grants_access = grants.into_iter().flatten().next().is_some()
+        || input.grant_full_control.as_deref().is_some_and(|grant| !super::acl::is_only(grant, owner));
+    let canned = input.acl.filter(|acl| *acl != BucketCannedAcl::Private);
+    if !grants_access && canned.is_none() {
+        return Ok(());
+    }
+    if ownership == ObjectOwnership::BucketOwnerEnforced {
+        return Err(ErrorReply::new(
+            400,
+            "InvalidBucketAclWithObjectOwnership",
+            "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+        ));
+    }
+    if canned.is_some() {
+        return Err(ErrorReply::new(
+            400,
+            "InvalidBucketAclWithBlockPublicAccessError",
+            "Bucket cannot have public ACLs set with BlockPublicAccess enabled",
+        ));
+    }
+    Err(errors::not_implemented(super::acl::NO_GRANTS))
+}
+
+/// What stands at a name.
+enum Claim {
+    /// Nothing, or the row of a bucket that is gone, with that row's version and owner.
+    Free(Option<(RowVersion, AccountId)>),
+    Taken(ErrorReply),
+}
+
+impl S3 {
+    async fn create(
+        &self,
+        request: &mut Authorized<CreateBucketInput>,
+        plan: &Plan,
+    ) -> Result<(), ErrorReply> {
+        let id = BucketId::from_bytes(self.random());
+        let created_millis = self.now().as_millis();
+        let mut written = false;
+        let mut outcome = Err(CommitError::Conflict.reply());
+        for _ in 0..MAX_TRIES {
+            let stale = match self.claim(plan).await {
+                Ok(Claim::Free(stale)) => stale,
+                Ok(Claim::Taken(reply)) => {
+                    outcome = Err(reply);
+                    break;
+                }
+                Err(error) => {
+                    outcome = Err(ErrorReply::from(&error));
+                    break;
+                }
+            };
+            if !written {
+                let rows = self.store.commit(plan.rows(id, created_millis)).await;
+                rows.map_err(|error| ErrorReply::from(&error))?;
+                written = true;
+            }
+            let mutation = Self::naming(plan, id, created_millis, stale);
+            match request.commit_in(&*self.store, Partition::Names, mutation).await {
+                Ok(_) => return Ok(()),
+                Err(CommitError::Conflict) => {}
+                // The name may stand: its bucket must stay. At worst two rows without a name remain.
+                Err(error @ CommitError::Store(StoreError::Unknown)) => return Err(error.reply()),
+                Err(error) => {
+                    outcome = Err(error.reply());
+                    break;
+                }
+            }
+        }
+        if written {
+            self.unmake(id).await;
+        }
+        outcome
+    }
+
+    async fn claim(&self, plan: &Plan) -> Result<Claim, StoreError> {
+        let directory = BucketDirectory::new(self.store.clone());
+        let stale = match directory.name_row(&plan.name).await? {
+            None => None,
+            Some((named, version)) => {
+                let (owner, _, _) = named.parsed().map_err(|_| super::directory::corrupt())?;
+                if directory.exists(&named).await? {
+                    return Ok(Claim::Taken(taken(&plan.name, owner == plan.owner)));
+                }
+                Some((version, owner))
+            }
+        };
+        let all = row::account_buckets(plan.owner, "", "");
+        let owned =
+            self.store.scan(Partition::Names, all, MAX_BUCKETS_PER_ACCOUNT, Direction::Forward).await?;
+        if owned.len() >= MAX_BUCKETS_PER_ACCOUNT {
+            return Ok(Claim::Taken(ErrorReply::new(
+                400,
+                "TooManyBuckets",
+                "You have attempted to create more buckets than allowed",
+            )));
+        }
+        Ok(Claim::Free(stale))
+    }
+
+    /// The commit that makes the bucket visible.
+    fn naming(
+        plan: &Plan,
+        id: BucketId,
+        created_millis: i64,
+        stale: Option<(RowVersion, AccountId)>,
+    ) -> Mutation {
+        let mut mutation = Mutation::new();
+        mutation.unchanged(row::name(&plan.name), stale.map(|(version, _)| version));
+        if let Some((_, former)) = stale {
+            mutation.delete(row::account_bucket(former, &plan.name));
+        }
+        mutation.put(row::name(&plan.name), plan.name_row(id, created_millis).encode());
+        mutation.put(row::account_bucket(plan.owner, &plan.name), Vec::new());
+        mutation.effect(configured());
+        mutation
+    }
+
+    /// Takes back the rows of a bucket that got no name.
+    async fn unmake(&self, id: BucketId) {
+        let mut batch = Batch::new(Partition::Bucket(id));
+        batch.delete(row::BUCKET).delete(row::STATE);
+        for name in name::ALL {
+            batch.delete(row::config(name));
+        }
+        batch.frees_space = true;
+        // Nobody can find these rows: if they cannot be removed now, they are as good as gone.
+        drop(self.store.commit(batch).await);
+    }
+}
+
+fn taken(name: &BucketName, by_caller: bool) -> ErrorReply {
+    let reply = if by_caller {
+        ErrorReply::new(
+            409,
+            "BucketAlreadyOwnedByYou",
+            "Your previous request to create the named bucket succeeded and you already own it.",
+        )
+    } else {
+        ErrorReply::new(
+            409,
+            "BucketAlreadyExists",
+            "The requested bucket name is not available. The bucket namespace is shared by all users of the \
+             system. Please select a different name and try again.",
+        )
+    };
+    reply.member("BucketName", name.as_str())
+}

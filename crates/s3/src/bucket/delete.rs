@@ -1,0 +1,158 @@
+//! DeleteBucket.
+
+use async_trait::async_trait;
+use strongroom_api_s3::{DeleteBucketInput, DeleteBucketOutput, op};
+use strongroom_gate::{Authorized, CommitError, ErrorReply, Handle, Mutation, Reply};
+use strongroom_record::{Effect, EffectKind};
+use strongroom_storage::{Batch, Direction, Entry, Partition, Precondition, prefix_range};
+use strongroom_types::BucketName;
+
+use super::directory::BucketDirectory;
+use super::limits::{MAX_TRIES, ROWS_AT_A_TIME};
+use super::settings::{configured, name};
+use crate::S3;
+use crate::row::{self, Coded as _, PartRow};
+
+/// First bytes of the rows that are objects: with any of them the bucket is not empty.
+const OBJECTS: [&[u8]; 3] = [b"k", b"v", b"n"];
+
+/// First bytes of the rows of uploads. Uploads themselves come first: once they are gone no part can be added.
+const UPLOADS: [&[u8]; 4] = [b"u", b"i", b"p", b"l"];
+
+/// Deletes a bucket that holds no object, version or delete marker. Uploads in progress do not keep it: they are aborted
+/// first, as AWS documents only for directory buckets that they do.
+///
+/// The bucket is gone with the commit that removes its own rows, which demands that nothing is left in it. Its name is
+/// freed after that; killed in between, the name stands for no bucket and can be taken.
+///
+/// Source: S3 API Reference, "DeleteBucket".
+#[async_trait]
+impl Handle<op::DeleteBucket> for S3 {
+    async fn handle(
+        &self,
+        mut request: Authorized<DeleteBucketInput>,
+    ) -> Result<Reply<DeleteBucketOutput>, ErrorReply> {
+        for _ in 0..MAX_TRIES {
+            let bucket = request.bucket()?.clone();
+            let partition = bucket.partition();
+            self.demand_empty(partition, bucket.name()).await?;
+            if self.purge_uploads(&mut request, partition).await? == Purged::Again {
+                continue;
+            }
+            let mut mutation = Mutation::new();
+            for tag in OBJECTS.iter().chain(&UPLOADS) {
+                mutation.require(Precondition::RangeEmpty(prefix_range(tag)));
+            }
+            for key in self.configuration_keys(partition).await? {
+                mutation.delete(key);
+            }
+            mutation.delete(row::BUCKET);
+            mutation.delete(row::STATE);
+            mutation.effect(configured());
+            match request.commit(&*self.store, mutation).await {
+                Ok(_) => {
+                    self.free_name(bucket.name(), partition).await;
+                    return Ok(Reply::new(DeleteBucketOutput {}));
+                }
+                Err(CommitError::Conflict) => {}
+                Err(error) => return Err(error.reply()),
+            }
+        }
+        Err(CommitError::Conflict.reply())
+    }
+}
+
+/// How far a purge came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purged {
+    /// Nothing of any upload is left.
+    All,
+    /// The bucket changed meanwhile: look again.
+    Again,
+}
+
+impl S3 {
+    async fn demand_empty(&self, partition: Partition, name: &BucketName) -> Result<(), ErrorReply> {
+        for tag in OBJECTS {
+            if !self.rows(partition, tag, 1).await?.is_empty() {
+                return Err(ErrorReply::new(
+                    409,
+                    "BucketNotEmpty",
+                    "The bucket you tried to delete is not empty",
+                )
+                .member("BucketName", name.as_str()));
+            }
+        }
+        Ok(())
+    }
+
+    async fn rows(&self, partition: Partition, tag: &[u8], limit: usize) -> Result<Vec<Entry>, ErrorReply> {
+        let rows = self.store.scan(partition, prefix_range(tag), limit, Direction::Forward).await;
+        rows.map_err(|error| ErrorReply::from(&error))
+    }
+
+    /// Removes uploads in progress and what remains of completed ones, a bounded number of rows a commit, and gives
+    /// back the space of their parts.
+    async fn purge_uploads(
+        &self,
+        request: &mut Authorized<DeleteBucketInput>,
+        partition: Partition,
+    ) -> Result<Purged, ErrorReply> {
+        for tag in UPLOADS {
+            loop {
+                let rows = self.rows(partition, tag, ROWS_AT_A_TIME).await?;
+                if rows.is_empty() {
+                    break;
+                }
+                let mut mutation = Mutation::new();
+                for objects in OBJECTS {
+                    mutation.require(Precondition::RangeEmpty(prefix_range(objects)));
+                }
+                for Entry { key, row } in rows {
+                    if tag == b"u" {
+                        let key = row::decode_object_key(&key).map(|(key, _)| key.to_string());
+                        mutation.effect(Effect { kind: EffectKind::Delete, key, ..Effect::default() });
+                    }
+                    if tag == b"p" {
+                        mutation.release(PartRow::decode(&row.value)?.blob.id());
+                    }
+                    mutation.unchanged(key.as_ref(), Some(row.version));
+                    mutation.delete(key.as_ref());
+                }
+                match request.commit(&*self.store, mutation).await {
+                    Ok(_) => {}
+                    Err(CommitError::Conflict) => return Ok(Purged::Again),
+                    Err(error) => return Err(error.reply()),
+                }
+            }
+        }
+        Ok(Purged::All)
+    }
+
+    /// The keys of all configurations there are, and of all that might be written meanwhile.
+    async fn configuration_keys(&self, partition: Partition) -> Result<Vec<Vec<u8>>, ErrorReply> {
+        let mut keys = name::ALL.map(row::config).to_vec();
+        keys.extend(
+            self.rows(partition, b"c", ROWS_AT_A_TIME).await?.into_iter().map(|entry| entry.key.to_vec()),
+        );
+        keys.sort_unstable();
+        keys.dedup();
+        Ok(keys)
+    }
+
+    /// Removes the rows of a name whose bucket is gone, unless the name has been taken since. The bucket is deleted
+    /// whether or not this succeeds: such a name is found to be free.
+    async fn free_name(&self, name: &BucketName, partition: Partition) {
+        let directory = BucketDirectory::new(self.store.clone());
+        let Ok(Some((named, version))) = directory.name_row(name).await else { return };
+        let Ok((owner, _, _)) = named.parsed() else { return };
+        if Partition::Bucket(named.id()) != partition {
+            return;
+        }
+        let mut batch = Batch::new(Partition::Names);
+        batch.require(Precondition::RowIs(row::name(name), version));
+        batch.delete(row::name(name)).delete(row::account_bucket(owner, name));
+        batch.frees_space = true;
+        drop(self.store.commit(batch).await);
+    }
+}

@@ -1,0 +1,74 @@
+//! Object Ownership: GetBucketOwnershipControls, PutBucketOwnershipControls, DeleteBucketOwnershipControls.
+
+use async_trait::async_trait;
+use strongroom_api_s3::{
+    DeleteBucketOwnershipControlsInput, DeleteBucketOwnershipControlsOutput, GetBucketOwnershipControlsInput,
+    GetBucketOwnershipControlsOutput, ObjectOwnership, OwnershipControls, OwnershipControlsRule,
+    PutBucketOwnershipControlsInput, PutBucketOwnershipControlsOutput, op,
+};
+use strongroom_gate::{Authorized, ErrorReply, Handle, Reply};
+
+use super::errors;
+use crate::S3;
+
+/// Source: S3 API Reference, "GetBucketOwnershipControls".
+#[async_trait]
+impl Handle<op::GetBucketOwnershipControls> for S3 {
+    async fn handle(
+        &self,
+        request: Authorized<GetBucketOwnershipControlsInput>,
+    ) -> Result<Reply<GetBucketOwnershipControlsOutput>, ErrorReply> {
+        let bucket = request.bucket()?.clone();
+        let (state, _) = self.state(bucket.partition()).await?;
+        let Some(ownership) = state.ownership else {
+            return Err(errors::absent(
+                "OwnershipControlsNotFoundError",
+                "The bucket ownership controls were not found",
+                bucket.name(),
+            ));
+        };
+        let object_ownership = Some(ObjectOwnership::parse(&ownership).ok_or_else(errors::internal)?);
+        let rules = vec![OwnershipControlsRule { object_ownership }];
+        let ownership_controls = Some(Box::new(OwnershipControls { rules }));
+        Ok(Reply::new(GetBucketOwnershipControlsOutput { ownership_controls }))
+    }
+}
+
+/// Source: S3 API Reference, "PutBucketOwnershipControls". Exactly one rule, as the schema's users know it.
+#[async_trait]
+impl Handle<op::PutBucketOwnershipControls> for S3 {
+    async fn handle(
+        &self,
+        mut request: Authorized<PutBucketOwnershipControlsInput>,
+    ) -> Result<Reply<PutBucketOwnershipControlsOutput>, ErrorReply> {
+        let [OwnershipControlsRule { object_ownership: Some(ownership) }] =
+            request.input().ownership_controls.rules.as_slice()
+        else {
+            return Err(errors::malformed_xml());
+        };
+        let ownership = *ownership;
+        // Every bucket's ACL is its owner's full control, so BucketOwnerEnforced never meets one that forbids it.
+        self.change_state(&mut request, |state| {
+            state.ownership = Some(ownership.as_str().to_owned());
+            Ok(())
+        })
+        .await?;
+        Ok(Reply::new(PutBucketOwnershipControlsOutput {}))
+    }
+}
+
+/// Source: S3 API Reference, "DeleteBucketOwnershipControls".
+#[async_trait]
+impl Handle<op::DeleteBucketOwnershipControls> for S3 {
+    async fn handle(
+        &self,
+        mut request: Authorized<DeleteBucketOwnershipControlsInput>,
+    ) -> Result<Reply<DeleteBucketOwnershipControlsOutput>, ErrorReply> {
+        self.change_state(&mut request, |state| {
+            state.ownership = None;
+            Ok(())
+        })
+        .await?;
+        Ok(Reply::new(DeleteBucketOwnershipControlsOutput {}))
+    }
+}

@@ -1,0 +1,129 @@
+//! How a handler changes what a bucket is set to: its state row, or one configuration document.
+
+use strongroom_gate::{Authorized, CommitError, ErrorReply, Mutation};
+use strongroom_record::{Effect, EffectKind};
+use strongroom_shape::Structure;
+use strongroom_storage::{Partition, RowVersion};
+
+use super::limits::MAX_TRIES;
+use super::{document, errors};
+use crate::S3;
+use crate::row::{self, Coded as _, StateRow};
+
+/// Names of the configuration rows (`c` name).
+pub(crate) mod name {
+    /// The bucket's tags: `Tagging`.
+    pub(crate) const TAGGING: &str = "tagging";
+    /// `CORSConfiguration`.
+    pub(crate) const CORS: &str = "cors";
+    /// `ServerSideEncryptionConfiguration`.
+    pub(crate) const ENCRYPTION: &str = "encryption";
+    /// `WebsiteConfiguration`.
+    pub(crate) const WEBSITE: &str = "website";
+    /// `CreateBucketConfiguration` with the constraint "EU", where the bucket was made with it.
+    pub(crate) const LOCATION: &str = "location";
+
+    /// All of them.
+    pub(crate) const ALL: [&str; 5] = [TAGGING, CORS, ENCRYPTION, WEBSITE, LOCATION];
+}
+
+/// The effect of changing a setting.
+pub(crate) fn configured() -> Effect {
+    Effect { kind: EffectKind::Configure, ..Effect::default() }
+}
+
+impl S3 {
+    /// The state of a bucket, and the version of its row.
+    pub(crate) async fn state(&self, partition: Partition) -> Result<(StateRow, RowVersion), ErrorReply> {
+        self.read(partition, row::STATE).await?.ok_or_else(errors::internal)
+    }
+
+    /// Changes the state of the request's bucket, and so its generation, unless the change changes nothing.
+    pub(super) async fn change_state<I: Send>(
+        &self,
+        request: &mut Authorized<I>,
+        change: impl Fn(&mut StateRow) -> Result<(), ErrorReply> + Send,
+    ) -> Result<(), ErrorReply> {
+        for _ in 0..MAX_TRIES {
+            let (before, version) = self.state(request.bucket()?.partition()).await?;
+            let mut state = before.clone();
+            change(&mut state)?;
+            if state == before {
+                return Ok(());
+            }
+            state.generation = before.generation.saturating_add(1);
+            let mut mutation = Mutation::new();
+            mutation.unchanged(row::STATE, Some(version));
+            mutation.put(row::STATE, state.encode());
+            mutation.effect(configured());
+            match request.commit(&*self.store, mutation).await {
+                Ok(_) => return Ok(()),
+                Err(CommitError::Conflict) => {}
+                Err(error) => return Err(error.reply()),
+            }
+        }
+        Err(CommitError::Conflict.reply())
+    }
+
+    /// A configuration of a bucket, and the version of its row.
+    pub(crate) async fn configuration<T: Structure + Default>(
+        &self,
+        partition: Partition,
+        name: &str,
+    ) -> Result<Option<(T, RowVersion)>, ErrorReply> {
+        let row = self.store.get(partition, &row::config(name)).await;
+        let row = row.map_err(|error| ErrorReply::from(&error))?;
+        row.map(|row| Ok((document::decode(&row.value)?, row.version))).transpose()
+    }
+
+    /// Sets a configuration of the request's bucket; `None` removes it.
+    pub(super) async fn configure<I: Send>(
+        &self,
+        request: &mut Authorized<I>,
+        name: &str,
+        document: Option<Vec<u8>>,
+    ) -> Result<(), ErrorReply> {
+        for _ in 0..MAX_TRIES {
+            let mut mutation = Mutation::new();
+            match &document {
+                Some(bytes) => mutation.put(row::config(name), bytes.clone()),
+                None => mutation.delete(row::config(name)),
+            }
+            mutation.effect(configured());
+            match request.commit(&*self.store, mutation).await {
+                Ok(_) => return Ok(()),
+                Err(CommitError::Conflict) => {}
+                Err(error) => return Err(error.reply()),
+            }
+        }
+        Err(CommitError::Conflict.reply())
+    }
+
+    /// Changes a configuration of the request's bucket by what it was; `None` is none.
+    pub(crate) async fn reconfigure<I: Send, T: Structure + Default + Send>(
+        &self,
+        request: &mut Authorized<I>,
+        name: &str,
+        change: impl Fn(Option<T>) -> Result<Option<T>, ErrorReply> + Send,
+    ) -> Result<(), ErrorReply> {
+        for _ in 0..MAX_TRIES {
+            let (before, version) = match self.configuration(request.bucket()?.partition(), name).await? {
+                Some((value, version)) => (Some(value), Some(version)),
+                None => (None, None),
+            };
+            let mut mutation = Mutation::new();
+            mutation.unchanged(row::config(name), version);
+            match change(before)? {
+                Some(value) => mutation.put(row::config(name), document::encode(&value)),
+                None => mutation.delete(row::config(name)),
+            }
+            mutation.effect(configured());
+            match request.commit(&*self.store, mutation).await {
+                Ok(_) => return Ok(()),
+                Err(CommitError::Conflict) => {}
+                Err(error) => return Err(error.reply()),
+            }
+        }
+        Err(CommitError::Conflict.reply())
+    }
+}

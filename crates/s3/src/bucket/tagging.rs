@@ -1,0 +1,91 @@
+//! GetBucketTagging, PutBucketTagging, DeleteBucketTagging; and the rules of bucket tags, which S3 Control shares.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use strongroom_api_s3::{
+    DeleteBucketTaggingInput, DeleteBucketTaggingOutput, GetBucketTaggingInput, GetBucketTaggingOutput,
+    PutBucketTaggingInput, PutBucketTaggingOutput, Tagging, op,
+};
+use strongroom_gate::{Authorized, ErrorReply, Handle, Reply};
+
+use super::limits::{MAX_BUCKET_TAGS, MAX_TAG_KEY_CHARS, MAX_TAG_VALUE_CHARS};
+use super::{document, errors, settings};
+use crate::S3;
+
+/// Source: S3 API Reference, "GetBucketTagging".
+#[async_trait]
+impl Handle<op::GetBucketTagging> for S3 {
+    async fn handle(
+        &self,
+        request: Authorized<GetBucketTaggingInput>,
+    ) -> Result<Reply<GetBucketTaggingOutput>, ErrorReply> {
+        let bucket = request.bucket()?.clone();
+        let tags = self.configuration::<Tagging>(bucket.partition(), settings::name::TAGGING).await?;
+        match tags {
+            Some((tags, _)) => Ok(Reply::new(GetBucketTaggingOutput { tag_set: tags.tag_set })),
+            None => Err(errors::absent("NoSuchTagSet", "The TagSet does not exist", bucket.name())),
+        }
+    }
+}
+
+/// Replaces all tags; an empty set removes them. Source: S3 API Reference, "PutBucketTagging".
+#[async_trait]
+impl Handle<op::PutBucketTagging> for S3 {
+    async fn handle(
+        &self,
+        mut request: Authorized<PutBucketTaggingInput>,
+    ) -> Result<Reply<PutBucketTaggingOutput>, ErrorReply> {
+        let tags = &request.input().tagging;
+        check(tags.tag_set.iter().map(|tag| (tag.key.as_str(), tag.value.as_str())))?;
+        let document = (!tags.tag_set.is_empty()).then(|| document::encode(tags));
+        self.configure(&mut request, settings::name::TAGGING, document).await?;
+        Ok(Reply::new(PutBucketTaggingOutput {}))
+    }
+}
+
+/// Source: S3 API Reference, "DeleteBucketTagging".
+#[async_trait]
+impl Handle<op::DeleteBucketTagging> for S3 {
+    async fn handle(
+        &self,
+        mut request: Authorized<DeleteBucketTaggingInput>,
+    ) -> Result<Reply<DeleteBucketTaggingOutput>, ErrorReply> {
+        self.configure(&mut request, settings::name::TAGGING, None).await?;
+        Ok(Reply::new(DeleteBucketTaggingOutput {}))
+    }
+}
+
+/// Checks a set of tags. Source: S3 User Guide, "Using cost allocation S3 bucket tags", and Billing User Guide,
+/// "User-defined tag restrictions".
+pub(crate) fn check<'a>(tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<(), ErrorReply> {
+    let mut keys = HashSet::new();
+    for (key, value) in tags {
+        if key.is_empty() || key.chars().count() > MAX_TAG_KEY_CHARS || !key.chars().all(is_tag_char) {
+            return Err(invalid_tag("The TagKey you have provided is invalid", key, value));
+        }
+        if value.chars().count() > MAX_TAG_VALUE_CHARS || !value.chars().all(is_tag_char) {
+            return Err(invalid_tag("The TagValue you have provided is invalid", key, value));
+        }
+        if key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:")) {
+            return Err(invalid_tag("System tags cannot be added/updated by requester", key, value));
+        }
+        if !keys.insert(key) {
+            return Err(invalid_tag("Cannot provide multiple Tags with the same key", key, value));
+        }
+    }
+    if keys.len() > MAX_BUCKET_TAGS {
+        let message = format!("Bucket tag count cannot be greater than {MAX_BUCKET_TAGS}");
+        return Err(ErrorReply::new(400, "BadRequest", message));
+    }
+    Ok(())
+}
+
+fn invalid_tag(message: &'static str, key: &str, value: &str) -> ErrorReply {
+    ErrorReply::new(400, "InvalidTag", message).member("TagKey", key).member("TagValue", value)
+}
+
+/// Letters, digits and spaces of any script, and `+ - = . _ : / @`.
+fn is_tag_char(c: char) -> bool {
+    c.is_alphanumeric() || "+-=._:/@".contains(c) || (c.is_whitespace() && !c.is_control())
+}
