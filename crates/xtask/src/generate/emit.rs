@@ -275,12 +275,17 @@ impl<'a> Emitter<'a> {
             out,
             "/// Shape `{name}`.\npub static {}: ListSchema = ListSchema {{ name: {name:?}, \
              element: {}.wire({wire:?}), flattened: {}, sparse: {} }};",
-            names::screaming(name),
+            self.static_of(name),
             self.bare("member", element),
             shape.get("flattened").is_true(),
             shape.get("sparse").is_true(),
         )?;
         Ok(())
+    }
+
+    /// The static that describes a list or map.
+    fn static_of(&self, shape: &str) -> &str {
+        self.shapes.statics.get(shape).map_or("", String::as_str)
     }
 
     fn map(&self, out: &mut String, name: &str) -> Outcome<()> {
@@ -294,7 +299,7 @@ impl<'a> Emitter<'a> {
             out,
             "/// Shape `{name}`.\npub static {}: MapSchema = MapSchema {{ name: {name:?}, key: {}, value: {}, \
              flattened: {}, sparse: {} }};",
-            names::screaming(name),
+            self.static_of(name),
             part("key"),
             part("value"),
             shape.get("flattened").is_true(),
@@ -346,12 +351,12 @@ impl<'a> Emitter<'a> {
     /// A member with what its shape says.
     fn bare(&self, name: &str, reference: &'a Json) -> String {
         let (target, shape) = self.model.target(reference);
-        let statics = || names::screaming(self.shapes.types.get(target).map_or(target, String::as_str));
+        let type_name = || self.shapes.types.get(target).map_or("", String::as_str);
         let kind = match kind(shape) {
             Kind::Structure if self.model.streams(reference) => "Blob".to_owned(),
-            Kind::Structure => format!("Structure(&{})", statics()),
-            Kind::List => format!("List(&{})", statics()),
-            Kind::Map => format!("Map(&{})", statics()),
+            Kind::Structure => format!("Structure(&{})", names::screaming(type_name())),
+            Kind::List => format!("List(&{})", self.static_of(target)),
+            Kind::Map => format!("Map(&{})", self.static_of(target)),
             Kind::Enum => {
                 format!("Enum({}::NAMES)", self.shapes.types.get(target).map_or("", String::as_str))
             }

@@ -46,6 +46,8 @@ pub(crate) struct Shapes<'a> {
     pub(crate) maps: BTreeSet<&'a str>,
     /// Types of nested structures and enums by the name of their shape.
     pub(crate) types: BTreeMap<&'a str, String>,
+    /// Statics of lists and maps by the name of their shape.
+    pub(crate) statics: BTreeMap<&'a str, String>,
 }
 
 static EMPTY: Json = Json::Null;
@@ -174,6 +176,20 @@ impl<'a> Shapes<'a> {
         for shape in &self.enums {
             self.types.insert(shape, name(shape)?);
         }
+        self.name_statics();
         Ok(())
+    }
+
+    /// Names of shapes can differ in the case of letters alone, and statics then need another name.
+    fn name_statics(&mut self) {
+        let mut taken: BTreeSet<String> =
+            self.structs.iter().map(|structure| names::screaming(&structure.name)).collect();
+        for shape in self.lists.iter().chain(&self.maps) {
+            let mut name = names::screaming(shape);
+            while !taken.insert(name.clone()) {
+                name.push('_');
+            }
+            self.statics.insert(shape, name);
+        }
     }
 }
