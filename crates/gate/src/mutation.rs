@@ -23,6 +23,7 @@ pub struct Mutation {
     pub(crate) blobs: Vec<StagedBlob>,
     pub(crate) released: Vec<BlobId>,
     pub(crate) effects: Vec<Effect>,
+    pub(crate) frees_space: bool,
 }
 
 impl Mutation {
@@ -71,6 +72,11 @@ impl Mutation {
         self.released.push(blob);
     }
 
+    /// Says that the change gives space back, so that it goes on while the disk is nearly full.
+    pub fn frees_space(&mut self) {
+        self.frees_space = true;
+    }
+
     /// Adds to what the record says was touched.
     pub fn effect(&mut self, effect: Effect) {
         self.effects.push(effect);
@@ -83,6 +89,7 @@ impl Mutation {
         batch.blobs = self.blobs;
         batch.released = self.released;
         batch.records = vec![record];
+        batch.frees_space = self.frees_space;
         batch
     }
 }

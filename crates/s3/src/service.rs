@@ -8,6 +8,7 @@ use strongroom_kms::Keys;
 use strongroom_storage::{BlobStore, MetaStore, Partition, RowVersion, StoreClock};
 use strongroom_types::{BlobId, Region, Timestamp};
 
+use crate::object::KeyLocks;
 use crate::row::Coded;
 
 /// The S3 and S3 Control services of an installation.
@@ -18,6 +19,7 @@ pub struct S3 {
     pub(crate) clock: Arc<dyn StoreClock>,
     pub(crate) keys: Arc<Keys>,
     pub(crate) regions: Arc<[Region]>,
+    pub(crate) key_locks: Arc<KeyLocks>,
 }
 
 impl S3 {
@@ -30,7 +32,7 @@ impl S3 {
         keys: Arc<Keys>,
         regions: Arc<[Region]>,
     ) -> Self {
-        Self { store, blobs, clock, keys, regions }
+        Self { store, blobs, clock, keys, regions, key_locks: Arc::new(KeyLocks::new()) }
     }
 
     /// The store clock.

@@ -1,1 +1,28 @@
-//! To be written.
+//! Objects and their versions.
+//!
+//! In reading order: `versions` is the state machine of a key; `store_body` and `read_body` are the ways of bytes into and
+//! out of sealed blobs; `write_options`, `metadata`, `tags`, `conditions`, `range` and `checksums` read and show what stands
+//! beside the bytes; the rest are the operations, a file per family.
+
+pub(crate) mod checksums;
+pub(crate) mod conditions;
+mod delete;
+mod get;
+mod key_locks;
+pub(crate) mod metadata;
+mod put;
+pub(crate) mod range;
+pub(crate) mod read_body;
+pub(crate) mod store_body;
+pub(crate) mod tags;
+pub(crate) mod versions;
+pub(crate) mod write_options;
+
+pub(crate) use key_locks::KeyLocks;
+#[doc(hidden)]
+pub use metadata::fuzz_metadata_value;
+#[doc(hidden)]
+pub use range::fuzz_range;
+pub use store_body::blob_encryption_context;
+#[doc(hidden)]
+pub use tags::fuzz_tagging_header;

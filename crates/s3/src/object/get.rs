@@ -1,0 +1,286 @@
+//! GetObject and HeadObject.
+
+use std::ops::Range;
+
+use async_trait::async_trait;
+use strongroom_api_s3::{
+    ChecksumMode, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput, ServerSideEncryption,
+    StorageClass, op,
+};
+use strongroom_gate::{Authorized, Caller, ErrorReply, Handle, Reply, ReplyBody};
+use strongroom_record::EffectKind;
+use strongroom_storage::{Partition, StoreError};
+use strongroom_types::{ObjectKey, VersionId};
+
+use super::checksums::{quoted, show_checksums};
+use super::conditions::{Outcome, ReadConditions};
+use super::versions::{Object, effect};
+use super::write_options::refuse_customer_key;
+use super::{metadata, range};
+use crate::S3;
+use crate::error;
+use crate::limits::{MAX_PART_NUMBER, MAX_READ_TRIES};
+use crate::row::{self, ChecksumRow, Content, PartRow};
+
+/// What a read asks for beside the object.
+struct Asked<'a> {
+    method: &'static str,
+    conditions: ReadConditions<'a>,
+    range: Option<&'a str>,
+    part_number: Option<i32>,
+    checksums: bool,
+    version_id: Option<VersionId>,
+}
+
+/// Members that the inputs of both operations have.
+macro_rules! asked {
+    ($request:expr, $method:literal) => {{
+        let input = $request.input();
+        Asked {
+            method: $method,
+            conditions: ReadConditions {
+                if_match: input.if_match.as_deref(),
+                if_none_match: input.if_none_match.as_deref(),
+                if_modified_since: input.if_modified_since,
+                if_unmodified_since: input.if_unmodified_since,
+            },
+            range: input.range.as_deref(),
+            part_number: input.part_number,
+            checksums: input.checksum_mode == Some(ChecksumMode::Enabled),
+            version_id: $request.target().version_id,
+        }
+    }};
+}
+
+/// Refuses what reads of both kinds cannot have.
+macro_rules! check_input {
+    ($request:expr) => {{
+        let input = $request.input();
+        refuse_customer_key(
+            input.sse_customer_algorithm.is_some()
+                || input.sse_customer_key.is_some()
+                || input.sse_customer_key_md5.is_some(),
+        )?;
+        let overrides = input.response_cache_control.is_some()
+            || input.response_content_disposition.is_some()
+            || input.response_content_encoding.is_some()
+            || input.response_content_language.is_some()
+            || input.response_content_type.is_some()
+            || input.response_expires.is_some();
+        if overrides && *$request.caller() == Caller::Anonymous {
+            let message = "Request specific response headers cannot be used for anonymous GET requests.";
+            return Err(error::invalid_request(message));
+        }
+    }};
+}
+
+/// What of an object is shown.
+struct View {
+    object: Object,
+    range: Range<u64>,
+    /// `Content-Range`, for an answer of status 206.
+    content_range: Option<String>,
+    /// Checksums of what is shown.
+    checksums: Vec<ChecksumRow>,
+    /// Number of parts, where one was asked for.
+    parts_count: Option<i32>,
+    version_id: Option<String>,
+}
+
+/// Members that the outputs of both operations have.
+macro_rules! fill_output {
+    ($output:expr, $view:expr, $input:expr) => {{
+        let (content, view, input) = (&$view.object.content, $view, $input);
+        let (shown, missing) = metadata::show(&content.metadata);
+        $output.accept_ranges = Some("bytes".to_owned());
+        $output.last_modified = Some(view.object.modified);
+        $output.content_length = i64::try_from(view.range.end - view.range.start).ok();
+        $output.content_range = view.content_range.clone();
+        $output.etag = Some(quoted(&content.etag));
+        $output.version_id = view.version_id.clone();
+        $output.metadata = shown;
+        $output.missing_meta = missing;
+        $output.server_side_encryption = ServerSideEncryption::parse(&content.encryption);
+        $output.storage_class = content.storage_class.as_deref().and_then(StorageClass::parse);
+        $output.website_redirect_location = content.website_redirect.clone();
+        $output.tag_count = i32::try_from(content.tags.len()).ok().filter(|count| *count > 0);
+        $output.parts_count = view.parts_count;
+        show_checksums!($output, &view.checksums);
+        let headers = content.headers.clone();
+        $output.content_type =
+            Some(input.response_content_type.clone().unwrap_or_else(|| headers.shown_content_type()));
+        $output.content_encoding = input.response_content_encoding.clone().or(headers.content_encoding);
+        $output.content_disposition =
+            input.response_content_disposition.clone().or(headers.content_disposition);
+        $output.content_language = input.response_content_language.clone().or(headers.content_language);
+        $output.cache_control = input.response_cache_control.clone().or(headers.cache_control);
+        $output.expires = input.response_expires.map(|expires| expires.to_http_date()).or(headers.expires);
+    }};
+}
+
+#[async_trait]
+impl Handle<op::GetObject> for S3 {
+    async fn handle(
+        &self,
+        request: Authorized<GetObjectInput>,
+    ) -> Result<Reply<GetObjectOutput>, ErrorReply> {
+        check_input!(request);
+        let (bucket, key) = (request.bucket()?, request.key()?);
+        let asked = asked!(request, "GET");
+        for _ in 0..MAX_READ_TRIES {
+            let view = self.view(bucket.partition(), key, &asked).await?;
+            let extents = self.extents(bucket.partition(), &view.object.content, view.range.clone()).await?;
+            let bytes = match self.open_extents(bucket.id(), key, extents).await {
+                Ok(bytes) => bytes,
+                // Replaced between the look at its row and the look at its bytes: the next look finds the new one.
+                Err(StoreError::NoSuchBlob(_)) => continue,
+                Err(error) => return Err(ErrorReply::from(&error)),
+            };
+            let mut output = GetObjectOutput::default();
+            fill_output!(output, &view, request.input());
+            let length = view.range.end - view.range.start;
+            request.note(effect(EffectKind::Read, key, shown_id(&view), Some(view.object.content.size)));
+            return Ok(Reply {
+                body: Some(ReplyBody { length, bytes }),
+                status: view.content_range.is_some().then_some(206),
+                object_size: Some(view.object.content.size),
+                ..Reply::new(output)
+            });
+        }
+        Err(error::internal())
+    }
+}
+
+#[async_trait]
+impl Handle<op::HeadObject> for S3 {
+    async fn handle(
+        &self,
+        request: Authorized<HeadObjectInput>,
+    ) -> Result<Reply<HeadObjectOutput>, ErrorReply> {
+        check_input!(request);
+        let (bucket, key) = (request.bucket()?, request.key()?);
+        let view = self.view(bucket.partition(), key, &asked!(request, "HEAD")).await?;
+        let mut output = HeadObjectOutput::default();
+        fill_output!(output, &view, request.input());
+        request.note(effect(EffectKind::Read, key, shown_id(&view), Some(view.object.content.size)));
+        Ok(Reply {
+            status: view.content_range.is_some().then_some(206),
+            object_size: Some(view.object.content.size),
+            ..Reply::new(output)
+        })
+    }
+}
+
+fn shown_id(view: &View) -> Option<VersionId> {
+    view.version_id.is_some().then_some(view.object.id)
+}
+
+impl S3 {
+    /// Finds the object, evaluates the conditions, and cuts out what is asked for.
+    async fn view(
+        &self,
+        partition: Partition,
+        key: &ObjectKey,
+        asked: &Asked<'_>,
+    ) -> Result<View, ErrorReply> {
+        let object = self.object(partition, key, asked.version_id, asked.method).await?;
+        let version_id = self.shown_version(partition, object.id, asked.version_id).await?;
+        match asked.conditions.evaluate(&object.content.etag, object.modified) {
+            Outcome::Proceed => {}
+            Outcome::Failed(condition) => return Err(error::precondition_failed(condition)),
+            Outcome::NotModified(_) => return Err(unmodified(&object, version_id)),
+        }
+        let size = object.content.size;
+        let whole = View {
+            range: 0..size,
+            content_range: None,
+            checksums: if asked.checksums { object.content.checksums.clone() } else { Vec::new() },
+            parts_count: None,
+            version_id,
+            object,
+        };
+        match (asked.part_number, asked.range) {
+            (None, None) => Ok(whole),
+            (Some(_), Some(_)) => {
+                Err(error::invalid_request("Cannot specify both Range header and partNumber query parameter"))
+            }
+            (Some(number), None) => self.part_view(partition, whole, number, asked.checksums).await,
+            (None, Some(header)) => Ok(match range::resolve(header, size)? {
+                None => whole,
+                Some(range) => View {
+                    content_range: Some(range::content_range(&range, size)),
+                    range,
+                    checksums: Vec::new(),
+                    ..whole
+                },
+            }),
+        }
+    }
+
+    /// One part of an object. One that came in one piece has one part, and does not say so.
+    async fn part_view(
+        &self,
+        partition: Partition,
+        whole: View,
+        asked: i32,
+        checksums: bool,
+    ) -> Result<View, ErrorReply> {
+        let number = u16::try_from(asked).ok().filter(|number| (1..=MAX_PART_NUMBER).contains(number));
+        let number = number.ok_or_else(|| {
+            let message = "Part number must be an integer between 1 and 10000, inclusive";
+            error::invalid_argument("partNumber", asked.to_string(), message)
+        })?;
+        let content: &Content = &whole.object.content;
+        let size = content.size;
+        let Some(upload) = content.upload_id() else {
+            if number != 1 {
+                return Err(error::invalid_part_number(number, 1));
+            }
+            let content_range = (size > 0).then(|| range::content_range(&(0..size), size));
+            return Ok(View { content_range, ..whole });
+        };
+        let layout = self.layout(partition, upload).await?;
+        let count = layout.parts.len();
+        let mut start = 0_u64;
+        for (held, part_size) in layout.parts {
+            let end = start.saturating_add(part_size);
+            if held == number {
+                let rows = if checksums {
+                    let part = self.read::<PartRow>(partition, &row::part(upload, number)).await?;
+                    let (part, _) = part.ok_or_else(error::slow_down)?;
+                    part.checksums
+                } else {
+                    Vec::new()
+                };
+                let range = start..end;
+                return Ok(View {
+                    content_range: (!range.is_empty()).then(|| range::content_range(&range, size)),
+                    range,
+                    checksums: rows,
+                    parts_count: i32::try_from(count).ok(),
+                    ..whole
+                });
+            }
+            start = end;
+        }
+        Err(error::invalid_part_number(number, count))
+    }
+}
+
+/// 304, with the headers that RFC 9110, section 15.4.5, wants.
+fn unmodified(object: &Object, version_id: Option<String>) -> ErrorReply {
+    let headers = &object.content.headers;
+    let mut reply = error::not_modified()
+        .header("etag", quoted(&object.content.etag))
+        .header("last-modified", object.modified.to_http_date());
+    for (name, value) in [
+        ("x-amz-version-id", version_id),
+        ("cache-control", headers.cache_control.clone()),
+        ("expires", headers.expires.clone()),
+    ] {
+        if let Some(value) = value {
+            reply = reply.header(name, value);
+        }
+    }
+    reply
+}

@@ -1,0 +1,166 @@
+//! PutObject.
+
+use async_trait::async_trait;
+use strongroom_api_s3::{PutObjectInput, PutObjectOutput, ServerSideEncryption, op};
+use strongroom_crypto::ChecksumAlgorithm;
+use strongroom_gate::{Authorized, CommitError, ErrorReply, Handle, Mutation, Provenance, Reply};
+use strongroom_record::EffectKind;
+use strongroom_types::{BucketId, ObjectKey};
+
+use super::checksums::{quoted, show_checksums};
+use super::conditions::WriteConditions;
+use super::store_body::StoredBlob;
+use super::versions::{NewVersion, Placed, Unplanned, effect};
+use super::write_options::{
+    asked, kept_headers, refuse_unknown_checksums, storage_class, unknown_checksum, website_redirect,
+};
+use super::{metadata, tags};
+use crate::S3;
+use crate::error;
+use crate::limits::{MAX_COMMIT_TRIES, MAX_PUT_BYTES};
+use crate::row::Content;
+
+/// Encryption as it is asked and answered: SSE-S3.
+pub(crate) const AES256: &str = "AES256";
+
+#[async_trait]
+impl Handle<op::PutObject> for S3 {
+    async fn handle(
+        &self,
+        mut request: Authorized<PutObjectInput>,
+    ) -> Result<Reply<PutObjectOutput>, ErrorReply> {
+        let body = request.take_body().ok_or_else(error::internal)?;
+        let input = request.input();
+        self.check_asked(request.bucket()?, asked!(input)).await?;
+        refuse_unknown_checksums!(input);
+        check_algorithm(input.checksum_algorithm, body.wanted().iter().next())?;
+        if input.write_offset_bytes.is_some() {
+            let message = "A header you provided implies functionality that is not implemented";
+            return Err(error::not_implemented("x-amz-write-offset-bytes", message));
+        }
+        let conditions = WriteConditions::parse(input.if_match.as_deref(), input.if_none_match.as_deref())?;
+        let mut content = Content {
+            size: 0,
+            etag: String::new(),
+            headers: kept_headers!(input),
+            metadata: metadata::keep(&input.metadata)?,
+            storage_class: storage_class(input.storage_class)?,
+            tags: input.tagging.as_deref().map_or(Ok(Vec::new()), tags::from_header)?,
+            checksums: Vec::new(),
+            website_redirect: website_redirect(input.website_redirect_location.as_deref())?,
+            blob: None,
+            upload: None,
+            parts: None,
+            encryption: AES256.to_owned(),
+        };
+        let (bucket, key) = (request.bucket()?.id(), request.key()?.clone());
+        if conditions.any() {
+            // So that a body which cannot be taken is not sent for nothing; what counts is the look at commit.
+            let current = self.current_row(request.bucket()?.partition(), &key).await?;
+            conditions.check(&key, &current)?;
+        }
+        let (stored, verified) = self
+            .store_upload(bucket, &key, body, strongroom_crypto::ChecksumSet::EMPTY, MAX_PUT_BYTES)
+            .await?;
+        content.size = stored.row.plain_bytes;
+        content.etag = stored.etag();
+        content.checksums = stored.checksum_rows();
+        content.blob = Some(stored.row.clone());
+        let mut output = PutObjectOutput {
+            etag: Some(quoted(&content.etag)),
+            server_side_encryption: Some(ServerSideEncryption::Aes256),
+            ..PutObjectOutput::default()
+        };
+        show_checksums!(output, &content.checksums);
+        let size = content.size;
+        let placed = self
+            .commit_object(
+                &mut request,
+                &key,
+                &conditions,
+                Box::new(content),
+                &stored,
+                &Provenance::Uploaded(&verified),
+            )
+            .await?;
+        output.version_id = placed.shown.map(|id| id.to_string());
+        Ok(Reply { object_size: Some(size), ..Reply::new(output) })
+    }
+}
+
+/// `x-amz-sdk-checksum-algorithm` announces a checksum in a header or trailer.
+fn check_algorithm(
+    announced: Option<strongroom_api_s3::ChecksumAlgorithm>,
+    given: Option<ChecksumAlgorithm>,
+) -> Result<(), ErrorReply> {
+    let Some(announced) = announced else { return Ok(()) };
+    let Some(algorithm) = ChecksumAlgorithm::from_name(announced.as_str()) else {
+        return Err(unknown_checksum());
+    };
+    match given {
+        None => Err(error::invalid_request(
+            "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer \
+             headers were found.",
+        )),
+        Some(given) if given != algorithm => {
+            Err(error::invalid_request("Value for x-amz-sdk-checksum-algorithm header is invalid."))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// The blob is sealed for one incarnation of the bucket; in another it could not be opened.
+pub(crate) fn same_bucket<I>(request: &Authorized<I>, sealed_for: BucketId) -> Result<(), ErrorReply> {
+    if request.bucket()?.id() == sealed_for { Ok(()) } else { Err(error::operation_aborted()) }
+}
+
+impl S3 {
+    /// Makes a stored blob the key's newest version. Tried again while others change the key.
+    ///
+    /// # Errors
+    /// A condition that does not hold, then or now; the gate's refusal; the store's errors.
+    pub(crate) async fn commit_object<I: Send + Sync>(
+        &self,
+        request: &mut Authorized<I>,
+        key: &ObjectKey,
+        conditions: &WriteConditions,
+        content: Box<Content>,
+        stored: &StoredBlob,
+        provenance: &Provenance<'_>,
+    ) -> Result<Placed, ErrorReply> {
+        let size = content.size;
+        let mut new = NewVersion {
+            sequence: None,
+            random: self.random(),
+            modified: self.now(),
+            content: Some(content),
+        };
+        let mut turn = None;
+        for _ in 0..MAX_COMMIT_TRIES {
+            same_bucket(request, stored.bucket)?;
+            let partition = request.bucket()?.partition();
+            let state = self.bucket_state(partition).await?;
+            let current = self.current_row(partition, key).await?;
+            conditions.check(key, &current)?;
+            new.modified = self.now();
+            let mut mutation = Mutation::new();
+            match self.plan_write(partition, key, &state, &current, &new, &mut mutation).await {
+                Ok(placed) => {
+                    mutation.blob(&stored.staged, provenance);
+                    mutation.effect(effect(EffectKind::Write, key, placed.shown, Some(size)));
+                    match request.commit(&*self.store, mutation).await {
+                        Ok(_) => return Ok(placed),
+                        Err(CommitError::Conflict) => {}
+                        Err(error) => return Err(error.reply()),
+                    }
+                }
+                Err(Unplanned::Stale) => {}
+                Err(Unplanned::Answer(reply)) => return Err(*reply),
+            }
+            if turn.is_none() {
+                turn = self.key_locks.turn(stored.bucket, key).await;
+            }
+        }
+        Err(conditions.gave_up(key))
+    }
+}

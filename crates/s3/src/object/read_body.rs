@@ -1,0 +1,225 @@
+//! A range of an object's plain bytes, out of sealed blobs: a chunk is under way while the next is read ahead.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream;
+use strongroom_crypto::{BlobBinding, DataKey, Opener, WrappedKey};
+use strongroom_gate::{ByteStream, ErrorReply};
+use strongroom_storage::{Partition, StoreError};
+use strongroom_types::{BlobId, BucketId, ObjectKey, UploadId};
+use tokio::task::JoinHandle;
+
+use super::store_body::blob_encryption_context;
+use crate::S3;
+use crate::error;
+use crate::limits::{OPEN_INLINE_BYTES, READ_CHUNK_BYTES};
+use crate::row::{self, BlobRow, Coded, Content, LayoutRow, PartRow};
+
+/// A range of the plain bytes of one blob.
+#[derive(Debug, Clone)]
+pub(crate) struct Extent {
+    blob: ExtentBlob,
+    range: Range<u64>,
+}
+
+#[derive(Debug, Clone)]
+enum ExtentBlob {
+    Row(BlobRow),
+    Part(UploadId, u16),
+}
+
+/// An open blob, and what is still to be read of it.
+struct OpenBlob {
+    id: BlobId,
+    key: Arc<DataKey>,
+    plain_bytes: u64,
+    rest: Range<u64>,
+}
+
+/// The place up to which extents are read.
+struct Cursor {
+    s3: S3,
+    bucket: BucketId,
+    object: ObjectKey,
+    extents: VecDeque<Extent>,
+    open: Option<OpenBlob>,
+}
+
+type Frames = VecDeque<Bytes>;
+
+fn damaged(what: &'static str) -> StoreError {
+    StoreError::Corrupt { what: what.into() }
+}
+
+impl S3 {
+    /// Where `range` of an object's bytes lies.
+    pub(crate) async fn extents(
+        &self,
+        partition: Partition,
+        content: &Content,
+        range: Range<u64>,
+    ) -> Result<Vec<Extent>, ErrorReply> {
+        if range.is_empty() {
+            return Ok(Vec::new());
+        }
+        if let Some(blob) = &content.blob {
+            return Ok(vec![Extent { blob: ExtentBlob::Row(blob.clone()), range }]);
+        }
+        let upload = content.upload_id().ok_or_else(error::internal)?;
+        let layout = self.layout(partition, upload).await?;
+        let mut extents = Vec::new();
+        let mut start = 0_u64;
+        for (number, size) in layout.parts {
+            let end = start.saturating_add(size);
+            let within = range.start.max(start)..range.end.min(end);
+            if within.start < within.end {
+                let range = within.start - start..within.end - start;
+                extents.push(Extent { blob: ExtentBlob::Part(upload, number), range });
+            }
+            start = end;
+        }
+        let planned: u64 = extents.iter().map(|extent| extent.range.end - extent.range.start).sum();
+        if planned == range.end - range.start { Ok(extents) } else { Err(error::internal()) }
+    }
+
+    /// The layout of an object in parts.
+    pub(crate) async fn layout(
+        &self,
+        partition: Partition,
+        upload: UploadId,
+    ) -> Result<LayoutRow, ErrorReply> {
+        let layout = self.read::<LayoutRow>(partition, &row::layout(upload)).await?;
+        layout.map(|(layout, _)| layout).ok_or_else(error::internal)
+    }
+
+    /// Opens extents of an object. The first chunk is read and proved authentic before this returns, so that what cannot
+    /// be read is an error, not a broken answer.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchBlob`] when the object was replaced meanwhile; [`StoreError::Corrupt`] for altered bytes.
+    pub(crate) async fn open_extents(
+        &self,
+        bucket: BucketId,
+        object: &ObjectKey,
+        extents: Vec<Extent>,
+    ) -> Result<ByteStream, StoreError> {
+        let mut cursor =
+            Cursor { s3: self.clone(), bucket, object: object.clone(), extents: extents.into(), open: None };
+        let Some(frames) = cursor.next_chunk().await? else { return Ok(Box::pin(stream::empty())) };
+        if cursor.at_end() {
+            return Ok(Box::pin(stream::iter(frames.into_iter().map(Ok))));
+        }
+        let state = Reading { frames, ahead: Some(Ahead::start(cursor)) };
+        Ok(Box::pin(stream::unfold(state, Reading::next)))
+    }
+}
+
+/// A chunk being read ahead. Aborted with its owner.
+struct Ahead(JoinHandle<(Cursor, Result<Option<Frames>, StoreError>)>);
+
+impl Ahead {
+    fn start(mut cursor: Cursor) -> Self {
+        Self(tokio::spawn(async move {
+            let chunk = cursor.next_chunk().await;
+            (cursor, chunk)
+        }))
+    }
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+struct Reading {
+    frames: Frames,
+    ahead: Option<Ahead>,
+}
+
+impl Reading {
+    async fn next(mut self) -> Option<(Result<Bytes, StoreError>, Self)> {
+        if let Some(frame) = self.frames.pop_front() {
+            return Some((Ok(frame), self));
+        }
+        let mut ahead = self.ahead.take()?;
+        let chunk = match (&mut ahead.0).await {
+            Ok((cursor, Ok(Some(frames)))) => {
+                self.ahead = (!cursor.at_end()).then(|| Ahead::start(cursor));
+                Ok(frames)
+            }
+            Ok((_, Ok(None))) => return None,
+            Ok((_, Err(error))) => Err(error),
+            Err(_) => Err(StoreError::Closed),
+        };
+        match chunk {
+            Ok(mut frames) => {
+                let frame = frames.pop_front()?;
+                self.frames = frames;
+                Some((Ok(frame), self))
+            }
+            Err(error) => Some((Err(error), self)),
+        }
+    }
+}
+
+impl Cursor {
+    fn at_end(&self) -> bool {
+        self.extents.is_empty() && self.open.as_ref().is_none_or(|open| open.rest.is_empty())
+    }
+
+    /// The next chunk, at most [`READ_CHUNK_BYTES`] of one blob, in authentic frames.
+    async fn next_chunk(&mut self) -> Result<Option<Frames>, StoreError> {
+        if self.open.as_ref().is_none_or(|open| open.rest.is_empty()) {
+            let Some(extent) = self.extents.pop_front() else { return Ok(None) };
+            self.open = Some(self.open_blob(extent).await?);
+        }
+        let Some(open) = &mut self.open else { return Ok(None) };
+        // To the next multiple, so that no frame is opened twice.
+        let end = (open.rest.start / READ_CHUNK_BYTES + 1).saturating_mul(READ_CHUNK_BYTES);
+        let plain = open.rest.start..end.min(open.rest.end);
+        open.rest.start = plain.end;
+        let binding = BlobBinding { bucket: self.bucket, key: &self.object, blob: open.id };
+        let bytes = plain.end - plain.start;
+        let opener = Opener::new(&open.key, &binding, open.plain_bytes, plain)
+            .map_err(|_| damaged("the length of a blob"))?;
+        let sealed = self.s3.blobs.read(open.id, opener.sealed()).await?;
+        if bytes <= OPEN_INLINE_BYTES {
+            return open_frames(opener, sealed).map(Some);
+        }
+        let opened = tokio::task::spawn_blocking(move || open_frames(opener, sealed)).await;
+        opened.map_err(|_| StoreError::Closed)?.map(Some)
+    }
+
+    async fn open_blob(&self, extent: Extent) -> Result<OpenBlob, StoreError> {
+        let Extent { blob, range: rest } = extent;
+        let blob = match blob {
+            ExtentBlob::Row(blob) => blob,
+            ExtentBlob::Part(upload, number) => {
+                let partition = Partition::Bucket(self.bucket);
+                let part = self.s3.store.get(partition, &row::part(upload, number)).await?;
+                // The parts go with their object, in one commit.
+                let part =
+                    part.ok_or_else(|| StoreError::NoSuchBlob(BlobId::from_bytes(*upload.as_bytes())))?;
+                PartRow::decode(&part.value).map_err(|_| damaged("the row of a part"))?.blob
+            }
+        };
+        let wrapped = WrappedKey::decode(&blob.wrapped_key).map_err(|_| damaged("a wrapped key"))?;
+        let key = self.s3.keys.unwrap_for_bucket(self.bucket, &wrapped, &blob_encryption_context());
+        let key = Arc::new(key.map_err(|_| damaged("a wrapped key"))?);
+        Ok(OpenBlob { id: blob.id(), key, plain_bytes: blob.plain_bytes, rest })
+    }
+}
+
+fn open_frames(mut opener: Opener, sealed: Bytes) -> Result<Frames, StoreError> {
+    opener.push(sealed);
+    let mut frames = Frames::new();
+    while let Some(frame) = opener.next_frame().map_err(|_| damaged("a frame of a blob"))? {
+        frames.push_back(frame);
+    }
+    opener.finish().map_err(|_| damaged("a frame of a blob"))?;
+    Ok(frames)
+}
