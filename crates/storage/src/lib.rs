@@ -13,6 +13,8 @@ pub mod conformance;
 
 pub mod local;
 pub mod memory;
+pub mod sealed;
+pub mod verify;
 
 use std::sync::Arc;
 
@@ -25,6 +27,7 @@ pub use contract::{
 };
 pub use local::LocalStore;
 pub use memory::MemoryStore;
+pub use sealed::{CipherError, RowCipher, SealedStore};
 
 /// Reads the wall clock. `server` passes the real one, tests one of their own.
 pub type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;

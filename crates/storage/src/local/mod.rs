@@ -12,9 +12,12 @@ mod flush;
 mod frame;
 mod health;
 mod index;
+mod inspect;
 mod journal;
 mod limits;
 mod log;
+#[cfg(test)]
+mod model;
 mod open;
 mod queue;
 mod reclaim;
@@ -94,6 +97,7 @@ pub(crate) struct Shared {
 struct Handle {
     shared: Arc<Shared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    reclaims: bool,
     _lock: File,
 }
 
@@ -105,7 +109,9 @@ impl Drop for Handle {
         for thread in locked(&self.threads).drain(..) {
             let _ = thread.join();
         }
-        self.shared.files.sweep(Duration::ZERO);
+        if self.reclaims {
+            self.shared.files.sweep(Duration::ZERO);
+        }
     }
 }
 
@@ -179,6 +185,14 @@ impl LocalStore {
     /// [`OpenError`] says what to do next: the directory is in use, of another format, not ours, or damaged.
     pub fn open(directory: impl AsRef<Path>, options: Options) -> Result<Self, OpenError> {
         open::open(directory.as_ref(), options)
+    }
+
+    /// Opens without the thread that reclaims, so that nothing that lies there goes.
+    pub(crate) fn open_to_look(directory: &Path, options: Options) -> Result<Self, OpenError> {
+        if !directory.join("FORMAT").exists() {
+            return Err(OpenError::FormatMissing);
+        }
+        open::open_with(directory, options, open::Seams { reclaims: false, ..open::Seams::default() })
     }
 
     /// The random id that the installation got when its data directory was made.

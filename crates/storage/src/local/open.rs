@@ -128,10 +128,18 @@ const FORMAT: u32 = 1;
 pub(crate) struct Seams {
     pub(crate) disk: Arc<dyn LogDisk>,
     pub(crate) statvfs: Statvfs,
+    /// Whether space is given back in the background.
+    pub(crate) reclaims: bool,
+}
+
+impl Default for Seams {
+    fn default() -> Self {
+        Self { disk: Arc::new(Disk), statvfs: Box::new(real_statvfs), reclaims: true }
+    }
 }
 
 pub(super) fn open(directory: &Path, options: Options) -> Result<LocalStore, OpenError> {
-    open_with(directory, options, Seams { disk: Arc::new(Disk), statvfs: Box::new(real_statvfs) })
+    open_with(directory, options, Seams::default())
 }
 
 pub(crate) fn open_with(directory: &Path, options: Options, seams: Seams) -> Result<LocalStore, OpenError> {
@@ -177,30 +185,36 @@ pub(crate) fn open_with(directory: &Path, options: Options, seams: Seams) -> Res
     });
     let recovered = recover::recover(&shared, seams.disk, options.segment_bytes, applied)?;
     // What the replayed frames release has no readers any more.
-    shared.files.sweep(Duration::ZERO);
+    if seams.reclaims {
+        shared.files.sweep(Duration::ZERO);
+    }
     if shared.space.check().is_ok()
         && let Err(error) = shared.reserve.fill()
     {
         tracing::warn!(%error, "the reserve could not be laid out");
     }
-    start(shared, recovered, lock)
+    start(shared, recovered, lock, seams.reclaims)
 }
 
-fn start(shared: Arc<Shared>, recovered: recover::Recovered, lock: File) -> Result<LocalStore, OpenError> {
-    let handle = Handle { shared: shared.clone(), threads: Mutex::default(), _lock: lock };
+fn start(
+    shared: Arc<Shared>,
+    recovered: recover::Recovered,
+    lock: File,
+    reclaims: bool,
+) -> Result<LocalStore, OpenError> {
+    let handle = Handle { shared: shared.clone(), threads: Mutex::default(), reclaims, _lock: lock };
     let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
         let thread = std::thread::Builder::new().name(name.into()).spawn(work);
-        thread.map_err(|error| OpenError::io("start a thread", error))
+        let thread = thread.map_err(|error| OpenError::io("start a thread", error))?;
+        crate::locked(&handle.threads).push(thread);
+        Ok::<(), OpenError>(())
     };
     let committer = Committer::new(shared.clone(), recovered.log, recovered.next_position);
     let (flusher, chores) = (shared.clone(), shared);
-    let threads = [
-        spawn("store-commit", Box::new(move || committer.run())),
-        spawn("store-flush", Box::new(move || flush::run(&flusher))),
-        spawn("store-reclaim", Box::new(move || reclaim::run(&chores))),
-    ];
-    for thread in threads {
-        crate::locked(&handle.threads).push(thread?);
+    spawn("store-commit", Box::new(move || committer.run()))?;
+    spawn("store-flush", Box::new(move || flush::run(&flusher)))?;
+    if reclaims {
+        spawn("store-reclaim", Box::new(move || reclaim::run(&chores)))?;
     }
     Ok(LocalStore { handle: Arc::new(handle) })
 }

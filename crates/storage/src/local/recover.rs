@@ -58,8 +58,8 @@ pub(crate) fn recover(
         replay.end = applied.end;
         replay.position = applied.position;
     }
-    replay.remove_dropped()?;
     replay.run(applied.is_some())?;
+    replay.compare_with_index()?;
     let (end, position) = (replay.end, replay.position);
     let log = LogWriter::open(disk, replay.log, segment_bytes, end)
         .map_err(|error| OpenError::io("open log", error))?;
@@ -77,18 +77,13 @@ struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    /// Segments that the index has dropped but whose files a crash left.
-    fn remove_dropped(&mut self) -> Result<(), OpenError> {
+    /// After the replay, which may have dropped segments: what the index needs is there; what it has dropped, but a
+    /// crash has left, goes.
+    fn compare_with_index(&mut self) -> Result<(), OpenError> {
         let known = self.shared.segments.all();
-        let end = self.end;
-        let dropped: Vec<_> = self
-            .segments
-            .keys()
-            .filter(|segment| {
-                **segment < end.next_frame && **segment != end.segment && !known.contains_key(segment)
-            })
-            .copied()
-            .collect();
+        let active = self.end.segment;
+        let unknown = |segment: &&u64| **segment != active && !known.contains_key(*segment);
+        let dropped: Vec<_> = self.segments.keys().filter(unknown).copied().collect();
         for segment in dropped {
             std::fs::remove_file(segment_path(&self.log, segment))
                 .map_err(|error| OpenError::io("remove a dropped log segment", error))?;
