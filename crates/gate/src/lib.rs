@@ -11,6 +11,7 @@ mod body;
 mod caller;
 mod facts;
 mod gate;
+pub mod generated;
 mod ledger;
 mod mutation;
 mod refusal;
