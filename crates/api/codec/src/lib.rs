@@ -17,6 +17,7 @@ mod binding;
 mod cbor;
 mod json;
 mod query;
+mod required;
 mod rest;
 mod s3;
 mod scalar;

@@ -36,38 +36,3 @@ pub(crate) fn is_json_text(service: &ServiceSchema, op: &OperationSchema) -> boo
 pub(crate) fn has_long_body(op: &OperationSchema) -> bool {
     matches!(op.name, "DeleteObjects" | "CompleteMultipartUpload")
 }
-
-/// Root elements of S3's answers, which botocore's model does not name since its parser ignores them.
-/// Source: S3 API Reference, the response syntax of each operation.
-pub(crate) fn response_root(service: &ServiceSchema, op: &OperationSchema) -> Option<&'static str> {
-    if !is_s3(service) {
-        return None;
-    }
-    Some(match op.name {
-        "CompleteMultipartUpload" => "CompleteMultipartUploadResult",
-        "CreateMultipartUpload" => "InitiateMultipartUploadResult",
-        "CreateSession" => "CreateSessionResult",
-        "DeleteObjects" => "DeleteResult",
-        "GetBucketAccelerateConfiguration" => "AccelerateConfiguration",
-        "GetBucketAcl" | "GetObjectAcl" => "AccessControlPolicy",
-        "GetBucketCors" => "CORSConfiguration",
-        "GetBucketLifecycle" | "GetBucketLifecycleConfiguration" => "LifecycleConfiguration",
-        "GetBucketLogging" => "BucketLoggingStatus",
-        "GetBucketNotification" | "GetBucketNotificationConfiguration" => "NotificationConfiguration",
-        "GetBucketRequestPayment" => "RequestPaymentConfiguration",
-        "GetBucketTagging" | "GetObjectTagging" => "Tagging",
-        "GetBucketVersioning" => "VersioningConfiguration",
-        "GetBucketWebsite" => "WebsiteConfiguration",
-        "GetObjectAttributes" => "GetObjectAttributesResponse",
-        "ListBucketAnalyticsConfigurations" => "ListBucketAnalyticsConfigurationResult",
-        "ListBucketInventoryConfigurations" => "ListInventoryConfigurationsResult",
-        "ListBucketMetricsConfigurations" => "ListMetricsConfigurationsResult",
-        "ListBuckets" => "ListAllMyBucketsResult",
-        "ListDirectoryBuckets" => "ListAllMyDirectoryBucketsResult",
-        "ListMultipartUploads" => "ListMultipartUploadsResult",
-        "ListObjectVersions" => "ListVersionsResult",
-        "ListObjects" | "ListObjectsV2" => "ListBucketResult",
-        "ListParts" => "ListPartsResult",
-        _ => return None,
-    })
-}

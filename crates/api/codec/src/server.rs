@@ -8,6 +8,7 @@ use crate::cbor::{self, CborWriter};
 use crate::json::{self, JsonWriter};
 use crate::message::{EncodedResponse, RequestHead, WriteError};
 use crate::query::{self, Dialect, Tree};
+use crate::required::filled;
 use crate::rest::{self, Format, Layout};
 use crate::xml::{Limits, Style, XML_DECLARATION, XmlWriter, push_attribute, push_text};
 use crate::{limits, s3};
@@ -34,10 +35,12 @@ pub fn body_limit_bytes(_protocol: Protocol, op: &'static OperationSchema) -> us
 
 /// Fills `target`, an empty input of `op`, from a request. A payload that is a stream is left alone.
 ///
-/// What the model demands of the values is checked by [`crate::validate`] afterwards.
+/// Required members are demanded here, what else the model demands by [`crate::validate`] afterwards. On an error the
+/// members that lie outside the body are filled as far as they could be.
 ///
 /// # Errors
-/// What is not of the protocol's syntax, not of its type, given twice, or beyond a limit of [`crate::limits`].
+/// What is missing, not of the protocol's syntax, not of its type, given twice, or beyond a limit of
+/// [`crate::limits`].
 pub fn decode(
     protocol: Protocol,
     _service: &'static ServiceSchema,
@@ -50,6 +53,16 @@ pub fn decode(
     if body.len() > limit {
         return Err(ReadError::syntax(format!("the body is longer than {limit} bytes")));
     }
+    filled(target, |target| decode_into(protocol, op, head, body, target))
+}
+
+fn decode_into(
+    protocol: Protocol,
+    op: &'static OperationSchema,
+    head: &RequestHead<'_>,
+    body: &[u8],
+    target: &mut dyn Structure,
+) -> Result<(), ReadError> {
     match protocol {
         Protocol::RestXml => {
             read_bindings(op, head, target)?;
@@ -128,7 +141,7 @@ fn encode_rest(
         let schema = output.schema();
         let layout = Layout {
             format,
-            root: s3::response_root(service, op).or(schema.xml_name).unwrap_or(schema.name),
+            root: schema.xml_name.unwrap_or(schema.name),
             namespace: s3::namespace(service),
             style: style(service),
             text_type: if s3::is_json_text(service, op) { "application/json" } else { "text/plain" },

@@ -8,6 +8,7 @@ use strongroom_shape::{Kind, Member, ReadError, ReadErrorKind, ShapeReader, Stru
 use strongroom_types::Timestamp;
 
 use crate::limits;
+use crate::required::filled;
 use crate::scalar::{self, Seen, wrong};
 
 /// The walk over a document.
@@ -231,7 +232,7 @@ impl ShapeReader for ValueReader<'_, '_> {
     fn structure(&mut self, member: &'static Member, target: &mut dyn Structure) -> Result<(), ReadError> {
         self.take(member)?;
         let depth = self.deeper()?;
-        self.walk.fill(depth, target).map_err(|error| match error {
+        filled(target, |target| self.walk.fill(depth, target)).map_err(|error| match error {
             ReadError { member: "", kind } => ReadError::at(member, kind),
             other => other,
         })

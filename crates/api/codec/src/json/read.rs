@@ -6,6 +6,7 @@ use strongroom_shape::{
 use strongroom_types::Timestamp;
 
 use super::tree::{Node, parse};
+use crate::required::filled;
 use crate::scalar::{self, wrong};
 
 /// Stands at a value.
@@ -72,7 +73,7 @@ impl ShapeReader for NodeReader<'_, '_> {
         String::from_utf8(json).map_err(|_| ReadError::syntax("the document is not UTF-8"))
     }
     fn structure(&mut self, member: &'static Member, target: &mut dyn Structure) -> Result<(), ReadError> {
-        fill(self.0, target, false).map_err(|error| match error {
+        filled(target, |target| fill(self.0, target, false)).map_err(|error| match error {
             ReadError { member: "", kind } => ReadError::at(member, kind),
             other => other,
         })

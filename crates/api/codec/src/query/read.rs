@@ -4,6 +4,7 @@ use strongroom_shape::{Kind, Member, ReadError, ShapeReader, Structure, Timestam
 use strongroom_types::Timestamp;
 
 use super::{Dialect, Tree};
+use crate::required::filled;
 use crate::scalar::{self, or_default, wrong};
 
 /// Stands at a name.
@@ -50,7 +51,7 @@ impl ShapeReader for TreeReader<'_> {
         self.string(member)
     }
     fn structure(&mut self, _: &'static Member, target: &mut dyn Structure) -> Result<(), ReadError> {
-        read_request(self.tree, self.dialect, target)
+        filled(target, |target| read_request(self.tree, self.dialect, target))
     }
     fn list(
         &mut self,

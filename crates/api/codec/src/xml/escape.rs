@@ -71,18 +71,23 @@ fn push_special(out: &mut Vec<u8>, from: &[u8]) -> usize {
     1
 }
 
-/// Appends ` name="value"`. White space becomes references, since parsers would turn it into blanks.
+/// Appends ` name="value"`.
 pub(crate) fn push_attribute(out: &mut Vec<u8>, name: &str, value: &str) {
+    let mut escaped = Vec::with_capacity(value.len());
+    push_text(&mut escaped, value);
+    push_escaped_attribute(out, name, &escaped);
+}
+
+/// The same for what [`push_text`] wrote. White space becomes references, since parsers would turn it into blanks.
+pub(crate) fn push_escaped_attribute(out: &mut Vec<u8>, name: &str, escaped: &[u8]) {
     out.push(b' ');
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"=\"");
-    for piece in value.split_inclusive(['\t', '\n']) {
-        match piece.strip_suffix(['\t', '\n']) {
-            Some(before) => {
-                push_text(out, before);
-                out.extend_from_slice(if piece.ends_with('\t') { b"&#9;" } else { b"&#10;" });
-            }
-            None => push_text(out, piece),
+    for &byte in escaped {
+        match byte {
+            b'\t' => out.extend_from_slice(b"&#9;"),
+            b'\n' => out.extend_from_slice(b"&#10;"),
+            other => out.push(other),
         }
     }
     out.push(b'"');

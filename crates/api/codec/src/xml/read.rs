@@ -5,6 +5,7 @@ use strongroom_types::Timestamp;
 
 use super::cursor::{Cursor, Limits, Start, local};
 use crate::binding::{Place, TextReader};
+use crate::required::filled;
 use crate::scalar::{self, Seen, flattened_name, is_flattened, or_default, wrong};
 
 /// Stands at the beginning of an element.
@@ -100,8 +101,10 @@ impl ShapeReader for ElementReader<'_, '_> {
     }
     fn structure(&mut self, member: &'static Member, target: &mut dyn Structure) -> Result<(), ReadError> {
         let start = self.take(member)?;
-        fill_attributes(&start, target)?;
-        fill(self.cursor, target, false)
+        filled(target, |target| {
+            fill_attributes(&start, target)?;
+            fill(self.cursor, target, false)
+        })
     }
     fn list(
         &mut self,

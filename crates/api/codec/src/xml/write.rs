@@ -3,7 +3,7 @@
 use strongroom_shape::{Kind, Location, Member, ShapeWriter, Structure, StructureSchema, TimestampFormat};
 use strongroom_types::Timestamp;
 
-use super::escape::{push_attribute, push_text};
+use super::escape::{push_attribute, push_escaped_attribute, push_text};
 use crate::binding::Only;
 use crate::scalar::{self, flattened_name, is_flattened, or_default};
 
@@ -82,11 +82,7 @@ impl<'o> XmlWriter<'o> {
             Pass::Attributes if member.flags.xml_attribute => {
                 let mut value = Vec::new();
                 text(&mut value);
-                self.out.push(b' ');
-                self.out.extend_from_slice(member.wire_name.as_bytes());
-                self.out.extend_from_slice(b"=\"");
-                self.out.append(&mut value);
-                self.out.push(b'"');
+                push_escaped_attribute(self.out, member.wire_name, &value);
             }
             Pass::Elements if !member.flags.xml_attribute => {
                 let name = self.name.unwrap_or(member.wire_name);
@@ -107,6 +103,11 @@ impl<'o> XmlWriter<'o> {
         value: &dyn Structure,
     ) {
         self.open(name, namespace);
+        if value.schema().members.iter().any(|member| member.flags.xml_attribute) {
+            self.pass = Pass::Attributes;
+            value.write(&mut Only::at(Location::Body, self));
+            self.pass = Pass::Elements;
+        }
         self.out.push(b'>');
         value.write(&mut Only::at(Location::Body, self));
         self.close(name);
