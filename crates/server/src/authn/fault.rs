@@ -1,0 +1,113 @@
+//! Failures of authentication, as AWS answers them.
+
+use strongroom_gate::ErrorReply;
+use strongroom_sigv4::{AuthError, BodyError, Code, SignatureMismatch};
+use strongroom_types::AccessKeyId;
+
+/// The status of a code. Source: S3 API Reference, "Error responses"; IAM API Reference, "Common Errors".
+fn status(code: Code) -> u16 {
+    match code {
+        Code::AccessDenied
+        | Code::InvalidAccessKeyId
+        | Code::InvalidClientTokenId
+        | Code::RequestTimeTooSkewed
+        | Code::SignatureDoesNotMatch => 403,
+        Code::MissingContentLength => 411,
+        Code::InternalError => 500,
+        Code::AuthorizationHeaderMalformed
+        | Code::AuthorizationQueryParametersError
+        | Code::EntityTooLarge
+        | Code::EntityTooSmall
+        | Code::IncompleteBody
+        | Code::IncompleteSignature
+        | Code::InvalidArgument
+        | Code::InvalidChunkSizeError
+        | Code::InvalidPolicyDocument
+        | Code::InvalidRequest
+        | Code::InvalidToken
+        | Code::InvalidURI
+        | Code::MalformedTrailerError
+        | Code::MaxPostPreDataLengthExceededError
+        | Code::XAmzContentSHA256Mismatch => 400,
+    }
+}
+
+/// The answer to a failed authentication of a head.
+pub(crate) fn auth_reply(error: &AuthError, is_s3: bool) -> ErrorReply {
+    let code = if is_s3 { error.code() } else { error.code_of_other_services() };
+    let reply = ErrorReply::new(status(code), code.as_str(), error.to_string());
+    if !is_s3 {
+        return reply;
+    }
+    match error {
+        AuthError::SignatureDoesNotMatch(mismatch) => with_mismatch(reply, mismatch),
+        AuthError::RequestTimeTooSkewed { request_time, server_time, max_skew } => reply
+            .member("RequestTime", request_time.to_amz_date())
+            .member("ServerTime", server_time.to_iso8601_seconds())
+            .member("MaxAllowedSkewMilliseconds", max_skew.as_millis().to_string()),
+        AuthError::Expired { expires_seconds, expires, server_time } => reply
+            .member("X-Amz-Expires", expires_seconds.to_string())
+            .member("Expires", expires.to_iso8601_seconds())
+            .member("ServerTime", server_time.to_iso8601_seconds()),
+        AuthError::HeadersNotSigned(names) => reply.member("HeadersNotSigned", names.join(", ")),
+        AuthError::ContentSha256Mismatch { client, server } => reply
+            .member("ClientComputedContentSHA256", hex(client))
+            .member("S3ComputedContentSHA256", hex(server)),
+        error => match error.expected_region() {
+            Some(region) => {
+                reply.member("Region", region.as_str()).header("x-amz-bucket-region", region.as_str())
+            }
+            None => reply,
+        },
+    }
+}
+
+fn with_mismatch(reply: ErrorReply, mismatch: &SignatureMismatch) -> ErrorReply {
+    reply
+        .member("AWSAccessKeyId", mismatch.access_key_id.as_str())
+        .member("StringToSign", mismatch.string_to_sign.clone())
+        .member("SignatureProvided", mismatch.signature_provided.clone())
+        .member("StringToSignBytes", mismatch.string_to_sign_bytes())
+        .member("CanonicalRequest", mismatch.canonical_request_text())
+        .member("CanonicalRequestBytes", mismatch.canonical_request_bytes())
+}
+
+/// The answer to a body that is not what its head says.
+pub(crate) fn body_reply(error: BodyError) -> ErrorReply {
+    let code = error.code();
+    let reply = ErrorReply::new(status(code), code.as_str(), error.to_string());
+    match error {
+        BodyError::Sha256Mismatch { client, server } => reply
+            .member("ClientComputedContentSHA256", hex(&client))
+            .member("S3ComputedContentSHA256", hex(&server)),
+        _ => reply,
+    }
+}
+
+/// The answer to a key that is unknown or inactive.
+pub(crate) fn unknown_key(id: &AccessKeyId, is_s3: bool) -> ErrorReply {
+    if is_s3 {
+        let message = "The AWS Access Key Id you provided does not exist in our records.";
+        ErrorReply::new(403, "InvalidAccessKeyId", message).member("AWSAccessKeyId", id.as_str())
+    } else {
+        ErrorReply::new(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
+    }
+}
+
+/// The answer to a session token: no key of this installation has one.
+pub(crate) fn unknown_token(is_s3: bool) -> ErrorReply {
+    if is_s3 {
+        ErrorReply::new(400, "InvalidToken", "The provided token is malformed or otherwise invalid.")
+    } else {
+        ErrorReply::new(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(64), |mut out, byte| {
+        // INVARIANT: writing to a String does not fail.
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}

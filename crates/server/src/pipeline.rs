@@ -1,0 +1,492 @@
+//! The way of a request, from its head to its record. Each step is a module of its own; this one only walks them.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::HeaderValue;
+use strongroom_crypto::Entropy as _;
+use strongroom_gate::{Body, Caller, ErrorReply, Ledger, RequestFacts, is_read_only};
+use strongroom_kms::Keys;
+use strongroom_record::{CallerRecord, Coalesced, Completed, Decided, Outcome, Record, TlsRecord, encode};
+use strongroom_shape::{Protocol, ServiceSchema};
+use strongroom_sigv4::{AuthInput, BodyDigest, Mechanism, PayloadCheck, RequestHead as SignedHead};
+use strongroom_storage::{MetaStore, StoreClock, StoreHealth};
+use strongroom_types::{HostId, Region, RequestId, Timestamp};
+
+use crate::authn::{Authenticated, Authn, auth_reply, signature_record};
+use crate::decode::{self, SignedBody};
+use crate::encode::{self, Answer, Ids};
+use crate::handler::{Exchange, Services};
+use crate::http::{Connection, Finished, Handler, Incoming, IncomingBody, MalformedHead, Outgoing};
+use crate::listener::{Admit, FloodBudget};
+use crate::record::{Place, Recorder};
+use crate::route::{Destination, RouteHead, Routed, Routes, parse_query, redacted_target, rpc_operation};
+
+/// Longest body that is read of a service whose operations are named in the body.
+const MAX_RPC_BODY_BYTES: usize = 1 << 20;
+
+/// Longest header value kept in records, bytes.
+const MAX_RECORDED_HEADER_BYTES: usize = 1024;
+
+/// Everything that requests pass through.
+pub(crate) struct Pipeline {
+    pub(crate) routes: Routes,
+    pub(crate) authn: Authn,
+    pub(crate) services: Arc<Services>,
+    pub(crate) store: Arc<dyn MetaStore>,
+    pub(crate) clock: Arc<dyn StoreClock>,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) recorder: Recorder,
+    pub(crate) flood: Mutex<FloodBudget>,
+    pub(crate) home: Region,
+}
+
+/// A request on its way.
+struct Journey {
+    connection: Arc<Connection>,
+    received_at: Instant,
+    now: Timestamp,
+    request_id: String,
+    host_id: String,
+    resource: String,
+    ledger: Ledger,
+    place: Place,
+    /// Protocol and service in whose form errors are answered.
+    form: (Protocol, &'static ServiceSchema),
+    /// Whether the caller is known.
+    known: bool,
+}
+
+impl Pipeline {
+    /// Ids of a new request.
+    fn ids(&self) -> (String, String, String) {
+        let mut random = [0; 72];
+        self.keys.entropy().fill(&mut random);
+        let (mut id, mut host, mut event) = ([0; 8], [0; 48], [0; 16]);
+        id.iter_mut().zip(random.iter()).for_each(|(to, from)| *to = *from);
+        host.iter_mut().zip(random.iter().skip(8)).for_each(|(to, from)| *to = *from);
+        event.iter_mut().zip(random.iter().skip(56)).for_each(|(to, from)| *to = *from);
+        let id = RequestId::from_bytes(id).to_string();
+        (id, HostId::from_bytes(&host).to_string(), uuid(event))
+    }
+
+    fn begin(&self, connection: &Arc<Connection>, received_at: Instant) -> Option<Journey> {
+        if matches!(self.store.health(), StoreHealth::Down(_)) {
+            return None;
+        }
+        let place = self.recorder.place()?;
+        let (request_id, host_id, event_id) = self.ids();
+        let now = self.clock.now();
+        let decided = Decided {
+            request_id: request_id.clone(),
+            host_id: host_id.clone(),
+            event_id,
+            received_at_millis: now.as_millis(),
+            decided_at_millis: now.as_millis(),
+            region: self.home.to_string(),
+            source_ip: connection.peer.ip().to_string(),
+            tls: connection.tls.as_ref().map(|tls| TlsRecord {
+                version: tls.version.to_owned(),
+                cipher: tls.cipher.to_owned(),
+                server_name: tls.sni.clone(),
+                key_exchange: Some(tls.key_exchange.to_owned()),
+            }),
+            ..Decided::default()
+        };
+        Some(Journey {
+            connection: connection.clone(),
+            received_at,
+            now,
+            request_id,
+            host_id,
+            resource: String::new(),
+            ledger: Ledger::new(decided),
+            place,
+            form: (Protocol::RestXml, &strongroom_api_s3::SERVICE),
+            known: false,
+        })
+    }
+
+    /// Routes, authenticates, decodes, decides and handles.
+    async fn serve(&self, journey: &mut Journey, incoming: Incoming) -> Result<Answer, ErrorReply> {
+        let Incoming { method, target, headers, body, .. } = incoming;
+        let (raw_path, raw_query) = target.split_once('?').unwrap_or((&target, ""));
+        journey.resource = raw_path.to_owned();
+        describe_head(&journey.ledger, &method, &target, &headers);
+        let secure = journey.connection.tls.is_some();
+        let head =
+            SignedHead { method: method.as_str(), raw_path, raw_query, headers: &headers, is_tls: secure };
+        let auth = AuthInput::from_head(&head);
+        let signed_service = match &auth {
+            Ok(AuthInput::Signed(signed)) => Some(signed.scope().service().to_owned()),
+            Ok(AuthInput::Anonymous) | Err(_) => None,
+        };
+        let is_s3 = signed_service.as_deref().is_none_or(|service| service == "s3");
+        let auth = auth.map_err(|error| auth_reply(&error, is_s3))?;
+        claim(&journey.ledger, &auth);
+        let query = parse_query(raw_query)?;
+        let route_head = RouteHead {
+            method: &method,
+            raw_path,
+            query: &query,
+            headers: &headers,
+            signed_service: signed_service.as_deref(),
+        };
+        match self.routes.resolve(&route_head)? {
+            Destination::Operation(routed) => {
+                self.rest(journey, routed, auth, Parts { method, query, headers, body }).await
+            }
+            Destination::Rpc(service) => {
+                self.rpc(journey, service, auth, Parts { method, query, headers, body }).await
+            }
+            Destination::Unserved(service) => {
+                journey.ledger.fill(|decided| decided.service.clone_from(&service));
+                self.authenticate(journey, &auth, BodyDigest::Pending).await?;
+                Err(encode::not_implemented(&service))
+            }
+            Destination::PostForm { .. } => Err(encode::not_implemented("PostObject")),
+            Destination::Preflight { bucket } => self.preflight(&bucket, &headers).await,
+        }
+    }
+
+    async fn authenticate(
+        &self,
+        journey: &mut Journey,
+        auth: &AuthInput,
+        digest: BodyDigest,
+    ) -> Result<Authenticated, ErrorReply> {
+        let authenticated = self.authn.authenticate(auth, journey.now, digest).await?;
+        journey.known = authenticated.caller != Caller::Anonymous;
+        journey.ledger.fill(|decided| {
+            decided.caller = authenticated.caller.record();
+            decided.signature.clone_from(&authenticated.signature);
+            if let Some(region) = &authenticated.region {
+                decided.region = region.to_string();
+            }
+        });
+        Ok(authenticated)
+    }
+
+    /// An operation of S3 or S3 Control.
+    async fn rest(
+        &self,
+        journey: &mut Journey,
+        routed: Routed,
+        auth: AuthInput,
+        parts: Parts,
+    ) -> Result<Answer, ErrorReply> {
+        journey.form = (routed.protocol, routed.service);
+        describe_operation(&journey.ledger, &routed);
+        let authenticated = self.authenticate(journey, &auth, BodyDigest::Pending).await?;
+        let Parts { method, query, headers, body } = parts;
+        let Authenticated { caller, payload, region, .. } = authenticated;
+        let (whole_body, body) = if caller == Caller::Anonymous {
+            (Bytes::new(), None)
+        } else {
+            open_body(&routed, &headers, body, payload).await?
+        };
+        let facts = self.facts(journey, &routed, region);
+        let ledger = journey.ledger.clone();
+        let request_id = journey.request_id.clone();
+        let exchange =
+            Exchange { routed, method, query, headers, caller, facts, whole_body, body, ledger, request_id };
+        self.services.dispatch(exchange).await
+    }
+
+    /// An operation that target or body name. The signature covers the body's hash, so the body comes first, bounded.
+    async fn rpc(
+        &self,
+        journey: &mut Journey,
+        service: &'static ServiceSchema,
+        auth: AuthInput,
+        parts: Parts,
+    ) -> Result<Answer, ErrorReply> {
+        let Parts { method, query, headers, mut body } = parts;
+        let protocol = if service.target_prefix.is_some() { Protocol::AwsJson11 } else { Protocol::AwsQuery };
+        journey.form = (protocol, service);
+        journey.ledger.fill(|decided| service.signing_name.clone_into(&mut decided.service));
+        let whole_body = body.collect(MAX_RPC_BODY_BYTES).await.map_err(|_| decode::too_long())?;
+        let digest = BodyDigest::Sha256(*strongroom_crypto::Sha256Digest::of(&whole_body).as_bytes());
+        let Authenticated { caller, region, .. } = self.authenticate(journey, &auth, digest).await?;
+        if caller == Caller::Anonymous {
+            let message = "Request is missing Authentication Token";
+            return Err(ErrorReply::new(403, "MissingAuthenticationToken", message));
+        }
+        let routed = rpc_operation(service, &headers, &query, &whole_body).map_err(|(protocol, reply)| {
+            journey.form = (protocol, service);
+            reply
+        })?;
+        journey.form = (routed.protocol, service);
+        describe_operation(&journey.ledger, &routed);
+        let facts = self.facts(journey, &routed, region);
+        let ledger = journey.ledger.clone();
+        let request_id = journey.request_id.clone();
+        let exchange = Exchange {
+            routed,
+            method,
+            query,
+            headers,
+            caller,
+            facts,
+            whole_body,
+            body: None,
+            ledger,
+            request_id,
+        };
+        self.services.dispatch(exchange).await
+    }
+
+    fn facts(&self, journey: &Journey, routed: &Routed, region: Option<Region>) -> RequestFacts {
+        RequestFacts {
+            service: routed.service.name,
+            region: region.unwrap_or_else(|| self.home.clone()),
+            now: journey.now,
+            source_ip: journey.connection.peer.ip(),
+            secure_transport: journey.connection.tls.is_some(),
+        }
+    }
+
+    async fn preflight(&self, _bucket: &str, _headers: &http::HeaderMap) -> Result<Answer, ErrorReply> {
+        Err(ErrorReply::new(403, "AccessForbidden", "CORSResponse: CORS is not enabled for this bucket."))
+    }
+
+    /// Charges a request that nobody answers for. `false`: it is refused, and counted instead of recorded.
+    fn admit_unknown(&self, source: IpAddr) -> bool {
+        let mut flood = self.flood.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!(flood.admit(source, Instant::now()), Admit::Yes)
+    }
+
+    /// Makes the answer whole, and sees to its record.
+    fn finish(&self, journey: Journey, result: Result<Answer, ErrorReply>, bytes_in: u64) -> Outgoing {
+        let ids =
+            Ids { request_id: &journey.request_id, host_id: &journey.host_id, resource: &journey.resource };
+        if journey.known {
+            self.flood.lock().unwrap_or_else(PoisonError::into_inner).earn(1);
+        } else if !self.admit_unknown(journey.connection.peer.ip()) {
+            return Outgoing::error(503, "SlowDown", "Please reduce your request rate.");
+        }
+        let mut answer = result.unwrap_or_else(|reply| {
+            let (protocol, service) = journey.form;
+            encode::failure(protocol, service, &reply, ids)
+        });
+        identify(&mut answer, &journey);
+        if let Some(record) = journey.ledger.outstanding() {
+            journey.place.give(record);
+        }
+        let completion = Completion {
+            received_at: journey.received_at,
+            handled_at: Instant::now(),
+            place: journey.place,
+            clock: self.clock.clone(),
+            completed: Completed {
+                request_id: journey.request_id,
+                status: answer.status,
+                error_code: answer.error.as_ref().map(|(code, _)| code.clone()),
+                error_message: answer.error.map(|(_, message)| cut(&message)),
+                bytes_in,
+                object_size: answer.object_size,
+                version_id: header_text(&answer.headers, "x-amz-version-id"),
+                ..Completed::default()
+            },
+        };
+        Outgoing {
+            status: answer.status,
+            headers: answer.headers,
+            body: answer.body,
+            finished: Box::new(move |finished| completion.give(finished)),
+        }
+    }
+
+    /// Records the refusals of seconds that are over. Called about once a second.
+    pub(crate) fn settle_refusals(&self) {
+        let settled = self.flood.lock().unwrap_or_else(PoisonError::into_inner).settle(Instant::now());
+        for refusals in settled {
+            let ago = refusals.second_began.elapsed();
+            let second = self.clock.now().minus(ago).as_secs();
+            let source_ip = refusals.source.map_or_else(|| "other".to_owned(), |source| source.to_string());
+            let refused = refusals.count;
+            self.recorder.give(&Record::Coalesced(Coalesced { source_ip, second, refused }));
+        }
+    }
+}
+
+struct Parts {
+    method: http::Method,
+    query: Vec<(String, String)>,
+    headers: http::HeaderMap,
+    body: IncomingBody,
+}
+
+/// The second part of a record, waiting for the last byte.
+struct Completion {
+    received_at: Instant,
+    handled_at: Instant,
+    place: Place,
+    clock: Arc<dyn StoreClock>,
+    completed: Completed,
+}
+
+impl Completion {
+    fn give(mut self, finished: Finished) {
+        let micros = |from: Instant, to: Instant| {
+            u64::try_from(to.saturating_duration_since(from).as_micros()).unwrap_or(u64::MAX)
+        };
+        let first = finished.first_byte_at.unwrap_or(self.handled_at);
+        let last = finished.last_byte_at.unwrap_or(first);
+        self.completed.completed_at_millis = self.clock.now().as_millis();
+        self.completed.bytes_out = finished.bytes_sent;
+        self.completed.total_micros = micros(self.received_at, last);
+        self.completed.turn_around_micros = micros(self.received_at, first);
+        self.completed.outcome = if finished.complete { Outcome::Sent } else { Outcome::Aborted };
+        self.place.give(encode(&Record::Completed(Box::new(self.completed))));
+    }
+}
+
+/// Opens the body: whole, for what is decoded from it; as a stream, for what is stored of it.
+async fn open_body(
+    routed: &Routed,
+    headers: &http::HeaderMap,
+    wire: IncomingBody,
+    payload: PayloadCheck,
+) -> Result<(Bytes, Option<Body>), ErrorReply> {
+    let operation = routed.operation;
+    let needs_body = strongroom_codec::needs_body(routed.protocol, operation);
+    if !needs_body && !operation.streaming_input {
+        return Ok((Bytes::new(), None));
+    }
+    let source = SignedBody::new(wire, payload);
+    let declared = source.declared_bytes();
+    // The checksum headers of CompleteMultipartUpload are about the object, not about this document.
+    let of_this_body = operation.name != "CompleteMultipartUpload";
+    let expected = decode::expected_digests(headers, declared, of_this_body)?;
+    if operation.streaming_input {
+        if declared.is_none() {
+            let message = "You must provide the Content-Length HTTP header.";
+            return Err(ErrorReply::new(411, "MissingContentLength", message));
+        }
+        return Ok((Bytes::new(), Some(Body::new(Box::new(source), expected))));
+    }
+    if operation.checksum_required && routed.service.name == "s3" {
+        decode::require_digest(&expected)?;
+    }
+    let limit = strongroom_codec::body_limit_bytes(routed.protocol, operation);
+    if declared.is_some_and(|declared| declared > limit as u64) {
+        return Err(decode::too_long());
+    }
+    let whole = decode::collect(Body::new(Box::new(source), expected), limit).await?;
+    Ok((whole, None))
+}
+
+fn describe_head(ledger: &Ledger, method: &http::Method, target: &str, headers: &http::HeaderMap) {
+    ledger.fill(|decided| {
+        decided.method = method.to_string();
+        decided.target = redacted_target(target);
+        decided.host = header_text(headers, "host");
+        decided.user_agent = header_text(headers, "user-agent");
+        decided.referer = header_text(headers, "referer");
+    });
+}
+
+fn describe_operation(ledger: &Ledger, routed: &Routed) {
+    ledger.fill(|decided| {
+        routed.service.signing_name.clone_into(&mut decided.service);
+        routed.operation.name.clone_into(&mut decided.operation);
+        decided.read_only = is_read_only(routed.operation.name);
+    });
+}
+
+/// Notes who claims to have signed, before that is known to be true.
+fn claim(ledger: &Ledger, auth: &AuthInput) {
+    if let AuthInput::Signed(signed) = auth {
+        let access_key_id = Some(signed.credential().access_key_id.to_string());
+        let signature = match signed.mechanism() {
+            mechanism @ (Mechanism::Header | Mechanism::Presigned { .. }) => signature_record(mechanism),
+        };
+        ledger.fill(|decided| {
+            decided.caller = CallerRecord { access_key_id, ..CallerRecord::default() };
+            decided.signature = Some(signature);
+        });
+    }
+}
+
+/// Adds the ids that every answer bears.
+fn identify(answer: &mut Answer, journey: &Journey) {
+    let mut insert = |name: &'static str, value: &str| {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            answer.headers.insert(name, value);
+        }
+    };
+    match journey.form.0 {
+        Protocol::RestXml => {
+            insert("x-amz-request-id", &journey.request_id);
+            insert("x-amz-id-2", &journey.host_id);
+        }
+        Protocol::RestJson1
+        | Protocol::AwsJson10
+        | Protocol::AwsJson11
+        | Protocol::AwsQuery
+        | Protocol::Ec2Query
+        | Protocol::RpcV2Cbor => {
+            insert("x-amzn-requestid", &journey.request_id);
+            insert("x-amz-request-id", &journey.request_id);
+            insert("x-amz-id-2", &journey.host_id);
+        }
+    }
+}
+
+fn header_text(headers: &http::HeaderMap, name: &str) -> Option<String> {
+    let value = headers.get(name)?;
+    Some(cut(&String::from_utf8_lossy(value.as_bytes())))
+}
+
+fn cut(text: &str) -> String {
+    let end = (0..=MAX_RECORDED_HEADER_BYTES.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    text.get(..end.unwrap_or(0)).unwrap_or_default().to_owned()
+}
+
+/// A random UUID (RFC 9562, version 4).
+fn uuid(mut bytes: [u8; 16]) -> String {
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let n = u128::from_be_bytes(bytes);
+    format!(
+        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+        n >> 96,
+        (n >> 80) & 0xffff,
+        (n >> 64) & 0xffff,
+        (n >> 48) & 0xffff,
+        n & 0xffff_ffff_ffff
+    )
+}
+
+#[async_trait]
+impl Handler for Pipeline {
+    async fn handle(&self, incoming: Incoming) -> Outgoing {
+        let Some(mut journey) = self.begin(&incoming.connection, incoming.received_at) else {
+            return Outgoing::error(
+                503,
+                "ServiceUnavailable",
+                "Records of requests cannot be kept now, so no request is served. See the server's log.",
+            );
+        };
+        let bytes_in = incoming.body.content_length().unwrap_or(0);
+        let result = self.serve(&mut journey, incoming).await;
+        self.finish(journey, result, bytes_in)
+    }
+
+    async fn malformed(&self, connection: Arc<Connection>, malformed: MalformedHead) -> Outgoing {
+        let Some(journey) = self.begin(&connection, malformed.received_at) else {
+            return Outgoing::malformed(malformed.fault);
+        };
+        let reply = ErrorReply::new(400, malformed.fault.code(), malformed.fault.to_string());
+        self.finish(journey, Err(reply), 0)
+    }
+
+    fn overloaded(&self, connection: &Connection) {
+        // Counted with the other refusals of its source; nothing was read of it.
+        self.admit_unknown(connection.peer.ip());
+    }
+}

@@ -1,0 +1,226 @@
+//! Which service and operation a request asks for: by the credential scope's service first, then by host and path
+//! (S3, S3 Control) or by target and form (the other services).
+
+mod place;
+mod query;
+
+use std::borrow::Cow;
+
+use strongroom_gate::ErrorReply;
+use strongroom_shape::route::{Place, Request, Router, Unrouted};
+use strongroom_shape::{OperationSchema, Protocol, ServiceSchema};
+
+pub(crate) use place::Locator;
+pub(crate) use query::{parse_query, redacted_target};
+
+/// The prefix of S3 Control's paths. It decides, since both services share one credential scope; no bucket can have
+/// this name (CreateBucket refuses it).
+const S3_CONTROL_PREFIX: &str = "/v20180820/";
+
+/// An operation, and what of the request line it is bound to.
+#[derive(Debug, Clone)]
+pub(crate) struct Routed {
+    pub(crate) service: &'static ServiceSchema,
+    pub(crate) protocol: Protocol,
+    pub(crate) operation: &'static OperationSchema,
+    pub(crate) labels: Vec<(&'static str, Cow<'static, str>)>,
+}
+
+/// Where a request goes.
+#[derive(Debug, Clone)]
+pub(crate) enum Destination {
+    /// An operation that the head alone names.
+    Operation(Routed),
+    /// A service whose operations are named in target or body.
+    Rpc(&'static ServiceSchema),
+    /// A service of AWS that is not served here.
+    Unserved(String),
+    /// A browser upload to a bucket.
+    PostForm {
+        /// The bucket.
+        bucket: String,
+    },
+    /// A browser asks whether it may.
+    Preflight {
+        /// The bucket.
+        bucket: String,
+    },
+}
+
+/// What of a head decides.
+pub(crate) struct RouteHead<'a> {
+    pub(crate) method: &'a http::Method,
+    pub(crate) raw_path: &'a str,
+    pub(crate) query: &'a [(String, String)],
+    pub(crate) headers: &'a http::HeaderMap,
+    /// The service of the credential scope, if the request is signed.
+    pub(crate) signed_service: Option<&'a str>,
+}
+
+/// The routes of all services.
+pub(crate) struct Routes {
+    s3: Router,
+    s3control: Router,
+    locator: Locator,
+}
+
+impl Routes {
+    pub(crate) fn new(locator: Locator) -> Self {
+        Self { s3: strongroom_api_s3::router(), s3control: strongroom_api_s3control::router(), locator }
+    }
+
+    /// Finds where a request goes.
+    ///
+    /// # Errors
+    /// The S3 error for a path, method or parameter that no operation has.
+    pub(crate) fn resolve(&self, head: &RouteHead<'_>) -> Result<Destination, ErrorReply> {
+        match head.signed_service {
+            Some("s3") => self.s3(head),
+            None if is_form(head) && head.raw_path == "/" => {
+                Ok(Destination::Rpc(&strongroom_api_sts::SERVICE))
+            }
+            None => self.s3(head),
+            Some("sts") => Ok(Destination::Rpc(&strongroom_api_sts::SERVICE)),
+            Some("strongroom") => Ok(Destination::Rpc(&strongroom_api_strongroom::SERVICE)),
+            Some(other) => Ok(Destination::Unserved(other.to_owned())),
+        }
+    }
+
+    fn s3(&self, head: &RouteHead<'_>) -> Result<Destination, ErrorReply> {
+        if head.raw_path.starts_with(S3_CONTROL_PREFIX) {
+            return self.control(head);
+        }
+        let located = self.locator.locate(head.headers, head.raw_path)?;
+        if let (&http::Method::OPTIONS, Some(bucket)) = (head.method, &located.bucket) {
+            return Ok(Destination::Preflight { bucket: bucket.clone() });
+        }
+        if let (&http::Method::POST, Some(bucket), None) = (head.method, &located.bucket, &located.key)
+            && is_multipart_form(head)
+        {
+            return Ok(Destination::PostForm { bucket: bucket.clone() });
+        }
+        let place = match (&located.bucket, &located.key) {
+            (None, _) => Place::Service,
+            (Some(_), None) => Place::Bucket,
+            (Some(_), Some(_)) => Place::Object,
+        };
+        let operation = self.find(&self.s3, head, place)?.operation;
+        let mut labels: Vec<(&'static str, Cow<'static, str>)> = Vec::with_capacity(2);
+        labels.extend(located.bucket.map(|bucket| ("Bucket", Cow::Owned(bucket))));
+        labels.extend(located.key.map(|key| ("Key", Cow::Owned(key))));
+        let service = &strongroom_api_s3::SERVICE;
+        Ok(Destination::Operation(Routed { service, protocol: Protocol::RestXml, operation, labels }))
+    }
+
+    fn control(&self, head: &RouteHead<'_>) -> Result<Destination, ErrorReply> {
+        let found = self.find(&self.s3control, head, Place::Path(head.raw_path))?;
+        let mut labels: Vec<(&'static str, Cow<'static, str>)> = Vec::with_capacity(found.labels.len());
+        for (name, raw) in &found.labels {
+            labels.push((name, Cow::Owned(query::decode_label(raw)?)));
+        }
+        let service = &strongroom_api_s3control::SERVICE;
+        let operation = found.operation;
+        Ok(Destination::Operation(Routed { service, protocol: Protocol::RestXml, operation, labels }))
+    }
+
+    fn find<'a>(
+        &self,
+        router: &Router,
+        head: &'a RouteHead<'_>,
+        place: Place<'a>,
+    ) -> Result<strongroom_shape::route::Found<'a>, ErrorReply> {
+        let pairs: Vec<(&str, &str)> =
+            head.query.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let has_header = |name: &str| head.headers.contains_key(name);
+        let request = Request { method: head.method.as_str(), place, query: &pairs, has_header: &has_header };
+        let found = router.resolve(&request).map_err(|unrouted| unrouted_reply(&unrouted))?;
+        // Labels borrow from the path; the pairs above end here.
+        let labels = match place {
+            Place::Path(path) => found
+                .labels
+                .iter()
+                .filter_map(|(name, raw)| Some((*name, path.get(offset(path, raw)?)?)))
+                .collect(),
+            Place::Service | Place::Bucket | Place::Object => Vec::new(),
+        };
+        Ok(strongroom_shape::route::Found { operation: found.operation, labels })
+    }
+}
+
+/// Where `part`, a slice of `whole`, lies in it.
+fn offset(whole: &str, part: &str) -> Option<std::ops::Range<usize>> {
+    let start = (part.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
+    Some(start..start + part.len())
+}
+
+fn is_form(head: &RouteHead<'_>) -> bool {
+    head.method == http::Method::POST && has_content_type(head, "application/x-www-form-urlencoded")
+}
+
+fn is_multipart_form(head: &RouteHead<'_>) -> bool {
+    has_content_type(head, "multipart/form-data")
+}
+
+fn has_content_type(head: &RouteHead<'_>, expected: &str) -> bool {
+    head.headers
+        .get(http::header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|value| value.trim().eq_ignore_ascii_case(expected))
+}
+
+fn unrouted_reply(unrouted: &Unrouted) -> ErrorReply {
+    match unrouted {
+        Unrouted::NoSuchPath | Unrouted::MethodNotAllowed => ErrorReply::new(
+            405,
+            "MethodNotAllowed",
+            "The specified method is not allowed against this resource.",
+        ),
+        Unrouted::Conflict { .. } | Unrouted::Missing { .. } => {
+            ErrorReply::new(400, "InvalidArgument", unrouted.to_string())
+        }
+    }
+}
+
+/// The operation of a service whose requests name it in a header (`X-Amz-Target`) or a parameter (`Action`).
+///
+/// # Errors
+/// The error of an unknown or missing name.
+pub(crate) fn rpc_operation(
+    service: &'static ServiceSchema,
+    headers: &http::HeaderMap,
+    query: &[(String, String)],
+    body: &[u8],
+) -> Result<Routed, (Protocol, ErrorReply)> {
+    let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok());
+    let (protocol, name) = match (service.target_prefix, target) {
+        (Some(prefix), target) => {
+            let name =
+                target.and_then(|target| target.strip_prefix(prefix)?.strip_prefix('.')).map(str::to_owned);
+            (json_protocol(service), name)
+        }
+        (None, _) => {
+            let body = std::str::from_utf8(body).unwrap_or_default();
+            let of_body = parse_query(body).unwrap_or_default();
+            let action = of_body.iter().chain(query).find(|(name, _)| name == "Action");
+            (Protocol::AwsQuery, action.map(|(_, name)| name.clone()))
+        }
+    };
+    let operation = name.as_deref().and_then(|name| service.operations.iter().find(|op| op.name == name));
+    match operation {
+        Some(operation) => Ok(Routed { service, protocol, operation, labels: Vec::new() }),
+        None if protocol == Protocol::AwsQuery => Err((
+            protocol,
+            ErrorReply::new(400, "InvalidAction", "Could not find an operation of this name."),
+        )),
+        None => Err((
+            protocol,
+            ErrorReply::new(400, "UnknownOperationException", "The X-Amz-Target header names no operation."),
+        )),
+    }
+}
+
+fn json_protocol(service: &'static ServiceSchema) -> Protocol {
+    let json = |protocol: &&Protocol| matches!(protocol, Protocol::AwsJson10 | Protocol::AwsJson11);
+    service.protocols.iter().find(json).copied().unwrap_or(Protocol::AwsJson11)
+}

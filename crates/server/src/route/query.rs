@@ -1,0 +1,80 @@
+//! Queries of request targets.
+
+use percent_encoding::percent_decode_str;
+use strongroom_gate::ErrorReply;
+
+/// Most parameters of a query.
+const MAX_PARAMETERS: usize = 1000;
+
+/// Decodes a query, in its order: `+` is a space, a parameter without `=` has an empty value.
+///
+/// # Errors
+/// `InvalidURI` for what decodes to no text, or too many parameters.
+pub(crate) fn parse_query(raw: &str) -> Result<Vec<(String, String)>, ErrorReply> {
+    let mut pairs = Vec::new();
+    for part in raw.split('&').filter(|part| !part.is_empty()) {
+        if pairs.len() == MAX_PARAMETERS {
+            return Err(invalid_uri());
+        }
+        let (name, value) = part.split_once('=').unwrap_or((part, ""));
+        pairs.push((decode_parameter(name)?, decode_parameter(value)?));
+    }
+    Ok(pairs)
+}
+
+fn decode_parameter(raw: &str) -> Result<String, ErrorReply> {
+    if raw.contains('+') { decode_label(&raw.replace('+', " ")) } else { decode_label(raw) }
+}
+
+/// Decodes a path label.
+///
+/// # Errors
+/// `InvalidURI` for what decodes to no text.
+pub(crate) fn decode_label(raw: &str) -> Result<String, ErrorReply> {
+    Ok(percent_decode_str(raw).decode_utf8().map_err(|_| invalid_uri())?.into_owned())
+}
+
+pub(crate) fn invalid_uri() -> ErrorReply {
+    ErrorReply::new(400, "InvalidURI", "Couldn't parse the specified URI.")
+}
+
+/// The target as records keep it: the values of signatures, tokens and the like are removed, its length is bounded.
+pub(crate) fn redacted_target(target: &str) -> String {
+    const SECRET: [&str; 4] = ["x-amz-signature", "x-amz-security-token", "signature", "x-amz-credential"];
+    const MAX_BYTES: usize = 4096;
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let mut out = path.to_owned();
+    for (at, part) in query.split('&').filter(|part| !part.is_empty()).enumerate() {
+        out.push(if at == 0 { '?' } else { '&' });
+        let (name, _) = part.split_once('=').unwrap_or((part, ""));
+        if SECRET.iter().any(|secret| name.eq_ignore_ascii_case(secret)) {
+            out.push_str(name);
+            out.push_str("=(redacted)");
+        } else {
+            out.push_str(part);
+        }
+    }
+    let end = out.char_indices().map(|(at, _)| at).take_while(|at| *at <= MAX_BYTES).last().unwrap_or(0);
+    if out.len() > MAX_BYTES {
+        out.truncate(end);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_lose_their_secrets() {
+        let kept = redacted_target("/b/k?X-Amz-Signature=abc&prefix=x&X-Amz-Security-Token=t");
+        assert_eq!(kept, "/b/k?X-Amz-Signature=(redacted)&prefix=x&X-Amz-Security-Token=(redacted)");
+    }
+
+    #[test]
+    fn a_plus_in_a_query_is_a_space() {
+        let pairs = parse_query("prefix=a+b%2Bc&acl").unwrap();
+        assert_eq!(pairs, [("prefix".into(), "a b+c".into()), ("acl".into(), String::new())]);
+        assert!(parse_query("a=%ff").is_err());
+    }
+}

@@ -1,0 +1,221 @@
+//! A running server: an installation behind its listeners.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use strongroom_crypto::Entropy as _;
+use strongroom_gate::Gate;
+use strongroom_kms::SystemEntropy;
+use strongroom_s3::BucketDirectory;
+use strongroom_storage::{MetaStore, StoreClock, StoreHealth};
+use strongroom_types::Region;
+
+use crate::admin::Readiness;
+use crate::authn::Authn;
+use crate::config::{Config, TlsFiles};
+use crate::gate::InstallationFacts;
+use crate::handler::Services;
+use crate::installation::{Installation, InstallationError};
+use crate::listener::{Addresses, FloodBudget, FloodLimits, ListenError, Listeners, Shutdown};
+use crate::pipeline::Pipeline;
+use crate::pki::{
+    CertificateAuthority, PkiError, RENEWAL_CHECK, ReloadingResolver, ServerCertificateLife, ServerNames,
+    load_files, renew_due, server_config,
+};
+use crate::record::Recorder;
+use crate::route::{Locator, Routes};
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Its data directory.
+    #[error(transparent)]
+    Installation(#[from] InstallationError),
+    /// Its sockets.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// Its certificate.
+    #[error(transparent)]
+    Pki(#[from] PkiError),
+    /// A domain that is none.
+    #[error(transparent)]
+    Names(#[from] crate::pki::NamesError),
+}
+
+/// A server whose sockets are open.
+pub struct Server {
+    installation: Installation,
+    config: Config,
+    listeners: Listeners,
+    certificates: Arc<Certificates>,
+}
+
+/// The certificate in use, and how to get the next.
+pub struct Certificates {
+    authority: CertificateAuthority,
+    names: ServerNames,
+    resolver: Arc<ReloadingResolver>,
+    life: Mutex<Option<ServerCertificateLife>>,
+    clock: Arc<dyn StoreClock>,
+}
+
+impl Certificates {
+    async fn new(installation: &Installation, config: &Config) -> Result<Arc<Self>, ServeError> {
+        let authority = installation.authority().await?;
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let names = ServerNames::new(Some(&host), &config.domains, &[config.listen.ip()])?;
+        let clock = installation.clock.clone();
+        let (first, life) = match &config.tls {
+            Some(files) => (load(files, &*clock)?, None),
+            None => {
+                let issued = issue(&authority, &names, &*clock)?;
+                let life = issued.life();
+                (issued.into_certified(), Some(life))
+            }
+        };
+        let resolver = ReloadingResolver::new(first);
+        Ok(Arc::new(Self { authority, names, resolver, life: Mutex::new(life), clock }))
+    }
+
+    /// Takes the operator's files anew, or issues a new certificate. What is not valid is not taken.
+    ///
+    /// # Errors
+    /// [`PkiError`]; the old certificate stays in use.
+    pub fn reload(&self, files: Option<&TlsFiles>) -> Result<(), PkiError> {
+        let (next, life) = match files {
+            Some(files) => (load(files, &*self.clock)?, None),
+            None => {
+                let issued = issue(&self.authority, &self.names, &*self.clock)?;
+                let life = issued.life();
+                (issued.into_certified(), Some(life))
+            }
+        };
+        self.resolver.replace(next)?;
+        *self.life.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = life;
+        Ok(())
+    }
+
+    fn renew_if_due(&self) {
+        let life = *self.life.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if life.is_some_and(|life| renew_due(life.not_before, life.not_after, self.clock.now()))
+            && let Err(error) = self.reload(None)
+        {
+            tracing::error!(%error, "the server certificate could not be renewed");
+        }
+    }
+}
+
+fn issue(
+    authority: &CertificateAuthority,
+    names: &ServerNames,
+    clock: &dyn StoreClock,
+) -> Result<crate::pki::ServerCertificate, PkiError> {
+    let entropy = SystemEntropy::new();
+    authority.issue_server(names, clock.now(), &move |out: &mut [u8]| entropy.fill(out))
+}
+
+fn load(files: &TlsFiles, clock: &dyn StoreClock) -> Result<rustls::sign::CertifiedKey, PkiError> {
+    load_files(&files.certificate, &files.private_key, clock.now())
+}
+
+impl Server {
+    /// Opens the sockets.
+    ///
+    /// # Errors
+    /// [`ServeError`].
+    pub async fn bind(installation: Installation, config: Config) -> Result<Self, ServeError> {
+        let certificates = Certificates::new(&installation, &config).await?;
+        let tls = server_config(certificates.resolver.clone())?;
+        let addresses = Addresses {
+            listen: Some(config.listen),
+            listen_plaintext: config.listen_plaintext,
+            admin: config.admin_listen,
+        };
+        let listeners = Listeners::bind(&addresses, tls, config.limits).await?;
+        Ok(Self { installation, config, listeners, certificates })
+    }
+
+    /// The certificates, for reloading.
+    pub fn certificates(&self) -> Arc<Certificates> {
+        self.certificates.clone()
+    }
+
+    /// The addresses in use: TLS, plaintext, admin.
+    pub fn addresses(&self) -> (Option<SocketAddr>, Option<SocketAddr>, Option<SocketAddr>) {
+        (self.listeners.tls_address(), self.listeners.plaintext_address(), self.listeners.admin_address())
+    }
+
+    /// Serves until `shutdown`; returns when what was in flight is answered and recorded.
+    pub async fn run(self, shutdown: Shutdown) {
+        let Self { installation, config, listeners, certificates } = self;
+        let regions: Arc<[Region]> = config.regions.clone().into();
+        let home = regions.first().cloned().unwrap_or_else(Region::us_east_1);
+        let facts = InstallationFacts {
+            buckets: BucketDirectory::new(installation.store.clone()),
+            identity: installation.identity.clone(),
+        };
+        let services = Arc::new(Services {
+            gate: Gate::new(Arc::new(facts)),
+            s3: installation.s3(regions.clone()),
+            identity: installation.identity.clone(),
+        });
+        let (recorder, recording) = Recorder::start(installation.journal.clone());
+        let pipeline = Arc::new(Pipeline {
+            routes: Routes::new(Locator::new(config.domains.iter().map(String::as_str))),
+            authn: Authn::new(installation.identity.clone(), regions),
+            services,
+            store: installation.store.clone(),
+            clock: installation.clock.clone(),
+            keys: installation.keys.clone(),
+            recorder: recorder.clone(),
+            flood: Mutex::new(FloodBudget::new(FloodLimits::default(), Instant::now())),
+            home,
+        });
+        let chores = tokio::spawn(chores(pipeline.clone(), certificates));
+        let readiness = readiness(installation.store.clone(), installation.clock.clone(), recorder);
+        listeners.run(pipeline, readiness, shutdown).await;
+        chores.abort();
+        drop(chores.await);
+        // Every place and recorder is gone now, so the task ends once all records are durable.
+        drop(recording.await);
+    }
+}
+
+/// What is done about once a second and once an hour.
+async fn chores(pipeline: Arc<Pipeline>, certificates: Arc<Certificates>) {
+    let mut last_renewal_check = Instant::now();
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        pipeline.settle_refusals();
+        if last_renewal_check.elapsed() >= RENEWAL_CHECK {
+            last_renewal_check = Instant::now();
+            certificates.renew_if_due();
+        }
+    }
+}
+
+fn readiness(
+    store: Arc<dyn MetaStore>,
+    clock: Arc<dyn StoreClock>,
+    recorder: Recorder,
+) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
+    // The recorder's channel must be able to end, so only its state is kept.
+    let working = recorder.state();
+    Arc::new(move || {
+        if let StoreHealth::ReadOnly(error) | StoreHealth::Down(error) = store.health() {
+            return Readiness::NotReady { reason: error.to_string() };
+        }
+        if let Some(lag) = clock.lag() {
+            let reason =
+                format!("the wall clock is {} s behind the store clock; set it right", lag.as_secs());
+            return Readiness::NotReady { reason };
+        }
+        if !working() {
+            return Readiness::NotReady {
+                reason: "records cannot be kept; see the log, then restart".to_owned(),
+            };
+        }
+        Readiness::Ready
+    })
+}
