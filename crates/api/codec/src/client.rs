@@ -70,7 +70,7 @@ fn rest_request(
     let layout = Layout {
         format,
         root,
-        namespace: namespace.or(if s3::is_s3_family(service) { s3::namespace(service) } else { None }),
+        namespace: namespace.or(if s3::is_s3_family(service) { service.xml_namespace } else { None }),
         style: style(service),
         text_type: "text/plain",
         empty_document: false,

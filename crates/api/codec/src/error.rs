@@ -127,7 +127,7 @@ fn ids(out: &mut Vec<u8>, error: &ErrorResponse<'_>) {
 /// The form of awsQuery, and of restXml for all but S3.
 fn wrapped(service: &'static ServiceSchema, error: &ErrorResponse<'_>) -> Vec<u8> {
     let mut out = XML_DECLARATION.as_bytes().to_vec();
-    open(&mut out, "ErrorResponse", s3::namespace(service));
+    open(&mut out, "ErrorResponse", service.xml_namespace);
     out.extend_from_slice(b"<Error>");
     element(&mut out, "Type", fault_name(error.fault));
     code_and_message(&mut out, error);

@@ -12,16 +12,6 @@ pub(crate) fn is_s3_family(service: &ServiceSchema) -> bool {
     matches!(service.name, "s3" | "s3control")
 }
 
-/// Default namespace of a service's documents.
-/// Source: S3 and S3 Control API References, the response syntax of each operation.
-pub(crate) fn namespace(service: &ServiceSchema) -> Option<&'static str> {
-    service.xml_namespace.or(match service.name {
-        "s3" => Some("http://s3.amazonaws.com/doc/2006-03-01/"),
-        "s3control" => Some("http://awss3control.amazonaws.com/doc/2018-08-20/"),
-        _ => None,
-    })
-}
-
 /// GetBucketLocation's answer is its root element: text in it, not a member.
 pub(crate) fn is_bare_location(service: &ServiceSchema, op: &OperationSchema) -> bool {
     is_s3(service) && op.name == "GetBucketLocation"

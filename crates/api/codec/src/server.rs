@@ -142,7 +142,7 @@ fn encode_rest(
         let layout = Layout {
             format,
             root: schema.xml_name.unwrap_or(schema.name),
-            namespace: s3::namespace(service),
+            namespace: service.xml_namespace,
             style: style(service),
             text_type: if s3::is_json_text(service, op) { "application/json" } else { "text/plain" },
             empty_document: false,
@@ -176,7 +176,7 @@ fn location_document(service: &'static ServiceSchema, output: &dyn Structure) ->
     let mut text = crate::binding::TextSink::new(strongroom_shape::Location::Body);
     output.write(&mut text);
     let mut body = XML_DECLARATION.as_bytes().to_vec();
-    open(&mut body, "LocationConstraint", s3::namespace(service));
+    open(&mut body, "LocationConstraint", service.xml_namespace);
     push_text(&mut body, text.texts.first().map_or("", String::as_str));
     body.extend_from_slice(b"</LocationConstraint>");
     body
@@ -196,7 +196,7 @@ fn encode_query(
 ) -> EncodedResponse {
     let mut body = Vec::new();
     let root = format!("{}Response", op.name);
-    open(&mut body, &root, s3::namespace(service).or(own_namespace(output.schema())));
+    open(&mut body, &root, service.xml_namespace.or(own_namespace(output.schema())));
     if let Some(wrapper) = op.result_wrapper {
         open(&mut body, wrapper, None);
     }
@@ -219,7 +219,7 @@ fn encode_ec2(
 ) -> EncodedResponse {
     let mut body = XML_DECLARATION.as_bytes().to_vec();
     let root = format!("{}Response", op.name);
-    open(&mut body, &root, s3::namespace(service).or(own_namespace(output.schema())));
+    open(&mut body, &root, service.xml_namespace.or(own_namespace(output.schema())));
     element(&mut body, "requestId", request_id);
     output.write(&mut XmlWriter::new(&mut body, style(service)));
     close(&mut body, &root);

@@ -10,7 +10,9 @@ use base64::Engine as _;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use percent_encoding::percent_decode_str;
 use serde_json::Value as Json;
-use strongroom_codec::{EncodedResponse, ErrorResponse, RequestHead, decode, decode_response, encode, encode_error};
+use strongroom_codec::{
+    EncodedResponse, ErrorResponse, RequestHead, decode, decode_response, encode, encode_error,
+};
 use strongroom_shape::{Fault, Kind, Location, Protocol, ServiceSchema, Structure as _, StructureSchema};
 
 use crate::dynamic::{DynStructure, Value};
@@ -157,7 +159,9 @@ fn plain(protocol: Protocol, mut value: DynStructure) -> DynStructure {
                 if member.location == Location::Query {
                     entries.retain(|(key, _)| !bound.contains(&key.as_str()));
                 }
-                if entries.is_empty() && (outside || matches!(protocol, Protocol::AwsQuery | Protocol::Ec2Query)) {
+                if entries.is_empty()
+                    && (outside || matches!(protocol, Protocol::AwsQuery | Protocol::Ec2Query))
+                {
                     *slot = None;
                 }
             }
@@ -199,7 +203,8 @@ fn run_input(case: &Case, shapes: &Shapes<'_>, service: &'static ServiceSchema) 
     let method = Method::from_bytes(sent["method"].as_str().unwrap_or("POST").as_bytes()).unwrap();
     let head = RequestHead { method: &method, labels: &labels, query: &query, headers: &headers };
     let mut found = DynStructure::new(op.input);
-    decode(case.protocol, service, op, &head, &body(case, &sent["body"]), &mut found).map_err(|e| e.to_string())?;
+    decode(case.protocol, service, op, &head, &body(case, &sent["body"]), &mut found)
+        .map_err(|e| e.to_string())?;
     same(case.protocol, with_token(DynStructure::from_json(op.input, &case.case["params"])), found)
 }
 
@@ -353,7 +358,8 @@ fn run_error(case: &Case, shapes: &Shapes<'_>, service: &'static ServiceSchema) 
                 if case.protocol == Protocol::RpcV2Cbor { semantic::cbor(body) } else { semantic::json(body) }
             };
             let (expected, found) = (read(&expected), read(&encoded.body));
-            let our_type = encoded.headers.iter().find(|(name, _)| name == "x-amzn-errortype").map(|(_, v)| v.clone());
+            let our_type =
+                encoded.headers.iter().find(|(name, _)| name == "x-amzn-errortype").map(|(_, v)| v.clone());
             assert_eq!(json_code(expected_type.as_ref(), &expected), json_code(our_type.as_ref(), &found));
             for name in names {
                 assert_eq!(expected.get(name), found.get(name), "{name}");
@@ -375,7 +381,8 @@ fn error_element(body: &[u8]) -> semantic::Element {
 
 /// The code as clients are told to find it: header, `__type` or `code`, without namespace and URI.
 fn json_code(header: Option<&HeaderValue>, body: &Json) -> String {
-    let code = header.map(|value| value.to_str().unwrap()).or(body["__type"].as_str()).or(body["code"].as_str());
+    let code =
+        header.map(|value| value.to_str().unwrap()).or(body["__type"].as_str()).or(body["code"].as_str());
     let code = code.expect("no code");
     let code = code.split(':').next().unwrap();
     code.rsplit('#').next().unwrap().to_owned()
@@ -412,7 +419,10 @@ fn leaves_out_at_most_a_twentieth_of_each_protocol() {
         Protocol::RpcV2Cbor,
     ] {
         let all = cases.iter().filter(|case| case.protocol == protocol).count();
-        let out = cases.iter().filter(|case| case.protocol == protocol && left_out.contains_key(&case.name)).count();
+        let out = cases
+            .iter()
+            .filter(|case| case.protocol == protocol && left_out.contains_key(&case.name))
+            .count();
         assert!(out * 20 <= all, "{protocol:?}: {out} of {all} are left out");
     }
 }

@@ -72,7 +72,8 @@ impl DynStructure {
 
 impl Value {
     fn from_json(member: &'static Member, json: &Json) -> Self {
-        let text = || json.as_str().unwrap_or_else(|| panic!("{}: {json} is no text", member.name)).to_owned();
+        let text =
+            || json.as_str().unwrap_or_else(|| panic!("{}: {json} is no text", member.name)).to_owned();
         match member.kind {
             _ if json.is_null() => Self::Null,
             Kind::String | Kind::Enum(_) if member.flags.json_value && !json.is_string() => {
@@ -99,7 +100,9 @@ impl Value {
             ),
             Kind::Map(map) => {
                 let entries = json.as_object().unwrap().iter();
-                Self::Map(entries.map(|(key, json)| (key.clone(), Self::from_json(&map.value, json))).collect())
+                Self::Map(
+                    entries.map(|(key, json)| (key.clone(), Self::from_json(&map.value, json))).collect(),
+                )
             }
         }
     }

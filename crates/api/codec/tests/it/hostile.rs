@@ -2,9 +2,7 @@
 
 use http::{HeaderMap, Method};
 use proptest::prelude::*;
-use strongroom_codec::{
-    RequestHead, decode, fuzz_cbor, fuzz_json, fuzz_query, fuzz_rest_xml, limits,
-};
+use strongroom_codec::{RequestHead, decode, fuzz_cbor, fuzz_json, fuzz_query, fuzz_rest_xml, limits};
 use strongroom_shape::{Flags, Kind, ListSchema, OperationSchema, Protocol, ReadError, ReadErrorKind};
 
 use crate::dynamic::{DynStructure, Value};
@@ -114,7 +112,10 @@ fn refuses_more_attributes_than_the_limit() {
 #[test]
 fn refuses_text_longer_than_the_limit() {
     let long = |bytes: usize| format!("<Root><Text>{}</Text></Root>", "x".repeat(bytes));
-    assert_eq!(text(&xml(long(limits::MAX_XML_TEXT_BYTES)).unwrap()).unwrap().len(), limits::MAX_XML_TEXT_BYTES);
+    assert_eq!(
+        text(&xml(long(limits::MAX_XML_TEXT_BYTES)).unwrap()).unwrap().len(),
+        limits::MAX_XML_TEXT_BYTES
+    );
     assert!(xml(long(limits::MAX_XML_TEXT_BYTES + 1)).is_err());
     assert!(xml(vec![b' '; limits::MAX_BODY_BYTES + 1]).is_err());
 }

@@ -34,7 +34,13 @@ pub(crate) fn member(name: &'static str, wire_name: &'static str, kind: Kind) ->
 }
 
 pub(crate) fn structure(name: &'static str, members: Vec<Member>) -> &'static StructureSchema {
-    leak(StructureSchema { name, members: Vec::leak(members), xml_name: None, xml_namespace: None, union: false })
+    leak(StructureSchema {
+        name,
+        members: Vec::leak(members),
+        xml_name: None,
+        xml_namespace: None,
+        union: false,
+    })
 }
 
 /// The shapes of one suite.

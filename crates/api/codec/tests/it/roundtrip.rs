@@ -7,7 +7,8 @@ use percent_encoding::percent_decode_str;
 use proptest::prelude::*;
 use strongroom_codec::{RequestHead, decode, decode_response, encode, encode_request};
 use strongroom_shape::{
-    Flags, Kind, ListSchema, Location, MapSchema, Member, OperationSchema, Protocol, Structure as _, StructureSchema,
+    Flags, Kind, ListSchema, Location, MapSchema, Member, OperationSchema, Protocol, Structure as _,
+    StructureSchema,
 };
 use strongroom_types::Timestamp;
 
@@ -67,7 +68,11 @@ fn schema(bound: bool) -> &'static StructureSchema {
         member("Lists", "Lists", list(member("", "", list(member("", "", Kind::Long), false)), false)),
         member("Map", "Map", map(member("value", "value", Kind::Structure(leaf)), false)),
         member("FlatMap", "FlatMap", map(member("value", "value", Kind::String), true)),
-        member("Maps", "Maps", map(member("value", "value", map(member("value", "value", Kind::Long), false)), false)),
+        member(
+            "Maps",
+            "Maps",
+            map(member("value", "value", map(member("value", "value", Kind::Long), false)), false),
+        ),
     ];
     if bound {
         members.push(at(member("Label", "", Kind::String), Location::Uri, "Label"));
@@ -80,7 +85,11 @@ fn schema(bound: bool) -> &'static StructureSchema {
             "x-names",
         ));
         members.push(at(member("Query", "", Kind::String), Location::Query, "query"));
-        members.push(at(member("Many", "", list(member("", "", Kind::Long), false)), Location::Query, "many"));
+        members.push(at(
+            member("Many", "", list(member("", "", Kind::Long), false)),
+            Location::Query,
+            "many",
+        ));
     }
     structure("All", members)
 }
@@ -147,7 +156,11 @@ fn value(member: &'static Member, draw: &mut Draw<'_>, protocol: Protocol) -> Op
                     Value::String(text) if header => {
                         let kept: String = text.chars().filter(|c| !c.is_control()).collect();
                         let kept = kept.trim();
-                        values.push(Value::String(if kept.is_empty() { "-".to_owned() } else { kept.to_owned() }));
+                        values.push(Value::String(if kept.is_empty() {
+                            "-".to_owned()
+                        } else {
+                            kept.to_owned()
+                        }));
                     }
                     value => values.push(value),
                 }
@@ -156,7 +169,9 @@ fn value(member: &'static Member, draw: &mut Draw<'_>, protocol: Protocol) -> Op
                 || member.flags.flattened
                 || list.flattened
                 || protocol == Protocol::Ec2Query;
-            if values.is_empty() && (empty_is_absent && !json_like(protocol) || member.location != Location::Body) {
+            if values.is_empty()
+                && (empty_is_absent && !json_like(protocol) || member.location != Location::Body)
+            {
                 return None;
             }
             Value::List(values)
@@ -180,10 +195,7 @@ fn form(protocol: Protocol) -> bool {
 }
 
 fn json_like(protocol: Protocol) -> bool {
-    matches!(
-        protocol,
-        Protocol::RestJson1 | Protocol::AwsJson10 | Protocol::AwsJson11 | Protocol::RpcV2Cbor
-    )
+    matches!(protocol, Protocol::RestJson1 | Protocol::AwsJson10 | Protocol::AwsJson11 | Protocol::RpcV2Cbor)
 }
 
 fn fill(schema: &'static StructureSchema, draw: &mut Draw<'_>, protocol: Protocol) -> DynStructure {

@@ -180,7 +180,9 @@ fn cbor_value(from: &mut Decoder<'_>) -> Json {
         Type::F32 => number(f64::from(from.f32().unwrap())),
         Type::F64 => number(from.f64().unwrap()),
         Type::Bytes => json!({ "bytes": from.bytes().unwrap() }),
-        Type::BytesIndef => json!({ "bytes": from.bytes_iter().unwrap().map(Result::unwrap).collect::<Vec<_>>().concat() }),
+        Type::BytesIndef => {
+            json!({ "bytes": from.bytes_iter().unwrap().map(Result::unwrap).collect::<Vec<_>>().concat() })
+        }
         Type::String => json!(from.str().unwrap()),
         Type::StringIndef => json!(from.str_iter().unwrap().map(Result::unwrap).collect::<String>()),
         Type::Array | Type::ArrayIndef => {
