@@ -89,7 +89,7 @@ impl Deciding {
         let bucket = self.bucket(target, &accesses, ledger).await?;
         let source_bucket = self.source_bucket(target, bucket.as_ref()).await?;
         for access in &accesses {
-            if self.operation == "DeleteObjects" {
+            if self.operation == "DeleteObjects" && !target.deletes.is_empty() {
                 break; // INVARIANT: each key is decided below, and the handler gets a permit for each.
             }
             let owner = self.owner(access, bucket.as_ref(), source_bucket.as_ref()).await?;

@@ -72,6 +72,11 @@ impl Mutation {
         self.released.push(blob);
     }
 
+    /// How many rows and blobs it changes, so that a large change can be parted.
+    pub fn changes(&self) -> usize {
+        self.writes.len() + self.blobs.len() + self.released.len()
+    }
+
     /// Says that the change gives space back, so that it goes on while the disk is nearly full.
     pub fn frees_space(&mut self) {
         self.frees_space = true;

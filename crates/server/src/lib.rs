@@ -15,6 +15,7 @@ pub mod installation;
 pub mod listener;
 mod pipeline;
 pub mod pki;
+mod post;
 mod record;
 mod route;
 pub mod serve;

@@ -11,17 +11,21 @@ use strongroom_crypto::Entropy as _;
 use strongroom_gate::{Body, Caller, ErrorReply, Ledger, RequestFacts, is_read_only};
 use strongroom_kms::Keys;
 use strongroom_record::{CallerRecord, Coalesced, Completed, Decided, Outcome, Record, TlsRecord, encode};
+use strongroom_s3::bucket::cors;
 use strongroom_shape::{Protocol, ServiceSchema};
 use strongroom_sigv4::{AuthInput, BodyDigest, Mechanism, PayloadCheck, RequestHead as SignedHead};
 use strongroom_storage::{MetaStore, StoreClock, StoreHealth};
-use strongroom_types::{HostId, Region, RequestId, Timestamp};
+use strongroom_types::{BucketName, HostId, Region, RequestId, Timestamp};
 
 use crate::authn::{Authenticated, Authn, auth_reply, signature_record};
 use crate::decode::{self, SignedBody};
 use crate::encode::{self, Answer, Ids};
 use crate::handler::{Exchange, Services};
-use crate::http::{Connection, Finished, Handler, Incoming, IncomingBody, MalformedHead, Outgoing};
+use crate::http::{
+    Connection, Finished, Handler, Incoming, IncomingBody, MalformedHead, Outgoing, OutgoingBody,
+};
 use crate::listener::{Admit, FloodBudget};
+use crate::post::PostForm;
 use crate::record::{Place, Recorder};
 use crate::route::{Destination, RouteHead, Routed, Routes, parse_query, redacted_target, rpc_operation};
 
@@ -58,6 +62,17 @@ struct Journey {
     form: (Protocol, &'static ServiceSchema),
     /// Whether the caller is known.
     known: bool,
+    /// Whether the budget of unknown callers was charged for it already.
+    charged: bool,
+    /// What the answer's CORS headers depend on.
+    cors: Option<CorsQuestion>,
+}
+
+/// A request from a page of another origin, about a bucket.
+struct CorsQuestion {
+    bucket: BucketName,
+    origin: String,
+    method: String,
 }
 
 impl Pipeline {
@@ -107,6 +122,8 @@ impl Pipeline {
             place,
             form: (Protocol::RestXml, &strongroom_api_s3::SERVICE),
             known: false,
+            charged: false,
+            cors: None,
         })
     }
 
@@ -135,7 +152,9 @@ impl Pipeline {
             headers: &headers,
             signed_service: signed_service.as_deref(),
         };
-        match self.routes.resolve(&route_head)? {
+        let destination = self.routes.resolve(&route_head)?;
+        journey.cors = cors_question(&destination, &method, &headers);
+        match destination {
             Destination::Operation(routed) => {
                 self.rest(journey, routed, auth, Parts { method, query, headers, body }).await
             }
@@ -147,8 +166,8 @@ impl Pipeline {
                 self.authenticate(journey, &auth, BodyDigest::Pending).await?;
                 Err(encode::not_implemented(&service))
             }
-            Destination::PostForm { .. } => Err(encode::not_implemented("PostObject")),
-            Destination::Preflight { bucket } => self.preflight(&bucket, &headers).await,
+            Destination::PostForm { bucket } => self.post_form(journey, bucket, headers, body).await,
+            Destination::Preflight { bucket } => self.preflight(journey, &bucket, &headers).await,
         }
     }
 
@@ -193,6 +212,9 @@ impl Pipeline {
         let request_id = journey.request_id.clone();
         let exchange =
             Exchange { routed, method, query, headers, caller, facts, whole_body, body, ledger, request_id };
+        if exchange.routed.operation.name == "CompleteMultipartUpload" {
+            return self.services.dispatch_slowly(exchange).await;
+        }
         self.services.dispatch(exchange).await
     }
 
@@ -249,8 +271,89 @@ impl Pipeline {
         }
     }
 
-    async fn preflight(&self, _bucket: &str, _headers: &http::HeaderMap) -> Result<Answer, ErrorReply> {
-        Err(ErrorReply::new(403, "AccessForbidden", "CORSResponse: CORS is not enabled for this bucket."))
+    /// A browser upload: the form's fields are the request's head, its file the body.
+    async fn post_form(
+        &self,
+        journey: &mut Journey,
+        bucket: String,
+        headers: http::HeaderMap,
+        body: IncomingBody,
+    ) -> Result<Answer, ErrorReply> {
+        journey.ledger.fill(|decided| {
+            "s3".clone_into(&mut decided.service);
+            "PostObject".clone_into(&mut decided.operation);
+        });
+        let form = PostForm::read(&headers, body).await?;
+        let (authenticated, policy) = self.authn.authenticate_form(&form, journey.now).await?;
+        journey.known = authenticated.caller != Caller::Anonymous;
+        journey.ledger.fill(|decided| {
+            decided.caller = authenticated.caller.record();
+            decided.signature.clone_from(&authenticated.signature);
+        });
+        let upload = form.into_upload(&bucket, policy)?;
+        let region = authenticated.region;
+        let routed = upload.routed.clone();
+        let facts = self.facts(journey, &routed, region);
+        let after = upload.after;
+        let exchange = Exchange {
+            routed,
+            method: http::Method::PUT,
+            query: Vec::new(),
+            headers: upload.headers,
+            caller: authenticated.caller,
+            facts,
+            whole_body: Bytes::new(),
+            body: Some(upload.body),
+            ledger: journey.ledger.clone(),
+            request_id: journey.request_id.clone(),
+        };
+        let answer = self.services.dispatch(exchange).await?;
+        Ok(after.answer(answer, &headers))
+    }
+
+    /// What a browser asks before it sends a request to a bucket. Source: S3 API Reference, "OPTIONS object".
+    async fn preflight(
+        &self,
+        journey: &Journey,
+        bucket: &str,
+        headers: &http::HeaderMap,
+    ) -> Result<Answer, ErrorReply> {
+        journey.ledger.fill(|decided| {
+            "s3".clone_into(&mut decided.service);
+            "PreflightRequest".clone_into(&mut decided.operation);
+            decided.bucket = Some(bucket.to_owned());
+            decided.read_only = true;
+        });
+        let bad = |message: &str| ErrorReply::new(400, "BadRequest", message);
+        let origin = header_text(headers, "origin")
+            .ok_or_else(|| bad("Insufficient information. Origin request header needed."))?;
+        let method = header_text(headers, "access-control-request-method")
+            .ok_or_else(|| bad("Invalid Access-Control-Request-Method: null"))?;
+        let name = BucketName::parse(bucket).map_err(|_| cors_denied())?;
+        let asked = header_text(headers, "access-control-request-headers");
+        let rules = self.services.s3.cors_rules(&name).await?;
+        let rules = rules.ok_or_else(|| {
+            ErrorReply::new(403, "AccessForbidden", "CORSResponse: CORS is not enabled for this bucket.")
+        })?;
+        let found = cors::evaluate(&rules, &origin, &method, asked.as_deref()).ok_or_else(cors_denied)?;
+        let mut answer = Answer {
+            status: 200,
+            headers: http::HeaderMap::new(),
+            body: OutgoingBody::Empty,
+            error: None,
+            object_size: None,
+        };
+        encode::push_headers(&mut answer.headers, &found.into_headers());
+        Ok(answer)
+    }
+
+    /// Adds what a page of another origin may see of an answer.
+    async fn share(&self, question: &CorsQuestion, answer: &mut Answer) {
+        // A bucket whose rules cannot be read shares nothing.
+        let Ok(Some(rules)) = self.services.s3.cors_rules(&question.bucket).await else { return };
+        if let Some(found) = cors::evaluate(&rules, &question.origin, &question.method, None) {
+            encode::push_headers(&mut answer.headers, &found.into_headers());
+        }
     }
 
     /// Charges a request that nobody answers for. `false`: it is refused, and counted instead of recorded.
@@ -260,19 +363,22 @@ impl Pipeline {
     }
 
     /// Makes the answer whole, and sees to its record.
-    fn finish(&self, journey: Journey, result: Result<Answer, ErrorReply>, bytes_in: u64) -> Outgoing {
+    async fn finish(&self, journey: Journey, result: Result<Answer, ErrorReply>, bytes_in: u64) -> Outgoing {
         let ids =
             Ids { request_id: &journey.request_id, host_id: &journey.host_id, resource: &journey.resource };
         if journey.known {
             self.flood.lock().unwrap_or_else(PoisonError::into_inner).earn(1);
-        } else if !self.admit_unknown(journey.connection.peer.ip()) {
-            return Outgoing::error(503, "SlowDown", "Please reduce your request rate.");
+        } else if !journey.charged && !self.admit_unknown(journey.connection.peer.ip()) {
+            return too_many();
         }
         let mut answer = result.unwrap_or_else(|reply| {
             let (protocol, service) = journey.form;
             encode::failure(protocol, service, &reply, ids)
         });
         identify(&mut answer, &journey);
+        if let Some(question) = &journey.cors {
+            self.share(question, &mut answer).await;
+        }
         if let Some(record) = journey.ledger.outstanding() {
             journey.place.give(record);
         }
@@ -412,6 +518,50 @@ fn claim(ledger: &Ledger, auth: &AuthInput) {
     }
 }
 
+fn too_many() -> Outgoing {
+    Outgoing::error(503, "SlowDown", "Please reduce your request rate.")
+}
+
+fn cors_denied() -> ErrorReply {
+    ErrorReply::new(
+        403,
+        "AccessForbidden",
+        "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request \
+         method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the \
+         resource's CORS spec.",
+    )
+}
+
+/// Whether a request claims to be signed: without a claim it lives on the budget of unknown callers from the start.
+fn claims_credentials(incoming: &Incoming) -> bool {
+    let query = incoming.target.split_once('?').map_or("", |(_, query)| query);
+    incoming.headers.contains_key(http::header::AUTHORIZATION) || query.contains("X-Amz-Signature=")
+}
+
+/// Bytes of the plain body, as the head says.
+fn declared_bytes(incoming: &Incoming) -> u64 {
+    let decoded = incoming.headers.get("x-amz-decoded-content-length");
+    let decoded = decoded.and_then(|value| value.to_str().ok()?.parse().ok());
+    decoded.or_else(|| incoming.body.content_length()).unwrap_or(0)
+}
+
+fn cors_question(
+    destination: &Destination,
+    method: &http::Method,
+    headers: &http::HeaderMap,
+) -> Option<CorsQuestion> {
+    let origin = header_text(headers, "origin")?;
+    let bucket = match destination {
+        Destination::Operation(routed) => {
+            routed.labels.iter().find(|(name, _)| *name == "Bucket").map(|(_, bucket)| bucket.to_string())
+        }
+        Destination::PostForm { bucket } => Some(bucket.clone()),
+        Destination::Preflight { .. } | Destination::Rpc(_) | Destination::Unserved(_) => None,
+    };
+    let bucket = BucketName::parse(&bucket?).ok()?;
+    Some(CorsQuestion { bucket, origin, method: method.to_string() })
+}
+
 /// Adds the ids that every answer bears.
 fn identify(answer: &mut Answer, journey: &Journey) {
     let mut insert = |name: &'static str, value: &str| {
@@ -472,9 +622,15 @@ impl Handler for Pipeline {
                 "Records of requests cannot be kept now, so no request is served. See the server's log.",
             );
         };
-        let bytes_in = incoming.body.content_length().unwrap_or(0);
+        if !claims_credentials(&incoming) {
+            if !self.admit_unknown(incoming.connection.peer.ip()) {
+                return too_many();
+            }
+            journey.charged = true;
+        }
+        let bytes_in = declared_bytes(&incoming);
         let result = self.serve(&mut journey, incoming).await;
-        self.finish(journey, result, bytes_in)
+        self.finish(journey, result, bytes_in).await
     }
 
     async fn malformed(&self, connection: Arc<Connection>, malformed: MalformedHead) -> Outgoing {
@@ -482,7 +638,7 @@ impl Handler for Pipeline {
             return Outgoing::malformed(malformed.fault);
         };
         let reply = ErrorReply::new(400, malformed.fault.code(), malformed.fault.to_string());
-        self.finish(journey, Err(reply), 0)
+        self.finish(journey, Err(reply), 0).await
     }
 
     fn overloaded(&self, connection: &Connection) {

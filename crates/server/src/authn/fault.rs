@@ -1,7 +1,7 @@
 //! Failures of authentication, as AWS answers them.
 
 use strongroom_gate::ErrorReply;
-use strongroom_sigv4::{AuthError, BodyError, Code, SignatureMismatch};
+use strongroom_sigv4::{AuthError, BodyError, Code, PostError, SignatureMismatch};
 use strongroom_types::AccessKeyId;
 
 /// The status of a code. Source: S3 API Reference, "Error responses"; IAM API Reference, "Common Errors".
@@ -70,6 +70,24 @@ fn with_mismatch(reply: ErrorReply, mismatch: &SignatureMismatch) -> ErrorReply 
         .member("StringToSignBytes", mismatch.string_to_sign_bytes())
         .member("CanonicalRequest", mismatch.canonical_request_text())
         .member("CanonicalRequestBytes", mismatch.canonical_request_bytes())
+}
+
+/// The answer to a form that is refused.
+pub(crate) fn post_reply(error: &PostError) -> ErrorReply {
+    let reply = |error: &PostError| {
+        let code = error.code();
+        ErrorReply::new(status(code), code.as_str(), error.to_string())
+    };
+    match error {
+        PostError::Auth(error) => auth_reply(error, true),
+        PostError::EntityTooSmall { proposed_bytes, min_bytes } => reply(error)
+            .member("ProposedSize", proposed_bytes.to_string())
+            .member("MinSizeAllowed", min_bytes.to_string()),
+        PostError::EntityTooLarge { proposed_bytes, max_bytes } => reply(error)
+            .member("ProposedSize", proposed_bytes.to_string())
+            .member("MaxSizeAllowed", max_bytes.to_string()),
+        error => reply(error),
+    }
 }
 
 /// The answer to a body that is not what its head says.

@@ -6,11 +6,14 @@ use strongroom_gate::{Caller, ErrorReply};
 use strongroom_identity::Identity;
 use strongroom_record::SignatureRecord;
 use strongroom_sigv4::{
-    AuthInput, BodyDigest, ExpectedScope, Mechanism, PayloadCheck, RegionRule, SignedRequest, SigningKeyCache,
+    AuthInput, BodyDigest, ExpectedScope, Mechanism, PayloadCheck, PostInput, RegionRule, SignedRequest,
+    SigningKeyCache, VerifiedPost,
 };
 use strongroom_types::{Region, Timestamp};
 
-pub(crate) use fault::{auth_reply, body_reply};
+use crate::post::PostForm;
+
+pub(crate) use fault::{auth_reply, body_reply, post_reply};
 
 /// Verifies signatures against the installation's credentials.
 pub(crate) struct Authn {
@@ -74,9 +77,48 @@ impl Authn {
         })
     }
 
+    /// Verifies a browser upload's form; its policy, too, has to allow the form.
+    ///
+    /// # Errors
+    /// As [`Authn::authenticate`], and those of forms.
+    pub(crate) async fn authenticate_form(
+        &self,
+        form: &PostForm,
+        now: Timestamp,
+    ) -> Result<(Authenticated, Option<VerifiedPost>), ErrorReply> {
+        let input = PostInput::from_fields(&form.fields()).map_err(|error| post_reply(&error))?;
+        let PostInput::Signed(signed) = input else {
+            let payload = PayloadCheck::Unsigned;
+            let anonymous =
+                Authenticated { caller: Caller::Anonymous, signature: None, payload, region: None };
+            return Ok((anonymous, None));
+        };
+        if signed.session_token().is_some() {
+            return Err(fault::unknown_token(true));
+        }
+        let credential = signed.credential();
+        let region = self.region_or_home(credential.scope.region());
+        let expected = ExpectedScope { region: RegionRule::Exactly(&region), service: "s3" };
+        let found = self.identity.credential(&credential.access_key_id).await.map_err(ErrorReply::from)?;
+        let found = found.ok_or_else(|| fault::unknown_key(&credential.access_key_id, true))?;
+        let key = self.signing_keys.signing_key(&credential.access_key_id, &found.secret, &credential.scope);
+        let verified = signed.verify(&key, now, &expected).map_err(|error| post_reply(&error))?;
+        let signature = SignatureRecord { version: "SigV4".to_owned(), method: "POST".to_owned() };
+        let authenticated = Authenticated {
+            caller: Caller::Root(found.root),
+            signature: Some(signature),
+            payload: PayloadCheck::Unsigned,
+            region: Some(verified.scope().region().clone()),
+        };
+        Ok((authenticated, Some(verified)))
+    }
+
     /// The region of the scope, if it is one of ours; otherwise the home region, which the error then names.
     fn expected_region(&self, signed: &SignedRequest) -> Region {
-        let named = signed.scope().region();
+        self.region_or_home(signed.scope().region())
+    }
+
+    fn region_or_home(&self, named: &Region) -> Region {
         let ours = self.regions.iter().find(|region| *region == named).or_else(|| self.regions.first());
         ours.cloned().unwrap_or_else(Region::us_east_1)
     }

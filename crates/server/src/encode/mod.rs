@@ -106,7 +106,8 @@ pub(crate) fn failure(
     Answer { status: encoded.status, headers, body, error, object_size: None }
 }
 
-fn push_headers(headers: &mut HeaderMap, pairs: &[(&'static str, String)]) {
+/// Adds headers; those that cannot be are left out.
+pub(crate) fn push_headers(headers: &mut HeaderMap, pairs: &[(&'static str, String)]) {
     for (name, value) in pairs {
         // A value that cannot be a header is left out: an answer must always be sayable.
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(*name), HeaderValue::try_from(value.as_str())) {

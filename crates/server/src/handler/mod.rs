@@ -115,4 +115,5 @@ impl Services {
     }
 }
 
+mod slow;
 mod table;

@@ -1,0 +1,208 @@
+//! Browser uploads: a form whose fields are a request's head, and whose file is its body.
+//!
+//! Source: S3 API Reference, "POST Object" and "Browser-based uploads using POST (AWS Signature Version 4)".
+
+mod after;
+mod file;
+
+use std::borrow::Cow;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use multer::Multipart;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use strongroom_api_s3 as api;
+use strongroom_codec::RequestHead;
+use strongroom_gate::{Body, ErrorReply};
+use strongroom_shape::{Operation as _, Protocol};
+use strongroom_sigv4::{PostField, PostTarget, VerifiedPost};
+use strongroom_types::{BucketName, ObjectKey};
+
+use crate::authn::post_reply;
+use crate::decode;
+use crate::http::IncomingBody;
+use crate::route::Routed;
+
+pub(crate) use after::AfterUpload;
+use file::{FormFile, pieces};
+
+/// Bytes of all fields before the file. Source: "POST Object", the preceding fields are limited to 20 KB.
+const MAX_FIELDS_BYTES: usize = 20 * 1024;
+
+/// Fields before the file.
+const MAX_FIELDS: usize = 200;
+
+/// A form, read up to its file.
+pub(crate) struct PostForm {
+    fields: Vec<(String, String)>,
+    file_name: String,
+    file: FormFile,
+}
+
+/// A form as an upload.
+pub(crate) struct Upload {
+    pub(crate) routed: Routed,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Body,
+    pub(crate) after: AfterUpload,
+}
+
+impl PostForm {
+    /// Reads the fields of a form up to its file.
+    ///
+    /// # Errors
+    /// `MalformedPOSTRequest`, `MaxPostPreDataLengthExceededError`, `IncorrectNumberOfFilesInPostRequest`.
+    pub(crate) async fn read(headers: &HeaderMap, body: IncomingBody) -> Result<Self, ErrorReply> {
+        let content_type = headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let boundary =
+            content_type.and_then(|value| multer::parse_boundary(value).ok()).ok_or_else(malformed)?;
+        let mut form = Multipart::new(pieces(body), boundary);
+        let mut fields = Vec::new();
+        let mut bytes = 0;
+        while let Some(mut field) = form.next_field().await.map_err(|_| malformed())? {
+            let name = field.name().unwrap_or_default().to_owned();
+            if name.eq_ignore_ascii_case("file") {
+                let file_name = field.file_name().unwrap_or_default();
+                let file_name = file_name.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
+                return Ok(Self { fields, file_name, file: FormFile::new(form, field) });
+            }
+            let mut value = Vec::new();
+            while let Some(piece) = field.chunk().await.map_err(|_| malformed())? {
+                bytes += piece.len();
+                if bytes > MAX_FIELDS_BYTES {
+                    return Err(fields_too_large());
+                }
+                value.extend_from_slice(&piece);
+            }
+            bytes += name.len();
+            if fields.len() == MAX_FIELDS || bytes > MAX_FIELDS_BYTES {
+                return Err(fields_too_large());
+            }
+            fields.push((name, String::from_utf8(value).map_err(|_| malformed())?));
+        }
+        Err(ErrorReply::new(
+            400,
+            "IncorrectNumberOfFilesInPostRequest",
+            "POST requires exactly one file upload per request.",
+        ))
+    }
+
+    /// The fields before the file.
+    pub(crate) fn fields(&self) -> Vec<PostField<'_>> {
+        self.fields.iter().map(|(name, value)| PostField { name, value }).collect()
+    }
+
+    fn field(&self, name: &str) -> Option<&str> {
+        self.fields
+            .iter()
+            .find(|(field, _)| field.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// Checks the form against its policy and makes it a PutObject.
+    ///
+    /// # Errors
+    /// Conditions that do not hold; fields that cannot be headers.
+    pub(crate) fn into_upload(
+        self,
+        bucket: &str,
+        policy: Option<VerifiedPost>,
+    ) -> Result<Upload, ErrorReply> {
+        let key = self.field("key").ok_or_else(|| {
+            let message = "Bucket POST must contain a field named 'key'.  If it is specified, please check the order \
+                           of the fields.";
+            ErrorReply::new(400, "InvalidArgument", message).member("ArgumentName", "key")
+        })?;
+        let key = key.replace("${filename}", &self.file_name);
+        if let Some(policy) = &policy {
+            let bucket = BucketName::parse(bucket).map_err(|_| no_such_bucket(bucket))?;
+            let key = ObjectKey::parse(&key)
+                .map_err(|error| ErrorReply::new(400, "InvalidArgument", error.to_string()))?;
+            let target = PostTarget { bucket: &bucket, key: &key };
+            policy.check(&self.fields(), &target).map_err(|error| post_reply(&error))?;
+        }
+        let headers = self.headers()?;
+        let after = AfterUpload::new(bucket, &key, |name| self.field(name).map(str::to_owned));
+        let routed = Routed {
+            service: &api::SERVICE,
+            protocol: Protocol::RestXml,
+            operation: api::op::PutObject::SCHEMA,
+            labels: vec![("Bucket", Cow::Owned(bucket.to_owned())), ("Key", Cow::Owned(key))],
+        };
+        let expected = decode::expected_digests(&headers, None, true)?;
+        let body = Body::new(Box::new(self.file.under(policy)), expected);
+        Ok(Upload { routed, headers, body, after })
+    }
+
+    /// The fields that PutObject has as headers.
+    fn headers(&self) -> Result<HeaderMap, ErrorReply> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &self.fields {
+            let lower = name.to_ascii_lowercase();
+            let (header, value) = match lower.as_str() {
+                "acl" => ("x-amz-acl", Cow::Borrowed(value.as_str())),
+                "tagging" => ("x-amz-tagging", Cow::Owned(tags_as_query(value)?)),
+                "cache-control"
+                | "content-type"
+                | "content-disposition"
+                | "content-encoding"
+                | "content-language"
+                | "expires"
+                | "content-md5" => (lower.as_str(), Cow::Borrowed(value.as_str())),
+                other if other.starts_with("x-amz-") && !is_signature_field(other) => {
+                    (other, Cow::Borrowed(value.as_str()))
+                }
+                _ => continue,
+            };
+            let invalid = || {
+                ErrorReply::new(
+                    400,
+                    "InvalidArgument",
+                    format!("The field {name} has a value that is not allowed."),
+                )
+            };
+            let header = HeaderName::try_from(header).map_err(|_| invalid())?;
+            headers.append(header, HeaderValue::from_bytes(value.as_bytes()).map_err(|_| invalid())?);
+        }
+        Ok(headers)
+    }
+}
+
+fn is_signature_field(name: &str) -> bool {
+    matches!(
+        name,
+        "x-amz-algorithm" | "x-amz-credential" | "x-amz-date" | "x-amz-signature" | "x-amz-security-token"
+    )
+}
+
+/// The field `tagging` is a document, the header a query.
+fn tags_as_query(document: &str) -> Result<String, ErrorReply> {
+    let mut input = api::PutObjectTaggingInput::default();
+    let labels = [("Bucket", Cow::Borrowed("bucket")), ("Key", Cow::Borrowed("key"))];
+    let head =
+        RequestHead { method: &http::Method::PUT, labels: &labels, query: &[], headers: &HeaderMap::new() };
+    let routed = Routed {
+        service: &api::SERVICE,
+        protocol: Protocol::RestXml,
+        operation: api::op::PutObjectTagging::SCHEMA,
+        labels: Vec::new(),
+    };
+    decode::decode(&routed, &head, document.as_bytes(), &mut input)?;
+    let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let pairs =
+        input.tagging.tag_set.iter().map(|tag| format!("{}={}", encode(&tag.key), encode(&tag.value)));
+    Ok(pairs.collect::<Vec<_>>().join("&"))
+}
+
+fn malformed() -> ErrorReply {
+    let message = "The body of your POST request is not well-formed multipart/form-data.";
+    ErrorReply::new(400, "MalformedPOSTRequest", message)
+}
+
+fn fields_too_large() -> ErrorReply {
+    let message = "Your POST request fields preceding the upload file were too large.";
+    ErrorReply::new(400, "MaxPostPreDataLengthExceededError", message)
+}
+
+fn no_such_bucket(bucket: &str) -> ErrorReply {
+    ErrorReply::new(404, "NoSuchBucket", "The specified bucket does not exist").member("BucketName", bucket)
+}
