@@ -1,0 +1,192 @@
+//! ListObjectVersions.
+//!
+//! Each version and delete marker is an item of the answer, so a page of `max-keys` reads as many rows, within the
+//! factor of [`super::walk`]. ListObjects does not pass delete markers at all: there is no current row under one.
+
+use async_trait::async_trait;
+use strongroom_api_s3::{
+    ChecksumAlgorithm, ChecksumType, DeleteMarkerEntry, EncodingType, ListObjectVersionsInput,
+    ListObjectVersionsOutput, ObjectVersion, ObjectVersionStorageClass, Owner, op,
+};
+use strongroom_gate::{Authorized, ErrorReply, Handle, Reply};
+use strongroom_storage::{Direction, Entry, Partition};
+use strongroom_types::{ObjectKey, VersionId};
+
+use super::objects::after_marker;
+use super::rows::Version;
+use super::walk::{Item, Page, Start, Walk, common_prefix};
+use super::wire::{common_prefixes, encoded, listed, most_items, owner, present, quoted};
+use crate::row::{self, Coded as _, NullRow, ObjectSequence, VersionRow};
+use crate::{S3, error};
+
+/// Source: S3 API Reference, "ListObjectVersions": keys in order, the versions of a key from the newest.
+#[async_trait]
+impl Handle<op::ListObjectVersions> for S3 {
+    async fn handle(
+        &self,
+        request: Authorized<ListObjectVersionsInput>,
+    ) -> Result<Reply<ListObjectVersionsOutput>, ErrorReply> {
+        let (input, bucket) = (request.input(), request.bucket()?);
+        let most = most_items("maxKeys", input.max_keys)?;
+        let prefix = input.prefix.as_deref().unwrap_or_default();
+        let delimiter = present(input.delimiter.as_ref());
+        let Beginning { start, not_latest } =
+            self.version_start(bucket.partition(), input, prefix, delimiter).await?;
+        let page = Walk {
+            store: self.store.as_ref(),
+            partition: bucket.partition(),
+            prefix,
+            delimiter,
+            start,
+            most: most.into(),
+        }
+        .page::<Version>()
+        .await?;
+        request.note(listed());
+        let encoding = input.encoding_type;
+        let text = |text: &str| encoded(encoding, text);
+        let (next_key_marker, next_version_id_marker) = next_markers(&page);
+        let truncated = page.truncated;
+        let (found, prefixes) = page.split();
+        let (versions, delete_markers) = shown(found, not_latest, encoding, &owner(bucket));
+        Ok(Reply::new(ListObjectVersionsOutput {
+            is_truncated: Some(truncated),
+            key_marker: Some(text(input.key_marker.as_deref().unwrap_or_default())),
+            version_id_marker: Some(input.version_id_marker.clone().unwrap_or_default()),
+            next_key_marker: next_key_marker.as_deref().map(text),
+            next_version_id_marker,
+            versions,
+            delete_markers,
+            name: Some(bucket.name().to_string()),
+            prefix: Some(text(prefix)),
+            delimiter: delimiter.map(text),
+            max_keys: Some(most.into()),
+            common_prefixes: common_prefixes(encoding, &prefixes),
+            encoding_type: encoding,
+            request_charged: None,
+        }))
+    }
+}
+
+/// Where a page of versions begins.
+struct Beginning {
+    start: Start,
+    /// The key whose latest version lies before the page.
+    not_latest: Option<ObjectKey>,
+}
+
+impl S3 {
+    async fn version_start(
+        &self,
+        partition: Partition,
+        input: &ListObjectVersionsInput,
+        prefix: &str,
+        delimiter: Option<&str>,
+    ) -> Result<Beginning, ErrorReply> {
+        let marker = present(input.key_marker.as_ref());
+        let beginning = |start| Ok(Beginning { start, not_latest: None });
+        let Some(id) = present(input.version_id_marker.as_ref()) else {
+            return beginning(after_marker(marker, prefix, delimiter));
+        };
+        let Some(marker) = marker else {
+            let message = "A version-id marker cannot be specified without a key marker.";
+            return Err(error::invalid_argument("version-id-marker", id, message));
+        };
+        let Ok(version_id) = VersionId::parse(id) else {
+            let message = "Invalid version id specified";
+            return Err(error::invalid_argument("version-id-marker", id, message));
+        };
+        // A marker that no key can be has no versions either.
+        let key =
+            ObjectKey::parse(marker).ok().filter(|_| common_prefix(marker, prefix, delimiter).is_none());
+        let Some(key) = key else { return beginning(after_marker(Some(marker), prefix, delimiter)) };
+        let sequence = match version_id {
+            VersionId::Null => self.null_sequence(partition, &key).await?,
+            VersionId::Id(bytes) => bytes.first_chunk().map(|head| ObjectSequence(u64::from_be_bytes(*head))),
+        };
+        let newest = self.end_of(partition, &key, Direction::Forward).await?;
+        let row = match sequence {
+            Some(sequence) => row::version(&key, sequence),
+            // The null version is gone: where it was is not known, so the key's versions are given once more rather
+            // than left out. They are behind whatever comes before the key.
+            None => row::versions_of(&key).start,
+        };
+        let passed = newest.is_some_and(|newest| newest.key.as_ref() <= row.as_slice());
+        Ok(Beginning { start: Start::AfterRow(row), not_latest: passed.then_some(key) })
+    }
+
+    /// The sequence of a key's null version: as its row says, and else that of the oldest version, if it has no id.
+    async fn null_sequence(
+        &self,
+        partition: Partition,
+        key: &ObjectKey,
+    ) -> Result<Option<ObjectSequence>, ErrorReply> {
+        if let Some((null, _)) = self.read::<NullRow>(partition, &row::null(key)).await? {
+            return Ok(Some(null.sequence));
+        }
+        let Some(oldest) = self.end_of(partition, key, Direction::Backward).await? else { return Ok(None) };
+        let unnamed = VersionRow::decode(&oldest.row.value)?.random.is_none();
+        Ok(row::version_key_parts(&oldest.key).filter(|_| unnamed).map(|(_, sequence)| sequence))
+    }
+
+    /// The newest (forward) or oldest (backward) version of a key.
+    async fn end_of(
+        &self,
+        partition: Partition,
+        key: &ObjectKey,
+        direction: Direction,
+    ) -> Result<Option<Entry>, ErrorReply> {
+        let scan = self.store.scan(partition, row::versions_of(key), 1, direction);
+        Ok(scan.await.map_err(|error| ErrorReply::from(&error))?.pop())
+    }
+}
+
+fn next_markers(page: &Page<Version>) -> (Option<String>, Option<String>) {
+    match page.items.last().filter(|_| page.truncated) {
+        None => (None, None),
+        Some(Item::Prefix(prefix)) => (Some(prefix.clone()), None),
+        Some(Item::Row(version)) => (Some(version.key.to_string()), Some(version.id().to_string())),
+    }
+}
+
+fn shown(
+    found: Vec<Version>,
+    not_latest: Option<ObjectKey>,
+    encoding: Option<EncodingType>,
+    owner: &Owner,
+) -> (Vec<ObjectVersion>, Vec<DeleteMarkerEntry>) {
+    let (mut versions, mut delete_markers) = (Vec::with_capacity(found.len()), Vec::new());
+    let mut before = not_latest;
+    for version in found {
+        let version_id = Some(version.id().to_string());
+        let last_modified = Some(version.summary.modified());
+        let key = Some(encoded(encoding, version.key.as_str()));
+        let is_latest = Some(before.as_ref() != Some(&version.key));
+        let owner = Some(Box::new(owner.clone()));
+        before = Some(version.key);
+        let Some(content) = version.summary.content else {
+            delete_markers.push(DeleteMarkerEntry { owner, key, version_id, is_latest, last_modified });
+            continue;
+        };
+        let checksums = &content.checksums;
+        let class = content.storage_class.as_deref().unwrap_or("STANDARD");
+        versions.push(ObjectVersion {
+            etag: Some(quoted(&content.etag)),
+            checksum_algorithm: checksums
+                .iter()
+                .filter_map(|sum| ChecksumAlgorithm::parse(&sum.algorithm))
+                .collect(),
+            checksum_type: checksums.first().and_then(|sum| ChecksumType::parse(&sum.kind)),
+            size: i64::try_from(content.size).ok(),
+            // The model knows STANDARD only; other classes cannot be shown here.
+            storage_class: ObjectVersionStorageClass::parse(class),
+            key,
+            version_id,
+            is_latest,
+            last_modified,
+            owner,
+            restore_status: None,
+        });
+    }
+    (versions, delete_markers)
+}
