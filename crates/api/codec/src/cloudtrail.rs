@@ -93,9 +93,8 @@ impl Renderer {
             }
             Location::HeaderPrefix | Location::StatusCode => return false,
             Location::Header => self.name(&member.wire_name.to_ascii_lowercase()),
-            Location::Query => self.name(member.wire_name),
             Location::Uri if member.wire_name == "Bucket" => self.name("bucketName"),
-            Location::Payload => self.name(member.wire_name),
+            Location::Query | Location::Payload => self.name(member.wire_name),
             Location::Body if self.wire_names => self.name(member.wire_name),
             Location::Uri | Location::Body => self.name(&lower_camel(member.name)),
         }

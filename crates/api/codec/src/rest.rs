@@ -133,11 +133,10 @@ pub(crate) fn read_body(
         _ if body.is_empty() => Ok(()),
         Some((index, member)) if is_document(format, member) => match format {
             Format::Xml => {
-                let is_root = |found: &str| match member.kind {
-                    Kind::Structure(schema) => {
-                        [member.wire_name, schema.name].contains(&found) || schema.xml_name == Some(found)
-                    }
-                    _ => member.wire_name == found,
+                let is_root = |found: &str| {
+                    let own = if let Kind::Structure(schema) = member.kind { Some(schema) } else { None };
+                    member.wire_name == found
+                        || own.is_some_and(|own| own.name == found || own.xml_name == Some(found))
                 };
                 xml::read_document(body, limits, &is_root, &mut |at| target.read(index, at))
             }

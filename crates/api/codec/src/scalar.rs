@@ -31,9 +31,12 @@ pub(crate) fn parse_bool(member: &'static Member, text: &str) -> Result<bool, Re
 
 pub(crate) fn parse_integer(member: &'static Member, text: &str) -> Result<i64, ReadError> {
     use std::num::IntErrorKind::{NegOverflow, PosOverflow};
-    text.trim().parse::<i64>().map_err(|error| match error.kind() {
-        PosOverflow | NegOverflow => ReadError::at(member, ReadErrorKind::OutOfRange),
-        _ => wrong(member, "integer"),
+    text.trim().parse::<i64>().map_err(|error| {
+        if matches!(error.kind(), PosOverflow | NegOverflow) {
+            ReadError::at(member, ReadErrorKind::OutOfRange)
+        } else {
+            wrong(member, "integer")
+        }
     })
 }
 
@@ -174,10 +177,8 @@ pub(crate) fn flattened_name(member: &'static Member) -> &'static str {
     if member.wire_name != member.name {
         return member.wire_name;
     }
-    match member.kind {
-        Kind::List(list) if list.flattened && !list.element.wire_name.is_empty() => list.element.wire_name,
-        _ => member.wire_name,
-    }
+    let Kind::List(list) = member.kind else { return member.wire_name };
+    if list.flattened { or_default(list.element.wire_name, member.wire_name) } else { member.wire_name }
 }
 
 /// `name`, or `default` where the model gives no name.

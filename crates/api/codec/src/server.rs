@@ -165,11 +165,12 @@ pub(crate) fn default_content_type(
     headers: &mut Vec<(HeaderName, HeaderValue)>,
     content_type: Option<&'static str>,
 ) {
-    if let Some(content_type) = content_type {
-        if !headers.iter().any(|(name, _)| *name == header::CONTENT_TYPE) {
-            headers.push((header::CONTENT_TYPE, HeaderValue::from_static(content_type)));
-        }
-    }
+    let missing = !headers.iter().any(|(name, _)| *name == header::CONTENT_TYPE);
+    headers.extend(
+        content_type
+            .filter(|_| missing)
+            .map(|content_type| (header::CONTENT_TYPE, HeaderValue::from_static(content_type))),
+    );
 }
 
 fn location_document(service: &'static ServiceSchema, output: &dyn Structure) -> Vec<u8> {

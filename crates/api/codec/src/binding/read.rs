@@ -81,15 +81,12 @@ fn split_list(text: &str) -> Option<Texts<'_>> {
     let mut rest = text;
     loop {
         rest = rest.trim_start_matches([' ', '\t']);
-        let (element, behind) = match rest.strip_prefix('"') {
-            Some(quoted) => {
-                let (element, behind) = unquote(quoted)?;
-                (Cow::Owned(element), behind.trim_start_matches([' ', '\t']))
-            }
-            None => {
-                let (element, behind) = rest.split_at(rest.find(',').unwrap_or(rest.len()));
-                (Cow::Borrowed(element.trim_end_matches([' ', '\t'])), behind)
-            }
+        let (element, behind) = if let Some(quoted) = rest.strip_prefix('"') {
+            let (element, behind) = unquote(quoted)?;
+            (Cow::Owned(element), behind.trim_start_matches([' ', '\t']))
+        } else {
+            let (element, behind) = rest.split_at(rest.find(',').unwrap_or(rest.len()));
+            (Cow::Borrowed(element.trim_end_matches([' ', '\t'])), behind)
         };
         elements.push(element);
         match behind.strip_prefix(',') {

@@ -95,7 +95,9 @@ impl ShapeWriter for HttpWriter {
         match member.location {
             Location::Header => self.text(member, || scalar::encode_blob(json.as_bytes())),
             Location::Body | Location::Payload => {}
-            _ => self.text(member, || json.to_owned()),
+            Location::HeaderPrefix | Location::Query | Location::Uri | Location::StatusCode => {
+                self.text(member, || json.to_owned());
+            }
         }
     }
     fn structure(&mut self, member: &'static Member, _: &dyn Structure) {

@@ -1,5 +1,10 @@
 //! Values out of CBOR.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "of CBOR's types a member takes one or two, the rest is refused"
+)]
+
 use std::collections::HashSet;
 
 use minicbor::data::{Tag, Type};

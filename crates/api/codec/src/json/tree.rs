@@ -153,18 +153,13 @@ impl<'de> Visitor<'de> for Name {
 impl Node<'_> {
     /// The member of an object with this name.
     pub(crate) fn get(&self, name: &str) -> Option<&Self> {
-        match self {
-            Self::Object(members) => members.iter().find(|(known, _)| known == name).map(|(_, node)| node),
-            _ => None,
-        }
+        let Self::Object(members) = self else { return None };
+        members.iter().find(|(known, _)| known == name).map(|(_, node)| node)
     }
 
     /// The text of a string.
     pub(crate) fn as_str(&self) -> Option<&str> {
-        match self {
-            Self::String(text) => Some(text),
-            _ => None,
-        }
+        if let Self::String(text) = self { Some(text) } else { None }
     }
 
     /// Appends the value as JSON.

@@ -22,7 +22,7 @@ impl<'o> JsonWriter<'o> {
 
     /// Writes an object with what `inside` shows.
     pub(crate) fn object(&mut self, inside: &mut dyn FnMut(&mut Self)) {
-        self.container(b"{}", true, inside);
+        self.container(*b"{}", true, inside);
     }
 
     /// Writes a member that no schema has.
@@ -33,8 +33,8 @@ impl<'o> JsonWriter<'o> {
         push_string(self.out, value);
     }
 
-    fn container(&mut self, marks: &[u8; 2], named: bool, inside: &mut dyn FnMut(&mut Self)) {
-        let [open, close] = *marks;
+    fn container(&mut self, marks: [u8; 2], named: bool, inside: &mut dyn FnMut(&mut Self)) {
+        let [open, close] = marks;
         self.out.push(open);
         let outer = (std::mem::replace(&mut self.first, true), std::mem::replace(&mut self.named, named));
         inside(self);
@@ -98,11 +98,11 @@ impl ShapeWriter for JsonWriter<'_> {
     }
     fn list(&mut self, member: &'static Member, _: usize, elements: &mut dyn FnMut(&mut dyn ShapeWriter)) {
         self.begin(member);
-        self.container(b"[]", false, &mut |inner| elements(inner));
+        self.container(*b"[]", false, &mut |inner| elements(inner));
     }
     fn map(&mut self, member: &'static Member, _: usize, entries: &mut dyn FnMut(&mut dyn ShapeWriter)) {
         self.begin(member);
-        self.container(b"{}", false, &mut |inner| entries(inner));
+        self.container(*b"{}", false, &mut |inner| entries(inner));
     }
     fn key(&mut self, key: &str) {
         self.comma();

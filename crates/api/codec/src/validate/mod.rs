@@ -92,10 +92,8 @@ impl Validator {
         if member.constraints.min.is_some() || member.constraints.max.is_some() {
             self.length(member, value.chars().count());
         }
-        if let Some(pattern) = member.constraints.pattern {
-            if !pattern::holds(pattern, value) {
-                self.demand(member, format!("satisfy regular expression pattern: {pattern}"));
-            }
+        if let Some(pattern) = member.constraints.pattern.filter(|pattern| !pattern::holds(pattern, value)) {
+            self.demand(member, format!("satisfy regular expression pattern: {pattern}"));
         }
     }
 }

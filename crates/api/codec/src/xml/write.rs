@@ -161,10 +161,9 @@ impl ShapeWriter for XmlWriter<'_> {
         let given = self.namespace.take();
         self.open(name, own.or(given));
         // The namespace of a root and one of the structure's own with a prefix stand side by side.
-        if let (Some((own, _)), Some((prefix, uri))) = (own, given) {
-            if own != prefix {
-                self.declare(prefix, uri);
-            }
+        match (own, given) {
+            (Some((own, _)), Some((prefix, uri))) if own != prefix => self.declare(prefix, uri),
+            _ => {}
         }
         self.inside(name, value);
     }
@@ -238,10 +237,9 @@ struct EntryWriter<'w, 'o> {
 impl EntryWriter<'_, '_> {
     fn value(&mut self, write: impl FnOnce(&mut XmlWriter<'_>)) {
         write(self.xml);
-        if std::mem::take(&mut self.open) {
-            if let Some(entry) = self.xml.entries.last().copied() {
-                self.xml.close(entry.element);
-            }
+        let open = std::mem::take(&mut self.open);
+        if let Some(entry) = self.xml.entries.last().copied().filter(|_| open) {
+            self.xml.close(entry.element);
         }
     }
 }

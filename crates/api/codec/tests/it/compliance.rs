@@ -93,8 +93,10 @@ fn decoded(text: &str) -> String {
     percent_decode_str(text).decode_utf8().unwrap().into_owned()
 }
 
+type Labels = Vec<(&'static str, String)>;
+
 /// What the router makes of a URI: labels and query.
-fn route(template: &str, uri: &str) -> (Vec<(&'static str, String)>, Vec<(String, String)>) {
+fn route(template: &str, uri: &str) -> (Labels, Vec<(String, String)>) {
     let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
     let template = template.split_once('?').map_or(template, |(path, _)| path);
     let mut labels = Vec::new();

@@ -128,7 +128,7 @@ fn value(member: &'static Member, draw: &mut Draw<'_>, protocol: Protocol) -> Op
                 _ => Value::String(text),
             }
         }
-        Kind::Boolean => Value::Boolean(draw.next() % 2 == 0),
+        Kind::Boolean => Value::Boolean(draw.next().is_multiple_of(2)),
         Kind::Integer => Value::Integer(i64::from(draw.next() as i32)),
         Kind::Long => Value::Integer(draw.next() as i64),
         Kind::Float => Value::Float(format!("{}", (draw.next() % 1_000_000) as f32 / 64.0).parse().unwrap()),
@@ -201,7 +201,7 @@ fn json_like(protocol: Protocol) -> bool {
 fn fill(schema: &'static StructureSchema, draw: &mut Draw<'_>, protocol: Protocol) -> DynStructure {
     let mut made = DynStructure::new(schema);
     for (member, slot) in schema.members.iter().zip(&mut made.values) {
-        if draw.next() % 4 > 0 || member.location == Location::Uri {
+        if !draw.next().is_multiple_of(4) || member.location == Location::Uri {
             *slot = value(member, draw, protocol);
         }
     }
