@@ -12,6 +12,8 @@ pub mod multipart;
 pub mod object;
 pub mod row;
 mod service;
+#[cfg(test)]
+pub(crate) mod testing;
 
 
 pub use bucket::directory::BucketDirectory;

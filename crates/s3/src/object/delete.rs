@@ -140,7 +140,7 @@ impl S3 {
     }
 
     /// Works out the delete of one version for good. One that is not there is deleted already.
-    async fn plan_version_delete(
+    pub(crate) async fn plan_version_delete(
         &self,
         partition: Partition,
         key: &ObjectKey,

@@ -4,17 +4,26 @@
 //! out of sealed blobs; `write_options`, `metadata`, `tags`, `conditions`, `range` and `checksums` read and show what stands
 //! beside the bytes; the rest are the operations, a file per family.
 
+mod acl;
+mod attributes;
 pub(crate) mod checksums;
 pub(crate) mod conditions;
+pub(crate) mod copy;
 mod delete;
+mod delete_many;
 mod get;
 mod key_locks;
+mod lock;
 pub(crate) mod metadata;
-mod put;
+pub(crate) mod put;
 pub(crate) mod range;
 pub(crate) mod read_body;
+mod restore;
 pub(crate) mod store_body;
+mod tagging;
 pub(crate) mod tags;
+#[cfg(test)]
+mod tests;
 pub(crate) mod versions;
 pub(crate) mod write_options;
 

@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use strongroom_api_s3::{PutObjectInput, PutObjectOutput, ServerSideEncryption, op};
 use strongroom_crypto::ChecksumAlgorithm;
-use strongroom_gate::{Authorized, CommitError, ErrorReply, Handle, Mutation, Provenance, Reply};
+use strongroom_gate::{
+    Authorized, BodyVerified, CommitError, ErrorReply, Handle, Mutation, Provenance, Reply,
+};
 use strongroom_record::EffectKind;
 use strongroom_types::{BucketId, ObjectKey};
 
@@ -80,7 +82,7 @@ impl Handle<op::PutObject> for S3 {
                 &conditions,
                 Box::new(content),
                 &stored,
-                &Provenance::Uploaded(&verified),
+                &Origin::Upload(&verified),
             )
             .await?;
         output.version_id = placed.shown.map(|id| id.to_string());
@@ -109,6 +111,14 @@ fn check_algorithm(
     }
 }
 
+/// Where the bytes of a blob come from.
+pub(crate) enum Origin<'a> {
+    /// The request's body.
+    Upload(&'a BodyVerified),
+    /// The source that the request may read.
+    Source,
+}
+
 /// The blob is sealed for one incarnation of the bucket; in another it could not be opened.
 pub(crate) fn same_bucket<I>(request: &Authorized<I>, sealed_for: BucketId) -> Result<(), ErrorReply> {
     if request.bucket()?.id() == sealed_for { Ok(()) } else { Err(error::operation_aborted()) }
@@ -126,7 +136,7 @@ impl S3 {
         conditions: &WriteConditions,
         content: Box<Content>,
         stored: &StoredBlob,
-        provenance: &Provenance<'_>,
+        origin: &Origin<'_>,
     ) -> Result<Placed, ErrorReply> {
         let size = content.size;
         let mut new = NewVersion {
@@ -146,7 +156,14 @@ impl S3 {
             let mut mutation = Mutation::new();
             match self.plan_write(partition, key, &state, &current, &new, &mut mutation).await {
                 Ok(placed) => {
-                    mutation.blob(&stored.staged, provenance);
+                    match origin {
+                        Origin::Upload(verified) => {
+                            mutation.blob(&stored.staged, &Provenance::Uploaded(verified));
+                        }
+                        Origin::Source => {
+                            mutation.blob(&stored.staged, &Provenance::Copied(request.source()?));
+                        }
+                    }
                     mutation.effect(effect(EffectKind::Write, key, placed.shown, Some(size)));
                     match request.commit(&*self.store, mutation).await {
                         Ok(_) => return Ok(placed),

@@ -83,6 +83,8 @@ pub(crate) struct Placed {
     pub(crate) id: VersionId,
     /// Its sequence.
     pub(crate) sequence: ObjectSequence,
+    /// When it was last modified.
+    pub(crate) modified: Timestamp,
     /// What answers show as its id: nothing where versioning was never enabled.
     pub(crate) shown: Option<VersionId>,
     /// A newer null version was there already, which a null version of before cannot replace: nothing is written, and
@@ -313,7 +315,7 @@ impl S3 {
             VersionRow { random, modified_millis: new.modified.as_millis(), content: new.content.clone() };
         let id = row.id(sequence);
         let shown = (state.versioning != Versioning::Off).then_some(id);
-        let mut placed = Placed { id, sequence, shown, superseded: false };
+        let mut placed = Placed { id, sequence, modified: new.modified, shown, superseded: false };
         let replaced = match state.versioning {
             Versioning::Off => match current {
                 Some((current, _)) => {

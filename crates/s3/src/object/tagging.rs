@@ -1,0 +1,99 @@
+//! GetObjectTagging, PutObjectTagging, DeleteObjectTagging.
+
+use async_trait::async_trait;
+use strongroom_api_s3::{
+    DeleteObjectTaggingInput, DeleteObjectTaggingOutput, GetObjectTaggingInput, GetObjectTaggingOutput,
+    PutObjectTaggingInput, PutObjectTaggingOutput, Tag, op,
+};
+use strongroom_gate::{Authorized, CommitError, ErrorReply, Handle, Mutation, Reply};
+use strongroom_record::EffectKind;
+
+use super::tags;
+use super::versions::effect;
+use crate::S3;
+use crate::error;
+use crate::limits::MAX_COMMIT_TRIES;
+use crate::row::{self, Coded as _, VersionRow, Versioning};
+
+#[async_trait]
+impl Handle<op::GetObjectTagging> for S3 {
+    async fn handle(
+        &self,
+        request: Authorized<GetObjectTaggingInput>,
+    ) -> Result<Reply<GetObjectTaggingOutput>, ErrorReply> {
+        let (partition, key, asked) =
+            (request.bucket()?.partition(), request.key()?, request.target().version_id);
+        let object = self.object(partition, key, asked, "GET").await?;
+        let version_id = self.shown_version(partition, object.id, asked).await?;
+        let shown = version_id.is_some().then_some(object.id);
+        request.note(effect(EffectKind::Read, key, shown, None));
+        let tag_set = object.content.tags.into_iter().map(|(key, value)| Tag { key, value }).collect();
+        Ok(Reply::new(GetObjectTaggingOutput { version_id, tag_set }))
+    }
+}
+
+#[async_trait]
+impl Handle<op::PutObjectTagging> for S3 {
+    async fn handle(
+        &self,
+        mut request: Authorized<PutObjectTaggingInput>,
+    ) -> Result<Reply<PutObjectTaggingOutput>, ErrorReply> {
+        let tags = tags::from_document(&request.input().tagging.tag_set)?;
+        let version_id = self.set_tags(&mut request, tags, "PUT").await?;
+        Ok(Reply::new(PutObjectTaggingOutput { version_id }))
+    }
+}
+
+#[async_trait]
+impl Handle<op::DeleteObjectTagging> for S3 {
+    async fn handle(
+        &self,
+        mut request: Authorized<DeleteObjectTaggingInput>,
+    ) -> Result<Reply<DeleteObjectTaggingOutput>, ErrorReply> {
+        let version_id = self.set_tags(&mut request, Vec::new(), "DELETE").await?;
+        Ok(Reply::new(DeleteObjectTaggingOutput { version_id }))
+    }
+}
+
+impl S3 {
+    /// Replaces the tags of the object that a request names; gives its version id as answers show it.
+    async fn set_tags<I: Send + Sync>(
+        &self,
+        request: &mut Authorized<I>,
+        tags: Vec<(String, String)>,
+        method: &'static str,
+    ) -> Result<Option<String>, ErrorReply> {
+        let (key, asked) = (request.key()?.clone(), request.target().version_id);
+        let mut turn = None;
+        for _ in 0..MAX_COMMIT_TRIES {
+            let partition = request.bucket()?.partition();
+            let versioned = self.bucket_state(partition).await?.versioning != Versioning::Off;
+            let object = self.object(partition, &key, asked, method).await?;
+            let shown = (versioned || asked.is_some()).then_some(object.id);
+            let place = row::version(&key, object.sequence);
+            let mut content = object.content;
+            content.tags.clone_from(&tags);
+            let row = VersionRow {
+                random: match object.id {
+                    strongroom_types::VersionId::Null => None,
+                    strongroom_types::VersionId::Id(bytes) => bytes.last_chunk().copied(),
+                },
+                modified_millis: object.modified.as_millis(),
+                content: Some(content),
+            };
+            let mut mutation = Mutation::new();
+            mutation.unchanged(place.clone(), Some(object.row_version));
+            mutation.put(place, row.encode());
+            mutation.effect(effect(EffectKind::Configure, &key, shown, None));
+            match request.commit(&*self.store, mutation).await {
+                Ok(_) => return Ok(shown.map(|id| id.to_string())),
+                Err(CommitError::Conflict) => {}
+                Err(error) => return Err(error.reply()),
+            }
+            if turn.is_none() {
+                turn = self.key_locks.turn(request.bucket()?.id(), &key).await;
+            }
+        }
+        Err(error::operation_aborted())
+    }
+}

@@ -1,0 +1,364 @@
+//! What tests of operations stand on: the service over the memory engine, behind the real gate.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use strongroom_crypto::Keyring;
+use strongroom_gate::{
+    Body, BodyError, BodySource, BucketFacts, Caller, ErrorReply, ExpectedDigests, Facts, Gate, Handle,
+    Ledger, RequestFacts, RootUser,
+};
+use strongroom_kms::{Keys, SystemEntropy};
+use strongroom_record::{Decided, Effect, Record};
+use strongroom_shape::Operation;
+use strongroom_storage::{
+    Batch, BlobStore, BlobWriter, Committed, Direction, Entry, Journal, MemoryStore, MetaStore, Partition,
+    Row, StoreClock as _, StoreError, StoreHealth,
+};
+use strongroom_types::{
+    AccessKeyId, AccountId, BlobId, BucketId, BucketName, CanonicalUserId, Region, Timestamp,
+};
+
+use crate::row::{self, BucketRow, Coded as _, NameRow, StateRow, Versioning};
+use crate::{BucketDirectory, S3};
+
+/// Tuesday, 24 November 2026, 16:32:38 UTC.
+pub(crate) static NOW: std::sync::LazyLock<Timestamp> =
+    std::sync::LazyLock::new(|| Timestamp::from_millis(1_795_537_958_123));
+
+/// The bucket that is there from the beginning.
+pub(crate) const BUCKET: &str = "bucket";
+
+/// The memory engine, with an eye on its blobs. On demand it gives way at each call, so that requests interleave.
+#[derive(Clone)]
+pub(crate) struct Engine {
+    pub(crate) inner: MemoryStore,
+    staged: Arc<Mutex<Vec<BlobId>>>,
+    /// State of a generator of pseudo-random numbers; 0: never gives way.
+    dice: Arc<AtomicU64>,
+}
+
+impl Engine {
+    fn new() -> Self {
+        Self { inner: MemoryStore::at(*NOW), staged: Arc::default(), dice: Arc::default() }
+    }
+
+    /// From now on requests interleave, by this seed.
+    pub(crate) fn interleave(&self, seed: u64) {
+        self.dice.store(seed | 1, Ordering::Relaxed);
+    }
+
+    async fn give_way(&self) {
+        let mut dice = self.dice.load(Ordering::Relaxed);
+        if dice == 0 {
+            return;
+        }
+        dice ^= dice << 13;
+        dice ^= dice >> 7;
+        dice ^= dice << 17;
+        self.dice.store(dice, Ordering::Relaxed);
+        for _ in 0..dice % 4 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Blobs that are committed and not released.
+    pub(crate) async fn live_blobs(&self) -> Vec<BlobId> {
+        let staged = self.staged.lock().unwrap().clone();
+        let mut live = Vec::new();
+        for id in staged {
+            if BlobStore::len(&self.inner, id).await.is_ok() {
+                live.push(id);
+            }
+        }
+        live
+    }
+}
+
+#[async_trait]
+impl MetaStore for Engine {
+    async fn get(&self, partition: Partition, key: &[u8]) -> Result<Option<Row>, StoreError> {
+        self.give_way().await;
+        self.inner.get(partition, key).await
+    }
+    async fn scan(
+        &self,
+        partition: Partition,
+        range: Range<Vec<u8>>,
+        limit: usize,
+        direction: Direction,
+    ) -> Result<Vec<Entry>, StoreError> {
+        self.give_way().await;
+        self.inner.scan(partition, range, limit, direction).await
+    }
+    async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
+        self.give_way().await;
+        let result = self.inner.commit(batch).await;
+        self.give_way().await;
+        result
+    }
+    fn health(&self) -> StoreHealth {
+        self.inner.health()
+    }
+}
+
+#[async_trait]
+impl BlobStore for Engine {
+    async fn stage(&self, id: BlobId, expected: Option<u64>) -> Result<Box<dyn BlobWriter>, StoreError> {
+        self.staged.lock().unwrap().push(id);
+        self.inner.stage(id, expected).await
+    }
+    async fn read(&self, id: BlobId, range: Range<u64>) -> Result<Bytes, StoreError> {
+        self.give_way().await;
+        BlobStore::read(&self.inner, id, range).await
+    }
+    async fn len(&self, id: BlobId) -> Result<u64, StoreError> {
+        BlobStore::len(&self.inner, id).await
+    }
+}
+
+struct TestFacts(BucketDirectory, AccountId);
+
+#[async_trait]
+impl Facts for TestFacts {
+    async fn bucket(&self, name: &BucketName) -> Result<Option<BucketFacts>, StoreError> {
+        self.0.bucket(name).await
+    }
+    async fn management_account(&self) -> Result<AccountId, StoreError> {
+        Ok(self.1)
+    }
+}
+
+/// A body in the pieces given, that may end in an error.
+pub(crate) struct Pieces {
+    pieces: VecDeque<Bytes>,
+    error: Option<ErrorReply>,
+    trailers: Vec<(String, String)>,
+}
+
+#[async_trait]
+impl BodySource for Pieces {
+    async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
+        tokio::task::yield_now().await;
+        match (self.pieces.pop_front(), self.error.clone()) {
+            (Some(piece), _) => Ok(Some(piece)),
+            (None, Some(error)) => Err(BodyError(error)),
+            (None, None) => Ok(None),
+        }
+    }
+    fn trailers(&self) -> &[(String, String)] {
+        &self.trailers
+    }
+}
+
+/// A body of these bytes, in pieces of 50,000, with its length and nothing else stated.
+pub(crate) fn body(bytes: &[u8]) -> Body {
+    body_with(bytes, ExpectedDigests { length: Some(bytes.len() as u64), ..ExpectedDigests::default() })
+}
+
+/// A body of these bytes with whatever is stated of it.
+pub(crate) fn body_with(bytes: &[u8], expected: ExpectedDigests) -> Body {
+    let pieces = bytes.chunks(50_000).map(Bytes::copy_from_slice).collect();
+    Body::new(Box::new(Pieces { pieces, error: None, trailers: Vec::new() }), expected)
+}
+
+/// A body whose trailers are these.
+pub(crate) fn body_with_trailers(bytes: &[u8], expected: ExpectedDigests, trailers: &[(&str, &str)]) -> Body {
+    let pieces = bytes.chunks(50_000).map(Bytes::copy_from_slice).collect();
+    let trailers = trailers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Body::new(Box::new(Pieces { pieces, error: None, trailers }), expected)
+}
+
+/// A body that breaks off behind these bytes.
+pub(crate) fn broken_body(bytes: &[u8]) -> Body {
+    let pieces = bytes.chunks(50_000).map(Bytes::copy_from_slice).collect();
+    let error = Some(ErrorReply::new(400, "SignatureDoesNotMatch", "A chunk's signature is wrong"));
+    Body::new(Box::new(Pieces { pieces, error, trailers: Vec::new() }), ExpectedDigests::default())
+}
+
+/// An answer, its body read to the end.
+pub(crate) struct Answer<O: Operation> {
+    pub(crate) output: O::Output,
+    pub(crate) status: Option<u16>,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) object_size: Option<u64>,
+    /// What the record says was touched.
+    pub(crate) effects: Vec<Effect>,
+}
+
+/// The service behind the gate, and its engine.
+#[derive(Clone)]
+pub(crate) struct Harness {
+    pub(crate) s3: S3,
+    pub(crate) engine: Engine,
+    gate: Gate,
+    /// Who calls, unless another caller is given.
+    pub(crate) caller: Caller,
+}
+
+impl Harness {
+    /// With the bucket [`BUCKET`], its versioning off.
+    pub(crate) async fn new() -> Self {
+        let engine = Engine::new();
+        let keyring = Keyring::create(&SystemEntropy::new());
+        let s3 = S3::new(
+            Arc::new(engine.clone()),
+            Arc::new(engine.clone()),
+            Arc::new(engine.inner.clone()),
+            Arc::new(Keys::from_keyring(keyring).unwrap()),
+            Arc::from([Region::us_east_1()]),
+        );
+        let account = AccountId::parse("111122223333").unwrap();
+        let facts = TestFacts(BucketDirectory::new(Arc::new(engine.clone())), account);
+        let harness = Self { s3, engine, gate: Gate::new(Arc::new(facts)), caller: root(account) };
+        harness.make_bucket(BUCKET, false).await;
+        harness
+    }
+
+    /// Makes a bucket of the harness's account.
+    pub(crate) async fn make_bucket(&self, name: &str, object_lock: bool) {
+        let Caller::Root(owner) = &self.caller else { panic!("the harness's caller is a root user") };
+        let id = BucketId::from_bytes(self.s3.random());
+        let name_row = NameRow {
+            bucket_id: *id.as_bytes(),
+            owner: owner.account.to_string(),
+            owner_canonical: owner.canonical.to_string(),
+            region: "us-east-1".to_owned(),
+            created_millis: NOW.as_millis(),
+        };
+        let bucket_row = BucketRow {
+            name: name.to_owned(),
+            owner: owner.account.to_string(),
+            created_millis: NOW.as_millis(),
+            object_lock,
+        };
+        let mut batch = Batch::new(Partition::Bucket(id));
+        batch.put(row::BUCKET, bucket_row.encode()).put(row::STATE, StateRow::default().encode());
+        self.engine.inner.commit(batch).await.unwrap();
+        let mut batch = Batch::new(Partition::Names);
+        batch.put(row::name(&BucketName::parse(name).unwrap()), name_row.encode());
+        self.engine.inner.commit(batch).await.unwrap();
+    }
+
+    /// Removes a bucket's name and rows, whatever is in it, as if it had been deleted.
+    pub(crate) async fn forget_bucket(&self, name: &str) {
+        let partition = self.partition_of(name).await;
+        let mut batch = Batch::new(partition);
+        batch.delete(row::BUCKET).delete(row::STATE);
+        self.engine.inner.commit(batch).await.unwrap();
+    }
+
+    async fn partition_of(&self, name: &str) -> Partition {
+        let key = row::name(&BucketName::parse(name).unwrap());
+        let row = self.engine.inner.get(Partition::Names, &key).await.unwrap().unwrap();
+        Partition::Bucket(NameRow::decode(&row.value).unwrap().id())
+    }
+
+    /// The partition of [`BUCKET`].
+    pub(crate) async fn partition(&self) -> Partition {
+        self.partition_of(BUCKET).await
+    }
+
+    /// Changes the state of [`BUCKET`], as PutBucketVersioning and others do.
+    pub(crate) async fn change_state(&self, change: impl FnOnce(&mut StateRow)) {
+        let partition = self.partition().await;
+        let row = self.engine.inner.get(partition, row::STATE).await.unwrap().unwrap();
+        let mut state = StateRow::decode(&row.value).unwrap();
+        change(&mut state);
+        state.generation += 1;
+        let mut batch = Batch::new(partition);
+        batch.put(row::STATE, state.encode());
+        self.engine.inner.commit(batch).await.unwrap();
+    }
+
+    /// Sets the versioning of [`BUCKET`].
+    pub(crate) async fn set_versioning(&self, versioning: Versioning) {
+        self.change_state(|state| state.versioning = versioning).await;
+    }
+
+    /// Calls an operation as the harness's caller.
+    pub(crate) async fn call<O>(&self, input: O::Input, body: Option<Body>) -> Result<Answer<O>, ErrorReply>
+    where
+        O: Operation,
+        S3: Handle<O>,
+    {
+        self.call_as(self.caller.clone(), input, body).await
+    }
+
+    /// Calls an operation: through the gate, into the record, its answer's body read to the end.
+    pub(crate) async fn call_as<O>(
+        &self,
+        caller: Caller,
+        input: O::Input,
+        body: Option<Body>,
+    ) -> Result<Answer<O>, ErrorReply>
+    where
+        O: Operation,
+        S3: Handle<O>,
+    {
+        static REQUESTS: AtomicU64 = AtomicU64::new(1);
+        let request_id = format!("{:016X}", REQUESTS.fetch_add(1, Ordering::Relaxed));
+        let ledger = Ledger::new(Decided { request_id: request_id.clone(), ..Decided::default() });
+        let facts = RequestFacts {
+            service: "s3",
+            region: Region::us_east_1(),
+            now: self.engine.inner.now(),
+            source_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            secure_transport: true,
+        };
+        let authorized = self.gate.authorize(caller, facts, input, body, &ledger).await;
+        let authorized = authorized.map_err(|refusal| refusal.reply())?;
+        let result = Handle::<O>::handle(&self.s3, authorized).await;
+        if let Some(record) = ledger.outstanding() {
+            self.engine.inner.append(vec![record]).await.unwrap();
+        }
+        let reply = result?;
+        let mut bytes = Vec::new();
+        if let Some(mut body) = reply.body {
+            while let Some(piece) = body.bytes.next().await {
+                bytes.extend_from_slice(&piece.map_err(|error| ErrorReply::from(&error))?);
+            }
+            assert_eq!(bytes.len() as u64, body.length, "the body is as long as it says");
+        }
+        Ok(Answer {
+            output: reply.output,
+            status: reply.status,
+            headers: reply.headers,
+            body: bytes,
+            object_size: reply.object_size,
+            effects: self.effects(&request_id).await,
+        })
+    }
+
+    /// The effects in the records of a request.
+    async fn effects(&self, request_id: &str) -> Vec<Effect> {
+        let records = Journal::read(&self.engine.inner, None, usize::MAX).await.unwrap();
+        let records = records.into_iter().flat_map(|(_, records)| records);
+        records
+            .filter_map(|record| match strongroom_record::decode(&record).unwrap() {
+                Record::Decided(decided) if decided.request_id == request_id => Some(decided.effects),
+                Record::Continued(more) if more.request_id == request_id => Some(more.effects),
+                Record::Decided(_) | Record::Continued(_) | Record::Completed(_) | Record::Coalesced(_) => {
+                    None
+                }
+            })
+            .flatten()
+            .collect()
+    }
+}
+
+/// The root user of an account.
+pub(crate) fn root(account: AccountId) -> Caller {
+    Caller::Root(RootUser {
+        account,
+        canonical: CanonicalUserId::from_bytes([7; 32]),
+        access_key_id: AccessKeyId::parse("AKIAIOSFODNN7EXAMPLE").unwrap(),
+    })
+}
