@@ -1,6 +1,8 @@
 //! Durable commits: 16 writers, each commit a 4 KiB blob, two rows and a record of 700 bytes. Printed beside what the
 //! disk itself does with bytes appended and synced, in the same run: a rate alone says nothing about the engine.
 
+#![expect(clippy::unwrap_used, reason = "a benchmark")]
+
 use std::fs::File;
 use std::hint::black_box;
 use std::io::Write as _;
@@ -59,7 +61,8 @@ fn disk_bandwidth(directory: &Path, size: usize) -> f64 {
 }
 
 fn commits(criterion: &mut Criterion) {
-    let directory = tempfile::tempdir_in(std::env::var("STRONGROOM_BENCH_DIR").unwrap_or_else(|_| ".".into())).unwrap();
+    let directory =
+        tempfile::tempdir_in(std::env::var("STRONGROOM_BENCH_DIR").unwrap_or_else(|_| ".".into())).unwrap();
     let millis = AtomicI64::new(1_700_000_000_000);
     let clock = Arc::new(move || Timestamp::from_millis(millis.fetch_add(1, Ordering::Relaxed)));
     let mut options = Options::new(clock, Arc::new(|bytes| bytes.fill(9)));

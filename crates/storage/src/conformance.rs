@@ -472,7 +472,7 @@ pub async fn blobs_of_every_size_read_back_in_ranges<H: Harness>(harness: &H) {
 pub async fn a_staged_blob_survives_a_conflict_and_is_committed_once<H: Harness>(harness: &H) {
     let store = harness.fresh().await;
     store.commit(put(b"a", b"1")).await.unwrap();
-    let staged = stage(&store, blob_id(5), &[9; 300_000], false).await;
+    let staged = stage(&store, blob_id(5), &vec![9; 300_000], false).await;
     let mut refused = put(b"a", b"2");
     refused.require(Precondition::RowAbsent(b"a".to_vec()));
     refused.blobs.push(staged.clone());
@@ -484,7 +484,7 @@ pub async fn a_staged_blob_survives_a_conflict_and_is_committed_once<H: Harness>
     twice.blobs.push(staged);
     assert!(matches!(store.commit(twice).await, Err(StoreError::NoSuchBlob(_))));
     assert_eq!(value(&store, b"a").await.unwrap(), b"3".as_slice());
-    assert_eq!(read_all(&store, blob_id(5)).await.unwrap(), [9; 300_000]);
+    assert_eq!(read_all(&store, blob_id(5)).await.unwrap(), vec![9; 300_000]);
 }
 
 /// A released blob may linger for its readers, but not beyond a restart. Releasing it twice, or an unknown one, is

@@ -34,9 +34,9 @@ impl Partition {
         match self {
             Self::Names => vec![b'n'],
             Self::Org => vec![b'o'],
-            Self::Iam(account) => [&[b'i'], account.as_u64().to_be_bytes().as_slice()].concat(),
-            Self::Account(account) => [&[b'a'], account.as_u64().to_be_bytes().as_slice()].concat(),
-            Self::Bucket(bucket) => [&[b'b'], bucket.as_bytes().as_slice()].concat(),
+            Self::Iam(account) => [b"i".as_slice(), &account.as_u64().to_be_bytes()].concat(),
+            Self::Account(account) => [b"a".as_slice(), &account.as_u64().to_be_bytes()].concat(),
+            Self::Bucket(bucket) => [b"b".as_slice(), bucket.as_bytes()].concat(),
             Self::System => vec![b's'],
         }
     }

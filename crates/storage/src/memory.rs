@@ -19,7 +19,7 @@ use crate::contract::{
 use crate::{WallClock, locked};
 
 /// How far the wall clock may be behind the store clock (DESIGN, "Time").
-const MOST_LAG: Duration = Duration::from_secs(300);
+const MOST_LAG: Duration = Duration::from_mins(5);
 
 /// A store in memory. Clones share it.
 #[derive(Clone)]

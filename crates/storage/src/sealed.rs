@@ -78,7 +78,7 @@ impl SealedStore {
         }
     }
 
-    fn open_row(&self, partition: &[u8], key: &[u8], row: Row) -> Result<Row, StoreError> {
+    fn open_row(&self, partition: &[u8], key: &[u8], row: &Row) -> Result<Row, StoreError> {
         let opened = match row.value.split_first() {
             Some((&WHOLE_KEY, sealed)) => self.cipher.open(partition, key, sealed),
             Some((&APPENDED, sealed)) => {
@@ -108,7 +108,7 @@ fn appended(partition: &[u8]) -> Vec<u8> {
 impl MetaStore for SealedStore {
     async fn get(&self, partition: Partition, key: &[u8]) -> Result<Option<Row>, StoreError> {
         let row = self.rows.get(partition, key).await?;
-        row.map(|row| self.open_row(&partition.prefix(), key, row)).transpose()
+        row.map(|row| self.open_row(&partition.prefix(), key, &row)).transpose()
     }
 
     async fn scan(
@@ -122,7 +122,7 @@ impl MetaStore for SealedStore {
         let found = self.rows.scan(partition, range, limit, direction).await?;
         found
             .into_iter()
-            .map(|Entry { key, row }| Ok(Entry { row: self.open_row(&prefix, &key, row)?, key }))
+            .map(|Entry { key, row }| Ok(Entry { row: self.open_row(&prefix, &key, &row)?, key }))
             .collect()
     }
 

@@ -306,10 +306,14 @@ impl LocalWriter {
             let file = shared.files.create(id)?;
             Ok((StagedFile { id, shared, keep: AtomicBool::new(false) }, Arc::new(file)))
         });
-        let (staged, file) = created.await?.map_err(|error: io::Error| match error.kind() {
-            io::ErrorKind::AlreadyExists => StoreError::Conflict,
-            _ if is_out_of_files(&error) => StoreError::Busy,
-            _ => self.failed("blob file", &error),
+        let (staged, file) = created.await?.map_err(|error: io::Error| {
+            if error.kind() == io::ErrorKind::AlreadyExists {
+                StoreError::Conflict
+            } else if is_out_of_files(&error) {
+                StoreError::Busy
+            } else {
+                self.failed("blob file", &error)
+            }
         })?;
         self.stage = Stage::File { staged, file, writing: None };
         Ok(())

@@ -101,7 +101,7 @@ impl Committer {
         let _ends = Ends(&shared);
         while let Some(jobs) = shared.queue.take() {
             let room = self.await_flush();
-            self.group(jobs, room);
+            self.group(jobs, room.as_ref());
         }
     }
 
@@ -117,12 +117,12 @@ impl Committer {
         Ok(())
     }
 
-    fn group(&mut self, jobs: Vec<Job>, room: Result<(), StoreError>) {
+    fn group(&mut self, jobs: Vec<Job>, room: Result<&(), &StoreError>) {
         let mut group = Group::default();
         let shared = self.shared.clone();
         let snapshot = shared.index.snapshot();
         for job in jobs {
-            match &room {
+            match room {
                 Ok(()) => self.admit(&mut group, &snapshot, job),
                 Err(error) => group.refused.push((job.answer, error.clone())),
             }
@@ -191,7 +191,8 @@ impl Committer {
         batch: Batch,
         position: u64,
     ) -> Result<(CommitMeta, Vec<Arc<Staged>>), StoreError> {
-        if !batch.frees_space && !(batch.writes.is_empty() && batch.blobs.is_empty()) {
+        let grows = !batch.writes.is_empty() || !batch.blobs.is_empty();
+        if grows && !batch.frees_space {
             self.shared.space.check()?;
         }
         let prefix = batch.partition.prefix();
@@ -372,6 +373,7 @@ impl Group {
 }
 
 /// What a frame's header does not take from its sections.
+#[derive(Clone, Copy)]
 pub(crate) struct Head {
     pub(crate) segment: u64,
     pub(crate) frame: u64,
@@ -390,9 +392,13 @@ pub(crate) fn encode_frame(
 ) -> Header {
     buffer.clear();
     buffer.resize(HEADER_BYTES, 0);
-    metas.iter().for_each(|meta| meta.encode(buffer));
+    for meta in metas {
+        meta.encode(buffer);
+    }
     let meta_end = buffer.len();
-    blobs.iter().for_each(|bytes| buffer.extend_from_slice(bytes));
+    for bytes in blobs {
+        buffer.extend_from_slice(bytes);
+    }
     let section = |range: std::ops::Range<usize>| buffer.get(range).unwrap_or_default();
     let (meta, blob) = (section(HEADER_BYTES..meta_end), section(meta_end..buffer.len()));
     let length = |part: &[u8]| u32::try_from(part.len()).unwrap_or(u32::MAX);

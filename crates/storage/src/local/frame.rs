@@ -304,7 +304,9 @@ pub fn fuzz_frame(data: &[u8]) {
         };
         if let Some(commits) = decode_meta(&header, Bytes::copy_from_slice(meta)) {
             let mut again = Vec::new();
-            commits.iter().for_each(|commit| commit.encode(&mut again));
+            for commit in &commits {
+                commit.encode(&mut again);
+            }
             assert_eq!(again, meta, "a meta section has one form");
         }
     }
@@ -349,7 +351,9 @@ mod tests {
 
     pub(crate) fn frame_of(commits: &[CommitMeta], instance: Instance) -> Vec<u8> {
         let mut meta = Vec::new();
-        commits.iter().for_each(|commit| commit.encode(&mut meta));
+        for commit in commits {
+            commit.encode(&mut meta);
+        }
         let blobs = [7_u8; 16];
         let header = Header {
             segment: 3,

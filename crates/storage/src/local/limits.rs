@@ -55,13 +55,13 @@ pub(crate) const LOW_WATER_BYTES: u64 = 1 << 30;
 pub(crate) const SPACE_AGE: Duration = Duration::from_secs(1);
 
 /// How long released bytes stay after their last read, so that a download that has begun can end.
-pub(crate) const RELEASE_GRACE: Duration = Duration::from_secs(300);
+pub(crate) const RELEASE_GRACE: Duration = Duration::from_mins(5);
 
 /// Released blobs that wait for their readers, at most; beyond it the oldest go at once.
 pub(crate) const RELEASED_BLOBS: usize = 65_536;
 
 /// How far the wall clock may be behind the store clock before the store is not ready. DESIGN, "Time".
-pub(crate) const CLOCK_LAG: Duration = Duration::from_secs(300);
+pub(crate) const CLOCK_LAG: Duration = Duration::from_mins(5);
 
 /// Bytes of records that one read of the journal gives, unless a single position has more.
 pub(crate) const JOURNAL_READ_BYTES: usize = 8 << 20;

@@ -129,7 +129,7 @@ impl Pair {
                     if let Some((number, length)) = fresh {
                         let bytes = blob_bytes(number, length);
                         let staged = if which == 0 {
-                            stage(self.local(), blob_id(number), &bytes, at % 3 == 0).await
+                            stage(self.local(), blob_id(number), &bytes, at.is_multiple_of(3)).await
                         } else {
                             stage(&self.memory, blob_id(number), &bytes, false).await
                         };

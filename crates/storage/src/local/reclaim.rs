@@ -172,6 +172,10 @@ fn sweep_orphans(shared: &Shared) -> Result<(), StoreError> {
         if shared.files.is_staged(id) || shared.chores.is_closed() {
             continue;
         }
+        // A frame whose sync failed may name the file, and may be there at the next start.
+        if shared.health.check().is_err() {
+            return Ok(());
+        }
         if rows::pointer(&shared.index.snapshot(), id)?.is_none() && !shared.files.is_staged(id) {
             shared.files.unlink(id);
             orphans += 1;

@@ -466,7 +466,7 @@ async fn files_are_for_our_eyes_only() {
     }
     let parent = tempfile::tempdir().unwrap();
     let store = LocalStore::open(parent.path().join("data"), options()).unwrap();
-    put_blob(&store, 1, &[1; 400_000]).await;
+    put_blob(&store, 1, &vec![1; 400_000]).await;
     put_blob(&store, 2, &[1; 40]).await;
     store.checkpoint().await.unwrap();
     check(parent.path(), false);
@@ -515,9 +515,9 @@ async fn segments_that_nobody_needs_go_and_live_blobs_move_out_of_dying_ones() {
 async fn a_file_goes_after_its_release_but_not_under_its_reader() {
     let directory = tempfile::tempdir().unwrap();
     let mut options = options();
-    options.release_grace = Duration::from_secs(600);
+    options.release_grace = Duration::from_mins(10);
     let store = LocalStore::open(directory.path(), options.clone()).unwrap();
-    put_blob(&store, 1, &[1; 400_000]).await;
+    put_blob(&store, 1, &vec![1; 400_000]).await;
     assert_eq!(blob_files(directory.path()), 1);
     release(&store, 1).await;
     store.reclaim().await.unwrap();
@@ -528,7 +528,7 @@ async fn a_file_goes_after_its_release_but_not_under_its_reader() {
 
     options.release_grace = Duration::ZERO;
     let store = LocalStore::open(directory.path(), options).unwrap();
-    put_blob(&store, 2, &[1; 400_000]).await;
+    put_blob(&store, 2, &vec![1; 400_000]).await;
     release(&store, 2).await;
     store.reclaim().await.unwrap();
     assert_eq!(blob_files(directory.path()), 0);
@@ -539,8 +539,8 @@ async fn a_file_goes_after_its_release_but_not_under_its_reader() {
 async fn files_without_a_commit_go() {
     let directory = tempfile::tempdir().unwrap();
     let store = LocalStore::open(directory.path(), options()).unwrap();
-    put_blob(&store, 1, &[1; 300_000]).await;
-    drop(conformance::stage(&store, blob_id(2), &[2; 300_000], false).await);
+    put_blob(&store, 1, &vec![1; 300_000]).await;
+    drop(conformance::stage(&store, blob_id(2), &vec![2; 300_000], false).await);
     let mut writer = store.stage(blob_id(3), Some(1 << 20)).await.unwrap();
     writer.write(Bytes::from(vec![3; 2 << 20])).await.unwrap();
     drop(writer);
@@ -569,7 +569,7 @@ async fn turning_the_wall_clock_back_turns_nothing_back() {
     wall.store(9 * hour, Ordering::Relaxed);
     let store = LocalStore::open(directory.path(), options).unwrap();
     assert_eq!(store.now(), Timestamp::from_millis(10 * hour + 1));
-    assert_eq!(store.lag(), Some(Duration::from_secs(3600)));
+    assert_eq!(store.lag(), Some(Duration::from_hours(1)));
     store.commit(put(b"a", b"")).await.unwrap();
     assert_eq!(store.now(), Timestamp::from_millis(10 * hour + 2));
     wall.store(11 * hour, Ordering::Relaxed);

@@ -18,7 +18,8 @@ use bytes::Bytes;
 use strongroom_storage::local::Options;
 use strongroom_storage::verify::{Finding, Verifier};
 use strongroom_storage::{
-    Batch, BlobStore, Direction, Journal, LocalStore, MetaStore, Partition, Position, Precondition, Write, prefix_range,
+    Batch, BlobStore, Direction, Journal, LocalStore, MetaStore, Partition, Position, Precondition, Write,
+    prefix_range,
 };
 use strongroom_types::{BlobId, BucketId, Timestamp};
 
@@ -34,7 +35,9 @@ struct Random(u64);
 impl Random {
     fn of(parts: &[u64]) -> Self {
         let mixed = parts.iter().fold(0x9e37_79b9_7f4a_7c15_u64, |state, part| {
-            (state ^ part.wrapping_mul(0xff51_afd7_ed55_8ccd)).rotate_left(29).wrapping_mul(0xc4ce_b9fe_1a85_ec53)
+            (state ^ part.wrapping_mul(0xff51_afd7_ed55_8ccd))
+                .rotate_left(29)
+                .wrapping_mul(0xc4ce_b9fe_1a85_ec53)
         });
         Self(mixed | 1)
     }
@@ -55,8 +58,13 @@ impl Random {
 #[derive(Clone, Debug, PartialEq)]
 enum Operation {
     /// An object in a slot, of so many parts (multipart when more than one), each a blob of this many bytes.
-    Put { slot: u64, parts: Vec<u64> },
-    Delete { slot: u64 },
+    Put {
+        slot: u64,
+        parts: Vec<u64>,
+    },
+    Delete {
+        slot: u64,
+    },
 }
 
 fn operation(seed: u64, task: u64, number: u64) -> Operation {
@@ -188,7 +196,8 @@ fn the_child_commits_until_it_is_killed() {
         println!("OPENING");
         let store = LocalStore::open(directory, options()).unwrap();
         println!("READY");
-        let tasks: Vec<_> = (0..TASKS).map(|task| tokio::spawn(work(store.clone(), seed, life, task))).collect();
+        let tasks: Vec<_> =
+            (0..TASKS).map(|task| tokio::spawn(work(store.clone(), seed, life, task))).collect();
         tokio::spawn(trim(store));
         for task in tasks {
             task.await.unwrap();
@@ -257,7 +266,8 @@ async fn check_task(
     assert!(expected.contains(&last), "task {task}: acknowledged {acknowledged:?}, found {last:?}");
     let mut blobs = BTreeSet::new();
     let Some(last) = last else { return (None, blobs) };
-    let changes = store.scan(place(task), prefix_range(b"chg|"), usize::MAX, Direction::Forward).await.unwrap();
+    let changes =
+        store.scan(place(task), prefix_range(b"chg|"), usize::MAX, Direction::Forward).await.unwrap();
     let changes: Vec<_> = changes.iter().map(|entry| numbers(&entry.row.value)[0]).collect();
     assert_eq!(changes, (0..=last).collect::<Vec<_>>(), "task {task}: its changes");
     let found = store.scan(place(task), prefix_range(b"o|"), usize::MAX, Direction::Forward).await.unwrap();
@@ -363,7 +373,8 @@ fn nothing_acknowledged_is_lost_and_nothing_is_half_there_however_the_process_di
             _ => 40 + random.below(360),
         });
         let (acknowledged, _) = one_life(directory.path(), seed, life, delay);
-        operations += acknowledged.iter().map(|(task, last)| last - state.get(task).copied().unwrap_or(0)).sum::<u64>();
+        operations +=
+            acknowledged.iter().map(|(task, last)| last - state.get(task).copied().unwrap_or(0)).sum::<u64>();
         state.extend(acknowledged);
         state = runtime.block_on(check(directory.path(), seed, &state));
     }
