@@ -20,8 +20,8 @@ use strongroom_api_s3::{
 };
 use strongroom_gate::{Authorized, ErrorReply, Handle, Reply};
 
-use super::errors;
 use crate::S3;
+use crate::error;
 use crate::row::{self, BucketRow};
 
 /// Enabled if the bucket was made with it; default retention cannot be set yet. Source: S3 API Reference,
@@ -34,8 +34,8 @@ impl Handle<op::GetObjectLockConfiguration> for S3 {
     ) -> Result<Reply<GetObjectLockConfigurationOutput>, ErrorReply> {
         let bucket = request.bucket()?.clone();
         let row = self.read::<BucketRow>(bucket.partition(), row::BUCKET).await?;
-        if !row.ok_or_else(errors::internal)?.0.object_lock {
-            return Err(errors::absent(
+        if !row.ok_or_else(error::internal)?.0.object_lock {
+            return Err(error::not_configured(
                 "ObjectLockConfigurationNotFoundError",
                 "Object Lock configuration does not exist for this bucket",
                 bucket.name(),
@@ -56,7 +56,7 @@ macro_rules! not_found {
         #[async_trait]
         impl Handle<op::$op> for S3 {
             async fn handle(&self, request: Authorized<$input>) -> Result<Reply<$output>, ErrorReply> {
-                Err(errors::absent($code, $message, request.bucket()?.name()))
+                Err(error::not_configured($code, $message, request.bucket()?.name()))
             }
         }
     )*};

@@ -8,8 +8,9 @@ use strongroom_api_s3::{
 use strongroom_gate::{Authorized, ErrorReply, Handle, Reply};
 use strongroom_types::CanonicalUserId;
 
-use super::errors;
+use super::settings::not_built;
 use crate::S3;
+use crate::error;
 
 /// Why a grant is not taken.
 pub(super) const NO_GRANTS: &str =
@@ -51,18 +52,14 @@ impl Handle<op::PutBucketAcl> for S3 {
         let bucket = request.bucket()?.clone();
         let (state, _) = self.state(bucket.partition()).await?;
         if state.ownership.as_deref() == Some(ObjectOwnership::BucketOwnerEnforced.as_str()) {
-            return Err(ErrorReply::new(
-                400,
-                "AccessControlListNotSupported",
-                "The bucket does not allow ACLs",
-            ));
+            return Err(error::acl_not_supported());
         }
         let asked = Asked::of(request.input(), bucket.owner_canonical())?;
         let blocks = state.public_access_block.is_some_and(|block| block.block_public_acls);
         match asked {
             Asked::OwnerOnly => Ok(Reply::new(PutBucketAclOutput {})),
-            Asked::Public if blocks => Err(errors::access_denied("Access Denied")),
-            Asked::Public | Asked::Others => Err(errors::not_implemented(NO_GRANTS)),
+            Asked::Public if blocks => Err(error::access_denied("Access Denied")),
+            Asked::Public | Asked::Others => Err(not_built(NO_GRANTS)),
         }
     }
 }
@@ -102,7 +99,7 @@ impl Asked {
                 "MissingSecurityHeader",
                 "Your request was missing a required header: x-amz-acl, a grant, or an AccessControlPolicy",
             )),
-            _ => Err(errors::invalid_request(
+            _ => Err(error::invalid_request(
                 "Specify only one of a canned ACL, header grants and an AccessControlPolicy",
             )),
         }
@@ -113,9 +110,9 @@ impl Asked {
         let named = policy.owner.as_ref().and_then(|owner| owner.id.as_deref());
         if named != Some(owner.as_str()) {
             return Err(if named.is_none() {
-                errors::malformed_xml()
+                error::malformed_xml()
             } else {
-                errors::access_denied("Access Denied")
+                error::access_denied("Access Denied")
             });
         }
         let grants = policy.grants.as_deref().unwrap_or_default();

@@ -12,8 +12,9 @@ use strongroom_types::BucketName;
 use super::cors::is_token;
 use super::directory::BucketDirectory;
 use super::limits::{MAX_CORS_BYTES, MAX_CORS_ID_CHARS, MAX_CORS_RULES};
-use super::{document, errors, settings};
+use super::{document, settings};
 use crate::S3;
+use crate::error;
 
 impl S3 {
     /// The CORS rules of a bucket, for preflights and for the headers of answers ([`super::cors::evaluate`]). `None`:
@@ -42,7 +43,7 @@ impl Handle<op::GetBucketCors> for S3 {
             self.configuration::<CorsConfiguration>(bucket.partition(), settings::name::CORS).await?;
         match stored {
             Some((stored, _)) => Ok(Reply::new(GetBucketCorsOutput { cors_rules: stored.cors_rules })),
-            None => Err(errors::absent(
+            None => Err(error::not_configured(
                 "NoSuchCORSConfiguration",
                 "The CORS configuration does not exist",
                 bucket.name(),
@@ -84,10 +85,10 @@ impl Handle<op::DeleteBucketCors> for S3 {
 
 fn check(configuration: &CorsConfiguration) -> Result<(), ErrorReply> {
     if configuration.cors_rules.is_empty() {
-        return Err(errors::malformed_xml());
+        return Err(error::malformed_xml());
     }
     if configuration.cors_rules.len() > MAX_CORS_RULES {
-        return Err(errors::invalid_request(format!(
+        return Err(error::invalid_request(format!(
             "The number of CORS rules should not exceed allowed limit of {MAX_CORS_RULES} rules."
         )));
     }
@@ -96,13 +97,13 @@ fn check(configuration: &CorsConfiguration) -> Result<(), ErrorReply> {
 
 fn check_rule(rule: &CorsRule) -> Result<(), ErrorReply> {
     if rule.allowed_methods.is_empty() || rule.allowed_origins.is_empty() {
-        return Err(errors::malformed_xml());
+        return Err(error::malformed_xml());
     }
     if rule.id.as_ref().is_some_and(|id| id.chars().count() > MAX_CORS_ID_CHARS) {
-        return Err(errors::invalid_argument(
-            format!("ID length should not exceed allowed limit of {MAX_CORS_ID_CHARS}"),
+        return Err(error::invalid_argument(
             "ID",
             rule.id.as_deref().unwrap_or_default(),
+            format!("ID length should not exceed allowed limit of {MAX_CORS_ID_CHARS}"),
         ));
     }
     if let Some(method) = rule
@@ -110,14 +111,14 @@ fn check_rule(rule: &CorsRule) -> Result<(), ErrorReply> {
         .iter()
         .find(|method| !["GET", "PUT", "POST", "DELETE", "HEAD"].contains(&method.as_str()))
     {
-        return Err(errors::invalid_request(format!(
+        return Err(error::invalid_request(format!(
             "Found unsupported HTTP method in CORS config. Unsupported method is {method}"
         )));
     }
     for origin in &rule.allowed_origins {
         one_wildcard("AllowedOrigin", origin)?;
         if origin.is_empty() || !origin.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(errors::invalid_request(format!(
+            return Err(error::invalid_request(format!(
                 "AllowedOrigin \"{}\" is not an origin.",
                 origin.escape_default()
             )));
@@ -129,21 +130,21 @@ fn check_rule(rule: &CorsRule) -> Result<(), ErrorReply> {
     }
     for header in &rule.expose_headers {
         if header.contains('*') {
-            return Err(errors::invalid_request(format!(
+            return Err(error::invalid_request(format!(
                 "ExposeHeader \"{header}\" contains wildcard. We currently do not support wildcard for ExposeHeader."
             )));
         }
         header_name("ExposeHeader", header)?;
     }
     if rule.max_age_seconds.is_some_and(|seconds| seconds < 0) {
-        return Err(errors::malformed_xml());
+        return Err(error::malformed_xml());
     }
     Ok(())
 }
 
 fn one_wildcard(element: &str, value: &str) -> Result<(), ErrorReply> {
     if value.matches('*').count() > 1 {
-        return Err(errors::invalid_request(format!(
+        return Err(error::invalid_request(format!(
             "{element} \"{value}\" can not have more than one wildcard."
         )));
     }
@@ -155,5 +156,5 @@ fn header_name(element: &str, value: &str) -> Result<(), ErrorReply> {
         return Ok(());
     }
     let value = value.escape_default();
-    Err(errors::invalid_request(format!("{element} \"{value}\" is not the name of a header.")))
+    Err(error::invalid_request(format!("{element} \"{value}\" is not the name of a header.")))
 }

@@ -11,9 +11,11 @@ use strongroom_types::{AccountId, BucketId, BucketName, CanonicalUserId, Region}
 
 use super::directory::BucketDirectory;
 use super::limits::{MAX_BUCKETS_PER_ACCOUNT, MAX_TRIES};
+use super::settings::not_built;
 use super::settings::{configured, name};
-use super::{document, errors, tagging};
+use super::{document, tagging};
 use crate::S3;
+use crate::error;
 use crate::row::{self, BucketRow, Coded as _, NameRow, PublicAccessBlockRow, StateRow, Versioning};
 
 /// Makes a bucket: first its own rows, in a partition that nobody knows, then its name, in one commit with the account's
@@ -50,15 +52,15 @@ struct Plan {
 impl Plan {
     fn of(request: &Authorized<CreateBucketInput>, regions: &[Region]) -> Result<Self, ErrorReply> {
         let input = request.input();
-        let denied = || errors::access_denied("Access Denied");
-        let name = request.target().bucket.clone().ok_or_else(errors::internal)?;
+        let denied = || error::access_denied("Access Denied");
+        let name = request.target().bucket.clone().ok_or_else(error::internal)?;
         let owner = request.caller().account().ok_or_else(denied)?;
         let owner_canonical = request.caller().canonical().ok_or_else(denied)?;
         let configuration = input.create_bucket_configuration.as_deref();
         let constraint = configuration.and_then(|configuration| configuration.location_constraint);
         let region = region(constraint, &request.request().region, regions)?;
         if configuration.is_some_and(|given| given.location.is_some() || given.bucket.is_some()) {
-            return Err(errors::not_implemented(
+            return Err(not_built(
                 "Directory buckets are not implemented. Leave Location and Bucket out of the configuration.",
             ));
         }
@@ -145,10 +147,11 @@ fn region(
             ),
         ));
     }
-    regions.iter().find(|region| region.as_str() == asked).cloned().ok_or_else(|| {
-        ErrorReply::new(400, "InvalidLocationConstraint", "The specified location-constraint is not valid")
-            .member("LocationConstraint", asked)
-    })
+    regions
+        .iter()
+        .find(|region| region.as_str() == asked)
+        .cloned()
+        .ok_or_else(|| error::invalid_location_constraint(asked))
 }
 
 /// Names that end in an account, a region and `-an` belong to that account's own namespace.
@@ -219,7 +222,7 @@ fn acl(
             "Bucket cannot have public ACLs set with BlockPublicAccess enabled",
         ));
     }
-    Err(errors::not_implemented(super::acl::NO_GRANTS))
+    Err(not_built(super::acl::NO_GRANTS))
 }
 
 /// What stands at a name.
@@ -331,19 +334,5 @@ impl S3 {
 }
 
 fn taken(name: &BucketName, by_caller: bool) -> ErrorReply {
-    let reply = if by_caller {
-        ErrorReply::new(
-            409,
-            "BucketAlreadyOwnedByYou",
-            "Your previous request to create the named bucket succeeded and you already own it.",
-        )
-    } else {
-        ErrorReply::new(
-            409,
-            "BucketAlreadyExists",
-            "The requested bucket name is not available. The bucket namespace is shared by all users of the \
-             system. Please select a different name and try again.",
-        )
-    };
-    reply.member("BucketName", name.as_str())
+    if by_caller { error::bucket_already_owned_by_you(name) } else { error::bucket_already_exists(name) }
 }

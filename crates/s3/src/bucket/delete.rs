@@ -11,6 +11,7 @@ use super::directory::BucketDirectory;
 use super::limits::{MAX_TRIES, ROWS_AT_A_TIME};
 use super::settings::{configured, name};
 use crate::S3;
+use crate::error;
 use crate::row::{self, Coded as _, PartRow};
 
 /// First bytes of the rows that are objects: with any of them the bucket is not empty.
@@ -48,6 +49,7 @@ impl Handle<op::DeleteBucket> for S3 {
             }
             mutation.delete(row::BUCKET);
             mutation.delete(row::STATE);
+            mutation.frees_space();
             mutation.effect(configured());
             match request.commit(&*self.store, mutation).await {
                 Ok(_) => {
@@ -75,12 +77,7 @@ impl S3 {
     async fn demand_empty(&self, partition: Partition, name: &BucketName) -> Result<(), ErrorReply> {
         for tag in OBJECTS {
             if !self.rows(partition, tag, 1).await?.is_empty() {
-                return Err(ErrorReply::new(
-                    409,
-                    "BucketNotEmpty",
-                    "The bucket you tried to delete is not empty",
-                )
-                .member("BucketName", name.as_str()));
+                return Err(error::bucket_not_empty(name, tag != b"k"));
             }
         }
         Ok(())
@@ -119,6 +116,7 @@ impl S3 {
                     mutation.unchanged(key.as_ref(), Some(row.version));
                     mutation.delete(key.as_ref());
                 }
+                mutation.frees_space();
                 match request.commit(&*self.store, mutation).await {
                     Ok(_) => {}
                     Err(CommitError::Conflict) => return Ok(Purged::Again),

@@ -8,8 +8,10 @@ use strongroom_api_s3::{
 };
 use strongroom_gate::{Authorized, ErrorReply, Handle, Reply};
 
-use super::{document, errors, settings};
+use super::settings::not_built;
+use super::{document, settings};
 use crate::S3;
+use crate::error;
 
 /// What a bucket does of which nothing was asked: SSE-S3. Source: S3 User Guide, "Setting default server-side
 /// encryption behavior for Amazon S3 buckets".
@@ -75,9 +77,9 @@ impl Handle<op::DeleteBucketEncryption> for S3 {
 fn complete(
     mut asked: ServerSideEncryptionConfiguration,
 ) -> Result<ServerSideEncryptionConfiguration, ErrorReply> {
-    let [rule] = asked.rules.as_mut_slice() else { return Err(errors::malformed_xml()) };
+    let [rule] = asked.rules.as_mut_slice() else { return Err(error::malformed_xml()) };
     if rule.apply_server_side_encryption_by_default.is_none() && rule.blocked_encryption_types.is_none() {
-        return Err(errors::malformed_xml());
+        return Err(error::malformed_xml());
     }
     let by_default = rule.apply_server_side_encryption_by_default.get_or_insert_with(|| {
         Box::new(ServerSideEncryptionByDefault {
@@ -88,30 +90,30 @@ fn complete(
     match by_default.sse_algorithm {
         Some(ServerSideEncryption::Aes256) => {}
         Some(ServerSideEncryption::AwsKms | ServerSideEncryption::AwsKmsDsse) => {
-            return Err(errors::not_implemented(
+            return Err(not_built(
                 "Server-side encryption with KMS keys is not implemented. Use SSEAlgorithm AES256.",
             ));
         }
         Some(other @ (ServerSideEncryption::AwsFsx | ServerSideEncryption::AwsBackup)) => {
-            return Err(errors::invalid_argument(
-                "The encryption method cannot be the default of a bucket",
+            return Err(error::invalid_argument(
                 "SSEAlgorithm",
                 other.as_str(),
+                "The encryption method cannot be the default of a bucket",
             ));
         }
-        None => return Err(errors::malformed_xml()),
+        None => return Err(error::malformed_xml()),
     }
     if let Some(key) = &by_default.kms_master_key_id {
-        return Err(errors::invalid_argument(
-            "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse",
+        return Err(error::invalid_argument(
             "ApplyServerSideEncryptionByDefault",
             key.as_str(),
+            "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse",
         ));
     }
     if let Some(blocked) = &rule.blocked_encryption_types {
         let types = &blocked.encryption_type;
         if types.is_empty() || (types.len() > 1 && types.contains(&EncryptionType::None)) {
-            return Err(errors::malformed_xml());
+            return Err(error::malformed_xml());
         }
     }
     rule.bucket_key_enabled.get_or_insert(false);

@@ -15,8 +15,9 @@ use strongroom_types::{AccountId, BucketName, Region};
 
 use super::directory::BucketDirectory;
 use super::limits::{LOOKUPS_AT_A_TIME, MAX_BUCKETS_PER_ACCOUNT, ROWS_AT_A_TIME};
-use super::{errors, settings};
+use super::settings;
 use crate::S3;
+use crate::error;
 use crate::row;
 
 #[async_trait]
@@ -83,7 +84,7 @@ impl Handle<op::ListBuckets> for S3 {
         &self,
         request: Authorized<ListBucketsInput>,
     ) -> Result<Reply<ListBucketsOutput>, ErrorReply> {
-        let account = request.caller().account().ok_or_else(|| errors::access_denied("Access Denied"))?;
+        let account = request.caller().account().ok_or_else(|| error::access_denied("Access Denied"))?;
         let id = request.caller().canonical().map(|id| id.to_string());
         let prefix = request.input().prefix.clone();
         let query = self.query(account, request.input())?;
@@ -113,13 +114,13 @@ impl S3 {
                 .filter(|most| (1..=MAX_BUCKETS_PER_ACCOUNT).contains(most))
                 .ok_or_else(|| {
                     let message = "max-buckets must be between 1 and 10000";
-                    errors::invalid_argument(message, "max-buckets", given.to_string())
+                    error::invalid_argument("max-buckets", given.to_string(), message)
                 })?,
         };
         let region = match input.bucket_region.as_deref() {
             None | Some("") => None,
             Some(text) => Some(Region::parse(text).map_err(|_| {
-                errors::invalid_argument("The bucket region is not valid", "bucket-region", text)
+                error::invalid_argument("bucket-region", text, "The bucket region is not valid")
             })?),
         };
         let with_regions = input.max_buckets.is_some()
@@ -136,7 +137,7 @@ impl S3 {
                 .and_then(|name| String::from_utf8(name.to_vec()).ok())
                 .ok_or_else(|| {
                     let message = "The continuation token provided is incorrect";
-                    errors::invalid_argument(message, "continuation-token", token)
+                    error::invalid_argument("continuation-token", token, message)
                 })?;
             query.after = Some(name);
         }
@@ -205,5 +206,5 @@ fn listed_name(entry: &Entry) -> Result<BucketName, ErrorReply> {
         .get(9..)
         .and_then(|name| std::str::from_utf8(name).ok())
         .and_then(|name| BucketName::parse(name).ok())
-        .ok_or_else(errors::internal)
+        .ok_or_else(error::internal)
 }

@@ -13,7 +13,6 @@ mod delete;
 pub mod directory;
 pub mod document;
 mod encryption;
-mod errors;
 pub mod limits;
 mod list;
 mod ownership;
@@ -23,3 +22,6 @@ pub(crate) mod settings;
 pub(crate) mod tagging;
 mod versioning;
 mod website;
+
+#[cfg(test)]
+mod tests;

@@ -8,8 +8,8 @@ use strongroom_api_s3::{
 };
 use strongroom_gate::{Authorized, ErrorReply, Handle, Reply};
 
-use super::errors;
 use crate::S3;
+use crate::error;
 
 /// Source: S3 API Reference, "GetBucketOwnershipControls".
 #[async_trait]
@@ -21,13 +21,13 @@ impl Handle<op::GetBucketOwnershipControls> for S3 {
         let bucket = request.bucket()?.clone();
         let (state, _) = self.state(bucket.partition()).await?;
         let Some(ownership) = state.ownership else {
-            return Err(errors::absent(
+            return Err(error::not_configured(
                 "OwnershipControlsNotFoundError",
                 "The bucket ownership controls were not found",
                 bucket.name(),
             ));
         };
-        let object_ownership = Some(ObjectOwnership::parse(&ownership).ok_or_else(errors::internal)?);
+        let object_ownership = Some(ObjectOwnership::parse(&ownership).ok_or_else(error::internal)?);
         let rules = vec![OwnershipControlsRule { object_ownership }];
         let ownership_controls = Some(Box::new(OwnershipControls { rules }));
         Ok(Reply::new(GetBucketOwnershipControlsOutput { ownership_controls }))
@@ -44,7 +44,7 @@ impl Handle<op::PutBucketOwnershipControls> for S3 {
         let [OwnershipControlsRule { object_ownership: Some(ownership) }] =
             request.input().ownership_controls.rules.as_slice()
         else {
-            return Err(errors::malformed_xml());
+            return Err(error::malformed_xml());
         };
         let ownership = *ownership;
         // Every bucket's ACL is its owner's full control, so BucketOwnerEnforced never meets one that forbids it.

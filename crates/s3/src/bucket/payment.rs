@@ -7,8 +7,9 @@ use strongroom_api_s3::{
 };
 use strongroom_gate::{Authorized, ErrorReply, Handle, Reply};
 
-use super::errors;
+use super::settings::not_built;
 use crate::S3;
+use crate::error;
 
 /// Source: S3 API Reference, "GetBucketRequestPayment".
 #[async_trait]
@@ -31,10 +32,10 @@ impl Handle<op::PutBucketRequestPayment> for S3 {
     ) -> Result<Reply<PutBucketRequestPaymentOutput>, ErrorReply> {
         match request.input().request_payment_configuration.payer {
             Some(Payer::BucketOwner) => Ok(Reply::new(PutBucketRequestPaymentOutput {})),
-            Some(Payer::Requester) => Err(errors::not_implemented(
-                "Requester Pays is not implemented. The payer is always BucketOwner.",
-            )),
-            None => Err(errors::malformed_xml()),
+            Some(Payer::Requester) => {
+                Err(not_built("Requester Pays is not implemented. The payer is always BucketOwner."))
+            }
+            None => Err(error::malformed_xml()),
         }
     }
 }

@@ -9,8 +9,8 @@ use strongroom_api_s3::{
 };
 use strongroom_gate::{Authorized, BucketGrant, ErrorReply, Handle, Reply};
 
-use super::errors;
 use crate::S3;
+use crate::error;
 use crate::row::PublicAccessBlockRow;
 
 /// Source: S3 API Reference, "GetPublicAccessBlock".
@@ -23,7 +23,7 @@ impl Handle<op::GetPublicAccessBlock> for S3 {
         let bucket = request.bucket()?.clone();
         let (state, _) = self.state(bucket.partition()).await?;
         let Some(block) = state.public_access_block else {
-            return Err(errors::absent(
+            return Err(error::not_configured(
                 "NoSuchPublicAccessBlockConfiguration",
                 "The public access block configuration was not found",
                 bucket.name(),
@@ -101,5 +101,5 @@ impl Handle<op::GetBucketPolicyStatus> for S3 {
 }
 
 fn no_policy(bucket: &BucketGrant) -> ErrorReply {
-    errors::absent("NoSuchBucketPolicy", "The bucket policy does not exist", bucket.name())
+    error::not_configured("NoSuchBucketPolicy", "The bucket policy does not exist", bucket.name())
 }

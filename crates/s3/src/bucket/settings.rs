@@ -5,9 +5,10 @@ use strongroom_record::{Effect, EffectKind};
 use strongroom_shape::Structure;
 use strongroom_storage::{Partition, RowVersion};
 
+use super::document;
 use super::limits::MAX_TRIES;
-use super::{document, errors};
 use crate::S3;
+use crate::error;
 use crate::row::{self, Coded as _, StateRow};
 
 /// Names of the configuration rows (`c` name).
@@ -32,10 +33,15 @@ pub(crate) fn configured() -> Effect {
     Effect { kind: EffectKind::Configure, ..Effect::default() }
 }
 
+/// Something that AWS has and this store has not, which a document asks for.
+pub(super) fn not_built(message: &'static str) -> ErrorReply {
+    ErrorReply::new(501, "NotImplemented", message)
+}
+
 impl S3 {
     /// The state of a bucket, and the version of its row.
     pub(crate) async fn state(&self, partition: Partition) -> Result<(StateRow, RowVersion), ErrorReply> {
-        self.read(partition, row::STATE).await?.ok_or_else(errors::internal)
+        self.read(partition, row::STATE).await?.ok_or_else(error::internal)
     }
 
     /// Changes the state of the request's bucket, and so its generation, unless the change changes nothing.

@@ -10,8 +10,9 @@ use strongroom_api_s3::{
 use strongroom_gate::{Authorized, ErrorReply, Handle, Reply};
 
 use super::limits::{MAX_BUCKET_TAGS, MAX_TAG_KEY_CHARS, MAX_TAG_VALUE_CHARS};
-use super::{document, errors, settings};
+use super::{document, settings};
 use crate::S3;
+use crate::error;
 
 /// Source: S3 API Reference, "GetBucketTagging".
 #[async_trait]
@@ -24,7 +25,7 @@ impl Handle<op::GetBucketTagging> for S3 {
         let tags = self.configuration::<Tagging>(bucket.partition(), settings::name::TAGGING).await?;
         match tags {
             Some((tags, _)) => Ok(Reply::new(GetBucketTaggingOutput { tag_set: tags.tag_set })),
-            None => Err(errors::absent("NoSuchTagSet", "The TagSet does not exist", bucket.name())),
+            None => Err(error::not_configured("NoSuchTagSet", "The TagSet does not exist", bucket.name())),
         }
     }
 }

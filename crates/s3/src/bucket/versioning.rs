@@ -7,8 +7,8 @@ use strongroom_api_s3::{
 };
 use strongroom_gate::{Authorized, ErrorReply, Handle, Reply};
 
-use super::errors;
 use crate::S3;
+use crate::error;
 use crate::row::{self, BucketRow, Versioning};
 
 /// A bucket that never had versioning answers neither member. Source: S3 API Reference, "GetBucketVersioning".
@@ -53,11 +53,9 @@ impl Handle<op::PutBucketVersioning> for S3 {
         let with_code = request.input().mfa.is_some();
         let partition = request.bucket()?.partition();
         let locked = self.read::<BucketRow>(partition, row::BUCKET).await?;
-        let locked = locked.ok_or_else(errors::internal)?.0.object_lock;
+        let locked = locked.ok_or_else(error::internal)?.0.object_lock;
         if locked && versioning == Versioning::Suspended {
-            return Err(ErrorReply::new(
-                409,
-                "InvalidBucketState",
+            return Err(error::invalid_bucket_state(
                 "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.",
             ));
         }
@@ -76,7 +74,7 @@ impl Handle<op::PutBucketVersioning> for S3 {
 
 /// MFA devices are not built: no code can be right, so MFA Delete can be neither enabled nor disabled.
 fn without_mfa(with_code: bool) -> ErrorReply {
-    errors::access_denied(if with_code {
+    error::access_denied(if with_code {
         "The MFA device in x-amz-mfa is not known. MFA devices are not implemented, so MFA Delete cannot be changed."
     } else {
         "Mfa Authentication must be used for this request"

@@ -9,8 +9,9 @@ use strongroom_api_s3::{
 use strongroom_gate::{Authorized, ErrorReply, Handle, Reply};
 
 use super::limits::MAX_ROUTING_RULES;
-use super::{document, errors, settings};
+use super::{document, settings};
 use crate::S3;
+use crate::error;
 
 /// Source: S3 API Reference, "GetBucketWebsite".
 #[async_trait]
@@ -23,7 +24,7 @@ impl Handle<op::GetBucketWebsite> for S3 {
         let stored =
             self.configuration::<WebsiteConfiguration>(bucket.partition(), settings::name::WEBSITE).await?;
         let Some((stored, _)) = stored else {
-            return Err(errors::absent(
+            return Err(error::not_configured(
                 "NoSuchWebsiteConfiguration",
                 "The specified bucket does not have a website configuration",
                 bucket.name(),
@@ -73,35 +74,35 @@ fn check(website: &WebsiteConfiguration) -> Result<(), ErrorReply> {
             || website.error_document.is_some()
             || website.routing_rules.is_some();
         if others {
-            return Err(errors::invalid_argument(
-                "RedirectAllRequestsTo cannot be provided in conjunction with other Routing Rules.",
+            return Err(error::invalid_argument(
                 "RedirectAllRequestsTo",
                 "not null",
+                "RedirectAllRequestsTo cannot be provided in conjunction with other Routing Rules.",
             ));
         }
         return host_name(&redirect.host_name);
     }
     let Some(index) = &website.index_document else {
-        return Err(errors::invalid_argument(
-            "A value for IndexDocument Suffix must be provided if RedirectAllRequestsTo is empty",
+        return Err(error::invalid_argument(
             "IndexDocument",
             "null",
+            "A value for IndexDocument Suffix must be provided if RedirectAllRequestsTo is empty",
         ));
     };
     if index.suffix.is_empty() || index.suffix.contains('/') {
         let message = "The IndexDocument Suffix is not well formed";
-        return Err(errors::invalid_argument(message, "IndexDocument", index.suffix.as_str()));
+        return Err(error::invalid_argument("IndexDocument", index.suffix.as_str(), message));
     }
     if let Some(error) = website.error_document.as_ref().filter(|error| error.key.is_empty()) {
         let message = "The ErrorDocument Key is not well formed";
-        return Err(errors::invalid_argument(message, "ErrorDocument", error.key.as_str()));
+        return Err(error::invalid_argument("ErrorDocument", error.key.as_str(), message));
     }
     let rules = website.routing_rules.as_deref().unwrap_or_default();
     if website.routing_rules.is_some() && rules.is_empty() {
-        return Err(errors::malformed_xml());
+        return Err(error::malformed_xml());
     }
     if rules.len() > MAX_ROUTING_RULES {
-        return Err(errors::invalid_request(format!(
+        return Err(error::invalid_request(format!(
             "{} routing rules provided, the number of routing rules in a website configuration is limited to \
              {MAX_ROUTING_RULES}.",
             rules.len()
@@ -117,14 +118,14 @@ fn check_rule(rule: &RoutingRule) -> Result<(), ErrorReply> {
 
 fn check_condition(condition: &Condition) -> Result<(), ErrorReply> {
     if condition.http_error_code_returned_equals.is_none() && condition.key_prefix_equals.is_none() {
-        return Err(errors::invalid_request(
+        return Err(error::invalid_request(
             "Condition cannot be empty. To redirect all requests without a condition, the condition element \
              shouldn't be present.",
         ));
     }
     match &condition.http_error_code_returned_equals {
         Some(code) if !status(code).is_some_and(|code| (400..600).contains(&code)) => {
-            Err(errors::invalid_request(format!(
+            Err(error::invalid_request(format!(
                 "The provided HTTP error code ({}) is not valid. Valid codes are 4XX or 5XX.",
                 code.escape_default()
             )))
@@ -142,17 +143,17 @@ fn check_redirect(redirect: &Redirect) -> Result<(), ErrorReply> {
         && replace_key_prefix_with.is_none()
         && replace_key_with.is_none()
     {
-        return Err(errors::malformed_xml());
+        return Err(error::malformed_xml());
     }
     if replace_key_with.is_some() && replace_key_prefix_with.is_some() {
-        return Err(errors::invalid_request(
+        return Err(error::invalid_request(
             "You can only define ReplaceKeyPrefix or ReplaceKey but not both.",
         ));
     }
     host.as_deref().map_or(Ok(()), host_name)?;
     match http_redirect_code {
         Some(code) if !status(code).is_some_and(|code| (301..400).contains(&code)) => {
-            Err(errors::invalid_request(format!(
+            Err(error::invalid_request(format!(
                 "The provided HTTP redirect code ({}) is not valid. Valid codes are 3XX except 300.",
                 code.escape_default()
             )))
@@ -173,5 +174,5 @@ fn host_name(host: &str) -> Result<(), ErrorReply> {
         return Ok(());
     }
     let message = "The host name provided is not well formed";
-    Err(errors::invalid_argument(message, "HostName", host.escape_default().to_string()))
+    Err(error::invalid_argument("HostName", host.escape_default().to_string(), message))
 }
