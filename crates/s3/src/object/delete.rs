@@ -12,7 +12,7 @@ use super::versions::{CurrentFound, NewVersion, Placed, Removed, Unplanned, effe
 use crate::S3;
 use crate::error;
 use crate::limits::MAX_COMMIT_TRIES;
-use crate::row::{StateRow, Versioning};
+use crate::row::{self, StateRow, Versioning};
 
 /// What a delete came to.
 #[derive(Debug, Clone, Copy)]
@@ -120,9 +120,9 @@ impl S3 {
         conditions.check(key, &current)?;
         match state.versioning {
             Versioning::Off => {
-                if current.is_none() {
-                    return Ok(Deleted::Nothing);
-                }
+                let Some((_, version)) = current else { return Ok(Deleted::Nothing) };
+                // What the conditions held of is what is deleted.
+                mutation.unchanged(row::current(key), Some(version));
                 let removed = self.plan_remove(partition, key, &[VersionId::Null], mutation).await?;
                 if removed.first().copied().flatten().is_none() {
                     return Err(Unplanned::Stale);
@@ -153,7 +153,7 @@ impl S3 {
         if conditions.any() {
             let current = self.current_row(partition, key).await?;
             conditions.check(key, &current)?;
-            mutation.unchanged(crate::row::current(key), current.map(|(_, version)| version));
+            mutation.unchanged(row::current(key), current.map(|(_, version)| version));
         }
         let removed = self.plan_remove(partition, key, &[id], mutation).await?;
         let Some(removed) = removed.first().copied().flatten() else { return Ok(Deleted::Nothing) };

@@ -189,7 +189,19 @@ impl S3 {
             } else {
                 tries += 1;
                 most_keys = (most_keys / 2).max(1);
-                waiting = groups.into_iter().flatten().chain(later).collect();
+                // A conflict decides anew: what was allowed may not be any more.
+                waiting = Vec::new();
+                for wanted in groups.into_iter().flatten().chain(later) {
+                    match request.deletes().get(wanted.place) {
+                        Some(Err(denied)) => {
+                            if let Some(slot) = outcomes.get_mut(wanted.place) {
+                                *slot = Some(Err(error::access_denied(denied.message())));
+                            }
+                        }
+                        Some(Ok(_)) => waiting.push(wanted),
+                        None => return Err(error::internal()),
+                    }
+                }
             }
         }
         Ok(())
