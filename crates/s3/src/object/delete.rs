@@ -39,6 +39,7 @@ impl Handle<op::DeleteObject> for S3 {
         }
         let conditions = WriteConditions::parse(input.if_match.as_deref(), None)?;
         let version_id = request.target().version_id;
+        check_no_version(&conditions, version_id)?;
         let key = request.key()?.clone();
         let deleted = self.delete_object(&mut request, &key, version_id, &conditions).await?;
         let output = match deleted {
@@ -59,6 +60,18 @@ impl Handle<op::DeleteObject> for S3 {
         };
         Ok(Reply::new(output))
     }
+}
+
+/// A condition speaks of the current object; S3 takes none with a version id.
+pub(crate) fn check_no_version(
+    conditions: &WriteConditions,
+    version_id: Option<VersionId>,
+) -> Result<(), ErrorReply> {
+    if conditions.any() && version_id.is_some() {
+        let message = "A header you provided implies functionality that is not implemented";
+        return Err(error::not_implemented("If-Match", message));
+    }
+    Ok(())
 }
 
 /// Conditions on size and time, which S3 knows for directory buckets only.
@@ -84,9 +97,7 @@ impl S3 {
             let mut mutation = Mutation::new();
             mutation.frees_space();
             let planned = match version_id {
-                Some(id) => {
-                    self.plan_version_delete(partition, key, &state, id, conditions, &mut mutation).await
-                }
+                Some(id) => self.plan_version_delete(partition, key, &state, id, &mut mutation).await,
                 None => self.plan_delete(partition, key, &state, random, conditions, &mut mutation).await,
             };
             match planned {
@@ -146,15 +157,9 @@ impl S3 {
         key: &ObjectKey,
         state: &StateRow,
         id: VersionId,
-        conditions: &WriteConditions,
         mutation: &mut Mutation,
     ) -> Result<Deleted, Unplanned> {
         check_mfa(state)?;
-        if conditions.any() {
-            let current = self.current_row(partition, key).await?;
-            conditions.check(key, &current)?;
-            mutation.unchanged(row::current(key), current.map(|(_, version)| version));
-        }
         let removed = self.plan_remove(partition, key, &[id], mutation).await?;
         let Some(removed) = removed.first().copied().flatten() else { return Ok(Deleted::Nothing) };
         mutation.effect(effect(EffectKind::Delete, key, Some(removed.id), None));

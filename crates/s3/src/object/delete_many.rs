@@ -12,7 +12,7 @@ use strongroom_storage::Partition;
 use strongroom_types::{ObjectKey, ObjectKeyError, VersionId};
 
 use super::conditions::WriteConditions;
-use super::delete::{Deleted, check_mfa, directory_buckets_only};
+use super::delete::{Deleted, check_mfa, check_no_version, directory_buckets_only};
 use super::versions::{Removed, Unplanned, effect};
 use crate::S3;
 use crate::error;
@@ -104,7 +104,7 @@ impl S3 {
         let mut wanted = Vec::with_capacity(objects.len());
         for (place, (object, decision)) in objects.iter().zip(decisions).enumerate() {
             let refused = match decision {
-                Ok(permit) => match conditions(object) {
+                Ok(permit) => match conditions(object, permit.version_id()) {
                     Ok(conditions) => {
                         wanted.push(Wanted {
                             place,
@@ -217,16 +217,10 @@ impl S3 {
     ) -> Result<Vec<Deleted>, Unplanned> {
         let Some(first) = group.first() else { return Ok(Vec::new()) };
         let key = &first.key;
-        let Some(id) = first.version_id else {
+        if first.version_id.is_none() {
             let Wanted { random, conditions, .. } = first;
             let deleted = self.plan_delete(partition, key, state, *random, conditions, mutation).await?;
             return Ok(vec![deleted]);
-        };
-        if group.len() == 1 {
-            let conditions = &first.conditions;
-            return Ok(vec![
-                self.plan_version_delete(partition, key, state, id, conditions, mutation).await?,
-            ]);
         }
         check_mfa(state)?;
         let ids: Vec<_> = group.iter().filter_map(|wanted| wanted.version_id).collect();
@@ -241,7 +235,7 @@ impl S3 {
 /// The next deletes, a group for each key, at most `most` keys; and what has to wait. Several versions of a key go
 /// together; whatever else repeats a key comes after what was asked of it before.
 fn next_groups(waiting: Vec<Wanted>, most: usize) -> (Vec<Vec<Wanted>>, Vec<Wanted>) {
-    let joins = |wanted: &Wanted| wanted.version_id.is_some() && !wanted.conditions.any();
+    let joins = |wanted: &Wanted| wanted.version_id.is_some();
     let mut groups: Vec<Vec<Wanted>> = Vec::new();
     let mut places: HashMap<ObjectKey, Option<usize>> = HashMap::new();
     let mut later = Vec::new();
@@ -268,11 +262,16 @@ fn next_groups(waiting: Vec<Wanted>, most: usize) -> (Vec<Vec<Wanted>>, Vec<Want
 }
 
 /// The condition of a key.
-fn conditions(object: &ObjectIdentifier) -> Result<WriteConditions, ErrorReply> {
+fn conditions(
+    object: &ObjectIdentifier,
+    version_id: Option<VersionId>,
+) -> Result<WriteConditions, ErrorReply> {
     if object.last_modified_time.is_some() || object.size.is_some() {
         return Err(directory_buckets_only());
     }
-    WriteConditions::parse(object.etag.as_deref(), None)
+    let conditions = WriteConditions::parse(object.etag.as_deref(), None)?;
+    check_no_version(&conditions, version_id)?;
+    Ok(conditions)
 }
 
 /// Why a key that the caller may delete cannot be: it, or its version id, has not the form of one.

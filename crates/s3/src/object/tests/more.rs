@@ -76,7 +76,7 @@ async fn versions_markers_and_repeats_of_a_key_go_in_their_order() {
     assert_eq!(output.deleted[2].delete_marker, Some(true));
     assert_eq!(get(&harness, "k").await.unwrap(), b"1");
     let output = delete_many(&harness, &[("k", Some(one.as_str())), ("k", None), ("k", None)]).await.output;
-    assert_eq!(output.errors, []);
+    assert!(output.errors.is_empty());
     let markers: Vec<_> = output.deleted[1..].iter().map(|deleted| deleted.delete_marker).collect();
     assert_eq!(markers, [Some(true), Some(true)]);
     assert_ne!(output.deleted[1].delete_marker_version_id, output.deleted[2].delete_marker_version_id);
@@ -110,7 +110,7 @@ async fn quiet_shows_errors_only_and_bad_names_fail_alone() {
     let mut input = identifiers(&[("a", None), (long.as_str(), None), ("a", Some("nonsense"))]);
     input.delete.quiet = Some(true);
     let output = harness.call::<op::DeleteObjects>(input, None).await.unwrap().output;
-    assert_eq!(output.deleted, []);
+    assert!(output.deleted.is_empty());
     assert_eq!(error_codes(&output), [(long.as_str(), "KeyTooLongError"), ("a", "NoSuchVersion")]);
     assert_eq!(code(get(&harness, "a").await), "NoSuchKey");
 }

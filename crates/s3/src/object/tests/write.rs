@@ -93,6 +93,9 @@ async fn conditional_deletes_look_at_the_current_object() {
     assert_eq!(code(remove("\"x\"").await), "PreconditionFailed");
     assert!(remove(&etag).await.is_ok());
     assert_eq!(code(get(&harness, "k").await), "NoSuchKey");
+    assert_eq!(code(remove("*").await), "NoSuchKey");
+    let version = DeleteObjectInput { if_match: Some("*".into()), ..delete_input("k", Some("null")) };
+    assert_eq!(code(harness.call::<op::DeleteObject>(version, None).await), "NotImplemented");
     let sized = DeleteObjectInput { if_match_size: Some(1), ..delete_input("k", None) };
     assert_eq!(code(harness.call::<op::DeleteObject>(sized, None).await), "NotImplemented");
 }
