@@ -1,1 +1,57 @@
-fn main() {}
+//! The binary `strongroom`: what a person or a program types.
+//!
+//! In reading order: `args` (the command line), one module per command (`init`, `serve`, `account`, `verify`), `aws`
+//! (the environment that AWS's tools read), `client` (signed requests to a server), `output` and `error`.
+
+mod account;
+mod args;
+mod aws;
+mod client;
+mod error;
+mod init;
+mod output;
+mod serve;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Command, CommandLine};
+use crate::error::CliError;
+
+fn main() -> ExitCode {
+    let command_line = CommandLine::parse();
+    forbid_core_dumps();
+    match run(command_line) {
+        Ok(code) => code,
+        Err(error) => {
+            error::report(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command_line: CommandLine) -> Result<ExitCode, CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| CliError::System { what: "start its threads", source })?;
+    runtime.block_on(async {
+        match command_line.command {
+            Command::Init(args) => init::run(&args).await.map(|()| ExitCode::SUCCESS),
+            Command::Serve(args) => serve::run(&args).await.map(|()| ExitCode::SUCCESS),
+            Command::Account(args) => account::run(&args.command).await.map(|()| ExitCode::SUCCESS),
+            Command::Verify(args) => verify::run(&args).await,
+        }
+    })
+}
+
+/// A core dump would hold keys. What cannot be forbidden is told, not hidden.
+fn forbid_core_dumps() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    if let Err(error) = setrlimit(Resource::Core, none) {
+        eprintln!("strongroom: warning: core dumps could not be forbidden, and would hold keys: {error}");
+    }
+}

@@ -1,0 +1,398 @@
+//! Signed requests of the service `strongroom` to a running server.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HOST, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Request, Uri};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use strongroom_api_strongroom::SERVICE;
+use strongroom_codec::{EncodedRequest, decode_error, decode_response, encode_request};
+use strongroom_server::installation::wall_clock;
+use strongroom_shape::{Input, Operation, Protocol};
+use strongroom_sigv4::{Credentials, PayloadToSign, sign_header};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::aws::Environment;
+use crate::output::visible;
+
+/// How long finding and reaching the server may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the TLS handshake, the request and its whole answer may take.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Bytes of an answer; a page of 100 accounts takes about 40 KiB.
+const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+
+/// Bytes of an answer's head.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+
+/// Why a request was not answered as hoped.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ClientError {
+    /// A URL that cannot be used.
+    #[error("{0:?} cannot be used as an endpoint; give a URL without a path, such as https://localhost:9000")]
+    Endpoint(String),
+    /// The answer would carry a secret in plain sight.
+    #[error(
+        "{0:?} has no TLS, and answers carry secrets; give an https URL (http only to a loopback address)"
+    )]
+    NoTls(String),
+    /// Nobody to trust.
+    #[error(
+        "it is not said which authority vouches for the server; set AWS_CA_BUNDLE to DIR/tls/ca.pem of its data directory"
+    )]
+    NoAuthority,
+    /// The authority's certificate.
+    #[error(
+        "{0} holds no usable certificate; set AWS_CA_BUNDLE to DIR/tls/ca.pem of the server's data directory"
+    )]
+    CaBundle(PathBuf),
+    /// TLS itself.
+    #[error("TLS cannot be used here")]
+    Tls(#[source] rustls::Error),
+    /// The server is not there.
+    #[error("cannot reach {endpoint}; is the server running, and is the address right?")]
+    Connect {
+        /// The URL.
+        endpoint: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The handshake failed.
+    #[error("{endpoint} is not a server that the authority of AWS_CA_BUNDLE vouches for; check both")]
+    Handshake {
+        /// The URL.
+        endpoint: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// No answer in time.
+    #[error("{0} did not answer in time; look at the server's log and at /-/ready")]
+    Timeout(String),
+    /// The connection broke.
+    #[error(
+        "the connection to {endpoint} broke; whether the request was done is not known, so look before repeating it"
+    )]
+    Broken {
+        /// The URL.
+        endpoint: String,
+        /// Why.
+        #[source]
+        source: hyper::Error,
+    },
+    /// The request could not be written down or signed.
+    #[error("the request cannot be written: {0}; check the values given")]
+    Request(String),
+    /// An answer that is none of ours.
+    #[error(
+        "{0} gave an answer that strongroom does not understand; is it a Strongroom server of this version?"
+    )]
+    Answer(String),
+    /// The server said no.
+    #[error("the server answered {code}: {message} (HTTP {status}, request id {request_id})")]
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// Its code.
+        code: String,
+        /// Its words.
+        message: String,
+        /// For finding the record.
+        request_id: String,
+    },
+}
+
+/// Where a server is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Endpoint {
+    url: String,
+    host: String,
+    port: u16,
+    /// As `Host` has it.
+    authority: String,
+    is_tls: bool,
+}
+
+impl Endpoint {
+    fn parse(url: &str) -> Result<Self, ClientError> {
+        let bad = || ClientError::Endpoint(visible(url));
+        let uri: Uri = url.parse().map_err(|_| bad())?;
+        let authority = uri.authority().ok_or_else(bad)?;
+        if !matches!(uri.path(), "" | "/") || uri.query().is_some() || authority.as_str().contains('@') {
+            return Err(bad());
+        }
+        let (is_tls, default_port) = match uri.scheme_str() {
+            Some("https") => (true, 443),
+            Some("http") => (false, 80),
+            _ => return Err(bad()),
+        };
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+        let port = authority.port_u16().unwrap_or(default_port);
+        if host.is_empty() || (authority.port().is_none() && authority.as_str().ends_with(':')) {
+            return Err(bad());
+        }
+        let endpoint = Self {
+            url: visible(url.trim_end_matches('/')),
+            host,
+            port,
+            authority: if port == default_port { authority.host() } else { authority.as_str() }.to_owned(),
+            is_tls,
+        };
+        if endpoint.is_tls || endpoint.is_loopback() {
+            Ok(endpoint)
+        } else {
+            Err(ClientError::NoTls(endpoint.url))
+        }
+    }
+
+    /// Source: RFC 6761, section 6.3: names under `localhost` are loopback addresses without asking anybody.
+    fn is_local_name(&self) -> bool {
+        self.host == "localhost" || self.host.ends_with(".localhost")
+    }
+
+    fn is_loopback(&self) -> bool {
+        self.is_local_name() || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+    }
+
+    async fn connect(&self) -> Result<TcpStream, ClientError> {
+        let connecting = async {
+            if self.is_local_name() {
+                let both = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+                TcpStream::connect(&both.map(|ip| SocketAddr::new(ip, self.port))[..]).await
+            } else {
+                TcpStream::connect((self.host.as_str(), self.port)).await
+            }
+        };
+        match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+            Ok(Ok(stream)) => Ok(stream),
+            Ok(Err(source)) => Err(ClientError::Connect { endpoint: self.url.clone(), source }),
+            Err(_) => Err(ClientError::Timeout(self.url.clone())),
+        }
+    }
+}
+
+/// Asks one server, in the name of one access key.
+pub(crate) struct Client {
+    environment: Environment,
+    endpoint: Endpoint,
+    tls: Option<TlsConnector>,
+}
+
+impl Client {
+    /// A client for the server and the key of the environment. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`ClientError`]: a URL without TLS, or no authority to trust. Only the bundle is trusted, never the system's
+    /// authorities: none of them vouches for a private one.
+    pub(crate) fn new(environment: Environment) -> Result<Self, ClientError> {
+        let endpoint = Endpoint::parse(&environment.endpoint)?;
+        let tls = if endpoint.is_tls {
+            let bundle = environment.ca_bundle.as_deref().ok_or(ClientError::NoAuthority)?;
+            Some(connector(bundle)?)
+        } else {
+            None
+        };
+        Ok(Self { environment, endpoint, tls })
+    }
+
+    /// Asks for an operation.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub(crate) async fn call<I: Input>(
+        &self,
+        input: &I,
+    ) -> Result<<I::Operation as Operation>::Output, ClientError> {
+        let operation = <I::Operation as Operation>::SCHEMA;
+        let protocol = Protocol::AwsJson11;
+        let encoded = encode_request(protocol, &SERVICE, operation, input)
+            .map_err(|error| ClientError::Request(error.to_string()))?;
+        let request = self.sign(encoded)?;
+        let asking = async {
+            let stream = self.endpoint.connect().await?;
+            match &self.tls {
+                None => self.exchange(stream, request).await,
+                Some(tls) => {
+                    let name = ServerName::try_from(self.endpoint.host.clone())
+                        .map_err(|_| ClientError::Endpoint(self.endpoint.url.clone()))?;
+                    let stream = tls.connect(name, stream).await.map_err(|source| {
+                        ClientError::Handshake { endpoint: self.endpoint.url.clone(), source }
+                    })?;
+                    self.exchange(stream, request).await
+                }
+            }
+        };
+        let answer = tokio::time::timeout(REQUEST_TIMEOUT, asking).await;
+        let (status, headers, body) =
+            answer.map_err(|_| ClientError::Timeout(self.endpoint.url.clone()))??;
+        if status != operation.status {
+            return Err(refused(protocol, status, &headers, &body));
+        }
+        let mut output = <I::Operation as Operation>::Output::default();
+        decode_response(protocol, &SERVICE, operation, status, &headers, &body, &mut output)
+            .map_err(|_| ClientError::Answer(self.endpoint.url.clone()))?;
+        Ok(output)
+    }
+
+    fn sign(&self, encoded: EncodedRequest) -> Result<Request<Full<Bytes>>, ClientError> {
+        let unwritable = |error: &dyn std::fmt::Display| ClientError::Request(error.to_string());
+        let mut headers: HeaderMap = encoded.headers.into_iter().collect();
+        let host = HeaderValue::from_str(&self.endpoint.authority).map_err(|error| unwritable(&error))?;
+        headers.insert(HOST, host);
+        headers
+            .insert(USER_AGENT, HeaderValue::from_static(concat!("strongroom/", env!("CARGO_PKG_VERSION"))));
+        let credentials = Credentials {
+            access_key_id: &self.environment.access_key_id,
+            secret: &self.environment.secret,
+            session_token: self.environment.session_token.as_deref(),
+            region: &self.environment.region,
+            service: SERVICE.signing_name,
+        };
+        let method = encoded.method.as_str();
+        let (path, query) = encoded.uri.split_once('?').unwrap_or((&encoded.uri, ""));
+        let payload = PayloadToSign::Bytes(&encoded.body);
+        sign_header(&credentials, wall_clock(), method, path, query, &mut headers, payload)
+            .map_err(|error| unwritable(&error))?;
+        let mut request = Request::builder()
+            .method(encoded.method.clone())
+            .uri(&encoded.uri)
+            .body(Full::new(Bytes::from(encoded.body)))
+            .map_err(|error| unwritable(&error))?;
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+
+    /// One request and its answer over a connection, which ends with them.
+    async fn exchange<S>(
+        &self,
+        stream: S,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(u16, HeaderMap, Bytes), ClientError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let broken = |source| ClientError::Broken { endpoint: self.endpoint.url.clone(), source };
+        let (mut sender, connection) = http1::Builder::new()
+            .max_buf_size(MAX_HEAD_BYTES)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(broken)?;
+        let asking = async {
+            let (head, body) = sender.send_request(request).await.map_err(broken)?.into_parts();
+            let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
+            let body = body.map_err(|_| ClientError::Answer(self.endpoint.url.clone()))?.to_bytes();
+            Ok((head.status.as_u16(), head.headers, body))
+        };
+        let mut asking = std::pin::pin!(asking);
+        tokio::select! {
+            biased;
+            answer = &mut asking => answer,
+            // The connection drives the request; once it has ended, the answer is there or never comes.
+            ended = connection => match ended {
+                Ok(()) => asking.await,
+                Err(error) => Err(broken(error)),
+            },
+        }
+    }
+}
+
+fn connector(bundle: &Path) -> Result<TlsConnector, ClientError> {
+    let unusable = || ClientError::CaBundle(bundle.to_owned());
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(bundle).map_err(|_| unusable())? {
+        roots.add(certificate.map_err(|_| unusable())?).map_err(|_| unusable())?;
+    }
+    if roots.is_empty() {
+        return Err(unusable());
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(ClientError::Tls)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+fn refused(protocol: Protocol, status: u16, headers: &HeaderMap, body: &[u8]) -> ClientError {
+    let is_xml = headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().ends_with(b"xml"));
+    let answer = decode_error(if is_xml { Protocol::RestXml } else { protocol }, headers, body);
+    let or = |text: String, otherwise: &str| {
+        if text.is_empty() { otherwise.to_owned() } else { visible(&text) }
+    };
+    ClientError::Refused {
+        status,
+        code: or(answer.code, "an error"),
+        message: or(answer.message, "no message"),
+        request_id: or(answer.request_id.unwrap_or_default(), "unknown"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_a_url_without_a_path() {
+        let endpoint = Endpoint::parse("https://s3.LOCALHOST:9000/").unwrap();
+        assert_eq!((endpoint.host.as_str(), endpoint.port), ("s3.localhost", 9000));
+        assert_eq!(endpoint.authority, "s3.LOCALHOST:9000");
+        let endpoint = Endpoint::parse("https://store.example:443").unwrap();
+        assert_eq!(endpoint.authority, "store.example", "the default port is not part of Host");
+        let endpoint = Endpoint::parse("https://[::1]:9000").unwrap();
+        assert_eq!((endpoint.host.as_str(), endpoint.authority.as_str()), ("::1", "[::1]:9000"));
+        for bad in ["", "localhost:9000", "ftp://h", "https://h/path", "https://h?q", "https://u:p@h", "/x"] {
+            assert!(matches!(Endpoint::parse(bad), Err(ClientError::Endpoint(_))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_secret_does_not_travel_in_plain_sight() {
+        for good in
+            ["http://127.0.0.1:9080", "http://[::1]:9080", "http://localhost", "http://s3.localhost:1"]
+        {
+            assert!(!Endpoint::parse(good).unwrap().is_tls);
+        }
+        for bad in ["http://192.0.2.1:9080", "http://store.example", "http://localhost.example"] {
+            assert!(matches!(Endpoint::parse(bad), Err(ClientError::NoTls(_))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_a_file_of_certificates_is_a_bundle() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ca.pem");
+        for text in ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+            std::fs::write(&path, text).unwrap();
+            assert!(matches!(connector(&path), Err(ClientError::CaBundle(_))), "{text:?}");
+        }
+        assert!(matches!(connector(&directory.path().join("none")), Err(ClientError::CaBundle(_))));
+    }
+
+    #[test]
+    fn an_error_of_the_server_is_told_with_its_request_id() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-amzn-requestid", HeaderValue::from_static("R1"));
+        let body = br#"{"__type":"AccountAlreadyExistsException","message":"taken\u001b[2J"}"#;
+        let error = refused(Protocol::AwsJson11, 400, &headers, body).to_string();
+        assert!(
+            error.contains("AccountAlreadyExistsException: taken\u{fffd}[2J (HTTP 400, request id R1)"),
+            "{error}"
+        );
+        let error = refused(Protocol::AwsJson11, 503, &HeaderMap::new(), b"<html>").to_string();
+        assert!(error.contains("HTTP 503"), "{error}");
+    }
+}
