@@ -137,7 +137,7 @@ impl Facts for TestFacts {
 
 /// A body in the pieces given, that may end in an error.
 pub(crate) struct Pieces {
-    pieces: VecDeque<Bytes>,
+    rest: VecDeque<Bytes>,
     error: Option<ErrorReply>,
     trailers: Vec<(String, String)>,
 }
@@ -146,7 +146,7 @@ pub(crate) struct Pieces {
 impl BodySource for Pieces {
     async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
         tokio::task::yield_now().await;
-        match (self.pieces.pop_front(), self.error.clone()) {
+        match (self.rest.pop_front(), self.error.clone()) {
             (Some(piece), _) => Ok(Some(piece)),
             (None, Some(error)) => Err(BodyError(error)),
             (None, None) => Ok(None),
@@ -164,29 +164,28 @@ pub(crate) fn body(bytes: &[u8]) -> Body {
 
 /// A body of these bytes with whatever is stated of it.
 pub(crate) fn body_with(bytes: &[u8], expected: ExpectedDigests) -> Body {
-    let pieces = bytes.chunks(50_000).map(Bytes::copy_from_slice).collect();
-    Body::new(Box::new(Pieces { pieces, error: None, trailers: Vec::new() }), expected)
+    let rest = bytes.chunks(50_000).map(Bytes::copy_from_slice).collect();
+    Body::new(Box::new(Pieces { rest, error: None, trailers: Vec::new() }), expected)
 }
 
 /// A body whose trailers are these.
 pub(crate) fn body_with_trailers(bytes: &[u8], expected: ExpectedDigests, trailers: &[(&str, &str)]) -> Body {
-    let pieces = bytes.chunks(50_000).map(Bytes::copy_from_slice).collect();
+    let rest = bytes.chunks(50_000).map(Bytes::copy_from_slice).collect();
     let trailers = trailers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Body::new(Box::new(Pieces { pieces, error: None, trailers }), expected)
+    Body::new(Box::new(Pieces { rest, error: None, trailers }), expected)
 }
 
 /// A body that breaks off behind these bytes.
 pub(crate) fn broken_body(bytes: &[u8]) -> Body {
-    let pieces = bytes.chunks(50_000).map(Bytes::copy_from_slice).collect();
+    let rest = bytes.chunks(50_000).map(Bytes::copy_from_slice).collect();
     let error = Some(ErrorReply::new(400, "SignatureDoesNotMatch", "A chunk's signature is wrong"));
-    Body::new(Box::new(Pieces { pieces, error, trailers: Vec::new() }), ExpectedDigests::default())
+    Body::new(Box::new(Pieces { rest, error, trailers: Vec::new() }), ExpectedDigests::default())
 }
 
 /// An answer, its body read to the end.
 pub(crate) struct Answer<O: Operation> {
     pub(crate) output: O::Output,
     pub(crate) status: Option<u16>,
-    pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Vec<u8>,
     pub(crate) object_size: Option<u64>,
     /// What the record says was touched.
@@ -330,7 +329,6 @@ impl Harness {
         Ok(Answer {
             output: reply.output,
             status: reply.status,
-            headers: reply.headers,
             body: bytes,
             object_size: reply.object_size,
             effects: self.effects(&request_id).await,

@@ -35,6 +35,7 @@ pub(crate) enum Outcome {
 
 /// Conditions of a read, or of reading the source of a copy.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_field_names, reason = "the names of the headers")]
 pub(crate) struct ReadConditions<'a> {
     pub(crate) if_match: Option<&'a str>,
     pub(crate) if_none_match: Option<&'a str>,

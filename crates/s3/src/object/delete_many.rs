@@ -64,7 +64,7 @@ fn deleted_object(object: &ObjectIdentifier, deleted: Deleted) -> DeletedObject 
         ..DeletedObject::default()
     };
     match deleted {
-        Deleted::Nothing | Deleted::Object => plain,
+        Deleted::Nothing | Deleted::Object | Deleted::Version(Removed { delete_marker: false, .. }) => plain,
         Deleted::Marked(placed) => DeletedObject {
             delete_marker: Some(true),
             delete_marker_version_id: Some(placed.id.to_string()),
@@ -75,7 +75,6 @@ fn deleted_object(object: &ObjectIdentifier, deleted: Deleted) -> DeletedObject 
             delete_marker_version_id: Some(id.to_string()),
             ..plain
         },
-        Deleted::Version(Removed { delete_marker: false, .. }) => plain,
     }
 }
 

@@ -53,23 +53,20 @@ fn decode(value: &str) -> String {
     let mut after_word = false;
     while let Some(place) = rest.find("=?") {
         let (before, from) = rest.split_at(place);
-        match encoded_word(from) {
-            Some((text, behind)) => {
-                // Blanks between two encoded words are not part of the text (RFC 2047, section 6.2).
-                if !(after_word && before.trim().is_empty()) {
-                    out.push_str(before);
-                }
-                out.push_str(&text);
-                rest = behind;
-                after_word = true;
-            }
-            None => {
-                let (mark, behind) = from.split_at(2);
+        if let Some((text, behind)) = encoded_word(from) {
+            // Blanks between two encoded words are not part of the text (RFC 2047, section 6.2).
+            if !(after_word && before.trim().is_empty()) {
                 out.push_str(before);
-                out.push_str(mark);
-                rest = behind;
-                after_word = false;
             }
+            out.push_str(&text);
+            rest = behind;
+            after_word = true;
+        } else {
+            let (mark, behind) = from.split_at(2);
+            out.push_str(before);
+            out.push_str(mark);
+            rest = behind;
+            after_word = false;
         }
     }
     out.push_str(rest);

@@ -189,16 +189,11 @@ impl S3 {
         partition: Partition,
         key: &ObjectKey,
     ) -> Result<(Option<Found>, Option<RowVersion>), ErrorReply> {
-        match self.read::<NullRow>(partition, &row::null(key)).await? {
-            Some((null, version)) => {
-                Ok((self.version_at(partition, key, null.sequence).await?, Some(version)))
-            }
-            None => {
-                let oldest =
-                    self.scan_versions(partition, row::versions_of(key), 1, Direction::Backward).await?;
-                Ok((oldest.into_iter().next().filter(|oldest| oldest.row.random.is_none()), None))
-            }
+        if let Some((null, version)) = self.read::<NullRow>(partition, &row::null(key)).await? {
+            return Ok((self.version_at(partition, key, null.sequence).await?, Some(version)));
         }
+        let oldest = self.scan_versions(partition, row::versions_of(key), 1, Direction::Backward).await?;
+        Ok((oldest.into_iter().next().filter(|oldest| oldest.row.random.is_none()), None))
     }
 
     /// The version with this id.
