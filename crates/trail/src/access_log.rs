@@ -196,11 +196,13 @@ fn resource(operation: &str, has_key: bool) -> &'static str {
     }
 }
 
-/// A field without quotes: neither spaces nor anything that is encoded between quotes.
+/// A field without quotes: neither spaces nor anything that is encoded between quotes, nor the time's brackets.
 fn bare(value: Option<&str>) -> String {
     match value {
         None | Some("") => dash(),
-        Some(value) => encoded(value, |byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\')),
+        Some(value) => {
+            encoded(value, |byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'[' | b']'))
+        }
     }
 }
 

@@ -46,8 +46,8 @@ pub(crate) const MAX_CURSORS: usize = 10_000;
 /// about 5 minutes on average (CloudTrail User Guide, "How CloudTrail works"); a longer download is amended at its end.
 pub const REQUEST_WAIT: Duration = Duration::from_secs(15 * 60);
 
-/// Requests that may wait for their second part: four times what the server lets run at once.
-pub const MAX_PENDING_REQUESTS: usize = 65_536;
+/// Requests that may wait for their second part: twice what the server lets run at once.
+pub const MAX_PENDING_REQUESTS: usize = 32_768;
 
 /// Bytes of records that may wait.
 pub const MAX_PENDING_BYTES: usize = 64 << 20;

@@ -120,7 +120,7 @@ impl Archiver {
         self.trim().await?;
         // What comes while this pass runs (a notice of its own retention, say) is the next one's.
         let end = self.archive.tail();
-        while self.read_to < end && self.gather().await? {
+        while self.gather(end).await? {
             if self.is_due() {
                 self.write_chunk().await?;
             }
@@ -136,16 +136,16 @@ impl Archiver {
         Ok(())
     }
 
-    /// Reads on in the journal; false if there is nothing new.
-    async fn gather(&mut self) -> Result<bool, TrailError> {
-        let tail = self.archive.tail();
-        if self.seen_tail == Some(tail) {
+    /// Reads on in the journal, up to `end`; false if there is nothing new.
+    async fn gather(&mut self, end: Position) -> Result<bool, TrailError> {
+        if self.seen_tail == Some(end) {
             return Ok(false);
         }
         let after = (self.read_to > Position(0)).then_some(self.read_to);
-        let groups = self.archive.journal().read(after, READ_RECORDS).await?;
+        let mut groups = self.archive.journal().read(after, READ_RECORDS).await?;
+        groups.retain(|(position, _)| *position <= end);
         let Some((last, _)) = groups.last() else {
-            self.seen_tail = Some(tail);
+            self.seen_tail = Some(end);
             return Ok(false);
         };
         let last = *last;

@@ -342,7 +342,8 @@ proptest! {
         lines.push(render_amended(&decided, &completed));
         for line in lines {
             prop_assert!(line.len() <= EVENT_BYTES);
-            prop_assert!(!line.chars().any(|c| c.is_control() || c == '\u{2028}' || c == '\u{2029}'));
+            let breaks = line.chars().any(|c| c.is_control() || c == '\u{2028}' || c == '\u{2029}');
+            prop_assert!(!breaks);
             let event: Value = serde_json::from_str(&line).unwrap();
             for member in [
                 "eventVersion", "userIdentity", "eventTime", "eventSource", "eventName", "awsRegion",

@@ -117,6 +117,7 @@ fn the_window_is_bounded_in_number_and_gives_up_the_oldest() {
     let mut joiner = Joiner::new(Position(0));
     let many = (1..).zip((0..=MAX_PENDING_REQUESTS).map(|n| decided(&n.to_string())));
     let out = push_all(&mut joiner, many);
+    assert_eq!(out.len(), 1);
     assert_eq!(told(&out), [("0".into(), 0, "interrupted")]);
     assert_eq!(joiner.pending(), MAX_PENDING_REQUESTS);
 }
