@@ -188,7 +188,7 @@ impl Joiner {
             self.late.remove(&oldest);
         }
         self.late_order.push_back(id.to_owned());
-        self.late.insert(id.to_owned(), Pending { position, decided, continued, sequence, bytes });
+        self.late.insert(id.to_owned(), Pending { position, sequence, bytes, decided, continued });
     }
 
     /// Gives out what is waited for in vain. All records up to `read_to` have been pushed; `now` is the time if those

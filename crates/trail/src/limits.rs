@@ -5,7 +5,7 @@ use std::time::Duration;
 use strongroom_storage::MAX_COMMIT_BYTES;
 
 /// Age of its first record at which a chunk is closed (DESIGN, "Records' way").
-pub const CHUNK_AGE: Duration = Duration::from_secs(300);
+pub const CHUNK_AGE: Duration = Duration::from_mins(5);
 
 /// Bytes of records at which a chunk is closed, before compression (DESIGN, "Records' way").
 pub const CHUNK_BYTES: u64 = 16 << 20;
@@ -31,7 +31,7 @@ pub(crate) const READ_RECORDS: usize = 512;
 pub(crate) const ARCHIVER_POLL: Duration = Duration::from_secs(1);
 
 /// How often retention is looked at when no chunk was written.
-pub(crate) const RETENTION_EVERY: Duration = Duration::from_secs(3600);
+pub(crate) const RETENTION_EVERY: Duration = Duration::from_hours(1);
 
 /// Longest wait between tries after a failure.
 pub(crate) const MAX_BACKOFF: Duration = Duration::from_secs(30);
@@ -44,7 +44,7 @@ pub(crate) const MAX_CURSORS: usize = 10_000;
 
 /// How long a decided request may wait for its second part before it is given out without. AWS delivers within
 /// about 5 minutes on average (CloudTrail User Guide, "How CloudTrail works"); a longer download is amended at its end.
-pub const REQUEST_WAIT: Duration = Duration::from_secs(15 * 60);
+pub const REQUEST_WAIT: Duration = Duration::from_mins(15);
 
 /// Requests that may wait for their second part: twice what the server lets run at once.
 pub const MAX_PENDING_REQUESTS: usize = 32_768;

@@ -32,7 +32,7 @@ impl Default for ArchiveSettings {
         Self {
             chunk_age: CHUNK_AGE,
             chunk_bytes: CHUNK_BYTES,
-            keep: Duration::from_secs(90 * 24 * 3600),
+            keep: Duration::from_hours(90 * 24),
             max_bytes: None,
         }
     }

@@ -331,9 +331,12 @@ pub(crate) fn read_header(path: &Path) -> Result<Header, TrailError> {
 
 fn header_of(file: &File) -> Result<(Header, [u8; HEADER_BYTES]), TrailError> {
     let mut bytes = [0; HEADER_BYTES];
-    file.read_exact_at(&mut bytes, 0).map_err(|source| match source.kind() {
-        io::ErrorKind::UnexpectedEof => TrailError::Damaged { what: "it is cut short" },
-        _ => TrailError::Io { what: "reading a chunk", source },
+    file.read_exact_at(&mut bytes, 0).map_err(|source| {
+        if source.kind() == io::ErrorKind::UnexpectedEof {
+            TrailError::Damaged { what: "it is cut short" }
+        } else {
+            TrailError::Io { what: "reading a chunk", source }
+        }
     })?;
     let header = Header::decode(&bytes)?;
     let length = file.metadata().map_err(TrailError::io("reading a chunk"))?.len();

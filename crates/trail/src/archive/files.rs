@@ -41,10 +41,18 @@ pub(crate) fn survey(
         let Some(first) = name.strip_suffix(SUFFIX).and_then(|digits| digits.parse::<u64>().ok()) else {
             continue;
         };
-        let chunk = Chunk::of(&read_header(&entry.path())?);
-        if chunk.first != first {
-            return Err(TrailError::Damaged { what: "it is another chunk than its name says" });
-        }
+        // A damaged chunk is left where it is, and is missing to readers; the server starts all the same.
+        let chunk = match read_header(&entry.path()) {
+            Ok(header) if header.first == first => Chunk::of(&header),
+            Ok(_) => {
+                tracing::error!(first, "a chunk of the archive is another one than its name says");
+                continue;
+            }
+            Err(error) => {
+                tracing::error!(first, %error, "a chunk of the archive cannot be read");
+                continue;
+            }
+        };
         let unusable = chunk.last > through && Reader::open(&entry.path(), seal.clone()).is_err();
         if chunk.last <= removed || unusable {
             remove(&entry.path())?;

@@ -86,8 +86,8 @@ impl Archive {
     /// `store` and `journal` come already opened: rows and records are plain to the archive.
     ///
     /// # Errors
-    /// [`TrailError`] when directory or store cannot be used, or a chunk's header is damaged. Chunks that are missing
-    /// are no error here: they are logged, and whoever reads there is told.
+    /// [`TrailError`] when directory or store cannot be used. Chunks that are missing or whose headers are damaged are
+    /// no error here: they are logged, and whoever reads there is told.
     pub async fn open(
         data_dir: &Path,
         store: Arc<dyn MetaStore>,

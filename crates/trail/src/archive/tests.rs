@@ -180,7 +180,7 @@ async fn keys_of_a_continuation_are_found_under_the_bucket_of_its_request() {
 async fn chunks_wait_for_age_or_size() {
     let (store, dir) = (Store::new(), tempfile::tempdir().unwrap());
     let archive = store.archive(dir.path()).await;
-    let settings = ArchiveSettings { chunk_age: Duration::from_secs(300), chunk_bytes: 20_000, ..AT_ONCE };
+    let settings = ArchiveSettings { chunk_age: Duration::from_mins(5), chunk_bytes: 20_000, ..AT_ONCE };
     let mut archiver = store.archiver(&archive, settings);
     store.record(1).await;
     archiver.step().await.unwrap();
@@ -201,7 +201,7 @@ async fn chunks_wait_for_age_or_size() {
 async fn retention_removes_what_is_past_its_time() {
     let (store, dir) = (Store::new(), tempfile::tempdir().unwrap());
     let archive = store.archive(dir.path()).await;
-    let settings = ArchiveSettings { keep: Duration::from_secs(3600), ..AT_ONCE };
+    let settings = ArchiveSettings { keep: Duration::from_hours(1), ..AT_ONCE };
     let mut archiver = store.archiver(&archive, settings);
     for n in 0..3 {
         store.record(n).await;
@@ -275,6 +275,23 @@ async fn a_missing_chunk_is_an_error_to_whoever_reads_there() {
     assert!(matches!(cursor.next(10).await, Err(TrailError::Missing { .. })));
     let found = archive.find(&Query::default(), None, 10).await.unwrap();
     assert_eq!(ids(&found), [id(0), id(2)], "what is there is found");
+}
+
+#[tokio::test]
+async fn a_chunk_with_a_damaged_header_is_missing_and_kept() {
+    let (store, dir) = (Store::new(), tempfile::tempdir().unwrap());
+    let archive = store.archive(dir.path()).await;
+    let mut archiver = store.archiver(&archive, AT_ONCE);
+    for n in 0..2 {
+        store.record(n).await;
+        archiver.step().await.unwrap();
+    }
+    let damaged = &chunk_files(dir.path())[0];
+    fs::write(damaged, b"no chunk").unwrap();
+    let archive = store.archive(dir.path()).await;
+    let mut cursor = Cursor::open(&archive, "reader").await.unwrap();
+    assert!(matches!(cursor.next(10).await, Err(TrailError::Missing { .. })));
+    assert_eq!(fs::read(damaged).unwrap(), b"no chunk");
 }
 
 #[tokio::test]

@@ -258,14 +258,14 @@ fn event_source(service: &str) -> String {
 /// S3 puts the header between brackets.
 fn user_agent(decided: &Decided) -> String {
     let agent = decided.user_agent.as_deref().unwrap_or_default();
-    match decided.caller.kind {
-        CallerKind::AwsService => cut(&decided.source_ip).to_owned(),
-        _ if names::is_s3(&decided.service) => {
-            let most = agent.floor_char_boundary(TEXT_BYTES - 2);
-            format!("[{}]", agent.get(..most).unwrap_or_default())
-        }
-        _ => cut(agent).to_owned(),
+    if decided.caller.kind == CallerKind::AwsService {
+        return cut(&decided.source_ip).to_owned();
     }
+    if !names::is_s3(&decided.service) {
+        return cut(agent).to_owned();
+    }
+    let most = agent.floor_char_boundary(TEXT_BYTES - 2);
+    format!("[{}]", agent.get(..most).unwrap_or_default())
 }
 
 fn error_of<'a>(decided: &Decided, completed: Option<&'a Completed>) -> (Option<&'a str>, Option<&'a str>) {

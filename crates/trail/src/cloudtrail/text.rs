@@ -24,6 +24,8 @@ fn cut_to(text: &str, most_bytes: usize) -> &str {
 /// Escapes, in JSON text, what serde_json leaves alone and a terminal or a line reader might act on: DEL and C1
 /// controls, line and paragraph separators, and marks that turn the direction of writing.
 pub(crate) fn harmless(json: String) -> String {
+    use std::fmt::Write as _;
+
     if json.is_ascii() && !json.contains('\u{7f}') {
         return json;
     }
@@ -35,7 +37,10 @@ pub(crate) fn harmless(json: String) -> String {
             | '\u{200b}'..='\u{200f}'
             | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' => out.push_str(&format!("\\u{:04x}", u32::from(character))),
+            | '\u{feff}' => {
+                // Writing to a string does not fail.
+                let _ = write!(out, "\\u{:04x}", u32::from(character));
+            }
             other => out.push(other),
         }
     }

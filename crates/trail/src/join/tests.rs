@@ -91,7 +91,7 @@ fn requests_of_a_dead_process_are_interrupted_once_all_its_records_are_read() {
 
 #[test]
 fn a_request_that_takes_too_long_is_given_out_and_amended_at_its_end() {
-    let mut joiner = Joiner::with_wait(Position(0), Duration::from_secs(60));
+    let mut joiner = Joiner::with_wait(Position(0), Duration::from_mins(1));
     push_all(&mut joiner, [(1, decided("A"))]);
     let mut out = Vec::new();
     joiner.settle(Position(1), Some(Timestamp::from_millis(T + 60_000)), &mut out);
@@ -105,7 +105,7 @@ fn a_request_that_takes_too_long_is_given_out_and_amended_at_its_end() {
 
 #[test]
 fn a_backlog_is_not_mistaken_for_a_long_wait() {
-    let mut joiner = Joiner::with_wait(Position(0), Duration::from_secs(60));
+    let mut joiner = Joiner::with_wait(Position(0), Duration::from_mins(1));
     push_all(&mut joiner, [(1, decided("A"))]);
     let mut out = Vec::new();
     joiner.settle(Position(1), None, &mut out);
