@@ -5,6 +5,32 @@
 //! changes goes through [`Authorized::commit`], which binds the change to the facts that the decision relied on and
 //! carries the request's record into the same commit. Bytes from outside become part of the store only with a
 //! [`BodyVerified`].
+//!
+//! # What does not compile
+//!
+//! An allowed request cannot be made by hand:
+//! ```compile_fail,E0451
+//! fn forge<I>(input: I, other: strongroom_gate::Authorized<I>) -> strongroom_gate::Authorized<I> {
+//!     strongroom_gate::Authorized { input, ..other }
+//! }
+//! ```
+//! nor a permit for another object:
+//! ```compile_fail,E0451
+//! use strongroom_gate::{Permit, action::GetObject};
+//! fn widen(key: strongroom_types::ObjectKey, other: Permit<GetObject>) -> Permit<GetObject> {
+//!     Permit { key, ..other }
+//! }
+//! ```
+//! nor the proof that a body is whole:
+//! ```compile_fail,E0451
+//! let proof = strongroom_gate::BodyVerified { length: 1, stated: Vec::new(), _made_here: () };
+//! ```
+//! and a staged blob does not become part of a change without one:
+//! ```compile_fail,E0061
+//! fn smuggle(mutation: &mut strongroom_gate::Mutation, blob: &strongroom_storage::StagedBlob) {
+//!     mutation.blob(blob);
+//! }
+//! ```
 
 mod authorized;
 mod body;

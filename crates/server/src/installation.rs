@@ -15,6 +15,7 @@ use strongroom_storage::sealed::{CipherError, RowCipher, SealedStore};
 use strongroom_storage::{
     Batch, BlobStore, Journal, LocalStore, MetaStore, Partition, StoreClock, StoreError,
 };
+use strongroom_trail::{ChunkSeal, SealError};
 use strongroom_types::{Region, Timestamp};
 use zeroize::Zeroizing;
 
@@ -191,7 +192,8 @@ impl Installation {
         }
     }
 
-    fn assemble(data: &Path, local: LocalStore, keys: Arc<Keys>) -> Self {
+    /// The services of an engine that is open already, over these keys. Nothing is read or checked.
+    pub fn assemble(data: &Path, local: LocalStore, keys: Arc<Keys>) -> Self {
         let engine = Arc::new(local.clone());
         let cipher: Arc<dyn RowCipher> = Arc::new(KeysCipher(keys.clone()));
         let sealed = Arc::new(SealedStore::new(engine.clone(), engine.clone(), cipher));
@@ -294,6 +296,20 @@ impl RowCipher for KeysCipher {
     }
     fn open_record(&self, sealed: &[u8]) -> Result<Vec<u8>, CipherError> {
         self.0.open_record(RECORD_PLACE.0, RECORD_PLACE.1, sealed).map_err(|_| CipherError)
+    }
+}
+
+/// [`ChunkSeal`] by the installation's record keys.
+pub(crate) struct ArchiveSeal(pub(crate) Arc<Keys>);
+
+const ARCHIVE_PLACE: &[u8] = b"archive";
+
+impl ChunkSeal for ArchiveSeal {
+    fn seal(&self, context: &[u8], plain: &[u8]) -> Vec<u8> {
+        self.0.seal_record(ARCHIVE_PLACE, context, plain)
+    }
+    fn open(&self, context: &[u8], sealed: &[u8]) -> Result<Vec<u8>, SealError> {
+        self.0.open_record(ARCHIVE_PLACE, context, sealed).map_err(|_| SealError)
     }
 }
 

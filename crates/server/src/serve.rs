@@ -9,14 +9,16 @@ use strongroom_gate::Gate;
 use strongroom_kms::SystemEntropy;
 use strongroom_s3::BucketDirectory;
 use strongroom_storage::{MetaStore, StoreClock, StoreHealth};
+use strongroom_trail::{Archive, ArchiveSettings, Archiver, AuditLog, AuditLogSettings, TrailError};
 use strongroom_types::Region;
+use tokio::sync::watch;
 
 use crate::admin::Readiness;
 use crate::authn::Authn;
 use crate::config::{Config, TlsFiles};
 use crate::gate::InstallationFacts;
 use crate::handler::Services;
-use crate::installation::{Installation, InstallationError};
+use crate::installation::{ArchiveSeal, Installation, InstallationError};
 use crate::listener::{Addresses, FloodBudget, FloodLimits, ListenError, Listeners, Shutdown};
 use crate::pipeline::Pipeline;
 use crate::pki::{
@@ -38,6 +40,9 @@ pub enum ServeError {
     /// Its certificate.
     #[error(transparent)]
     Pki(#[from] PkiError),
+    /// The archive of records, or the audit log.
+    #[error(transparent)]
+    Trail(#[from] TrailError),
     /// A domain that is none.
     #[error(transparent)]
     Names(#[from] crate::pki::NamesError),
@@ -49,6 +54,8 @@ pub struct Server {
     config: Config,
     listeners: Listeners,
     certificates: Arc<Certificates>,
+    archiver: Archiver,
+    audit_log: Option<AuditLog>,
 }
 
 /// The certificate in use, and how to get the next.
@@ -133,7 +140,29 @@ impl Server {
             admin: config.admin_listen,
         };
         let listeners = Listeners::bind(&addresses, tls, config.limits).await?;
-        Ok(Self { installation, config, listeners, certificates })
+        let archive = Archive::open(
+            &installation.data,
+            installation.store.clone(),
+            installation.journal.clone(),
+            Arc::new(ArchiveSeal(installation.keys.clone())),
+        )
+        .await?;
+        let retention = config.retention;
+        let settings = ArchiveSettings {
+            keep: Duration::from_secs(u64::from(retention.days) * 24 * 60 * 60),
+            max_bytes: retention.max_bytes,
+            ..ArchiveSettings::default()
+        };
+        let audit_log = match &config.audit_log {
+            Some(log) => {
+                let (path, max_bytes, keep) = (log.path.clone(), log.max_bytes, log.keep);
+                let settings = AuditLogSettings { path, max_bytes, keep };
+                Some(AuditLog::open(&archive, installation.clock.clone(), settings).await?)
+            }
+            None => None,
+        };
+        let archiver = Archiver::new(archive, installation.clock.clone(), settings);
+        Ok(Self { installation, config, listeners, certificates, archiver, audit_log })
     }
 
     /// The certificates, for reloading.
@@ -148,7 +177,7 @@ impl Server {
 
     /// Serves until `shutdown`; returns when what was in flight is answered and recorded.
     pub async fn run(self, shutdown: Shutdown) {
-        let Self { installation, config, listeners, certificates } = self;
+        let Self { installation, config, listeners, certificates, archiver, audit_log } = self;
         let regions: Arc<[Region]> = config.regions.clone().into();
         let home = regions.first().cloned().unwrap_or_else(Region::us_east_1);
         let facts = InstallationFacts {
@@ -172,6 +201,9 @@ impl Server {
             flood: Mutex::new(FloodBudget::new(FloodLimits::default(), Instant::now())),
             home,
         });
+        let (stop, stopped) = watch::channel(false);
+        let archiving = tokio::spawn(archiver.run(stopped.clone()));
+        let logging = audit_log.map(|log| tokio::spawn(log.run(stopped)));
         let chores = tokio::spawn(chores(pipeline.clone(), certificates));
         let readiness = readiness(installation.store.clone(), installation.clock.clone(), recorder);
         listeners.run(pipeline, readiness, shutdown).await;
@@ -179,6 +211,12 @@ impl Server {
         drop(chores.await);
         // Every place and recorder is gone now, so the task ends once all records are durable.
         drop(recording.await);
+        // Readers of records stop after the last record is there for them.
+        let _ = stop.send(true);
+        if let Some(logging) = logging {
+            drop(logging.await);
+        }
+        drop(archiving.await);
     }
 }
 

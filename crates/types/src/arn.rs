@@ -112,7 +112,9 @@ mod tests {
 
     #[test]
     fn refuses_what_lacks_a_part() {
-        for bad in ["", "arn", "arn:aws:s3::", "arn:aws::::x", "arn:aws:s3:::", "urn:aws:s3:::b", "arn::s3:::b"] {
+        for bad in
+            ["", "arn", "arn:aws:s3::", "arn:aws::::x", "arn:aws:s3:::", "urn:aws:s3:::b", "arn::s3:::b"]
+        {
             assert!(Arn::parse(bad).is_err(), "{bad}");
         }
     }

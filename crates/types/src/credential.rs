@@ -32,8 +32,9 @@ impl AccessKeyId {
 
     /// A long-term key id: `AKIA` and 16 characters of 5 random bits each.
     pub fn long_term(random: [u8; 16]) -> Self {
-        let tail = random.map(|byte| char::from(BASE32[usize::from(byte & 31)]));
-        Self(format!("AKIA{}", tail.iter().collect::<String>()).into())
+        // INVARIANT: five bits always index the alphabet of 32.
+        let letter = |byte: u8| BASE32.get(usize::from(byte & 31)).map_or('A', |letter| char::from(*letter));
+        Self(format!("AKIA{}", random.into_iter().map(letter).collect::<String>()).into())
     }
 
     /// The id.

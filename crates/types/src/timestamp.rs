@@ -67,7 +67,8 @@ impl Timestamp {
     }
 
     fn civil(self) -> DateTime {
-        TimeZone::UTC.to_datetime(jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH))
+        TimeZone::UTC
+            .to_datetime(jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH))
     }
 
     fn from_civil(civil: DateTime, expected: &'static str) -> Result<Self, TimestampError> {
@@ -81,7 +82,12 @@ impl Timestamp {
         let t = self.civil();
         let millis = t.subsec_nanosecond() / 1_000_000;
         let (hour, minute, second) = (t.hour(), t.minute(), t.second());
-        format!("{:04}-{:02}-{:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z", t.year(), t.month(), t.day())
+        format!(
+            "{:04}-{:02}-{:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z",
+            t.year(),
+            t.month(),
+            t.day()
+        )
     }
 
     /// `2026-11-24T16:32:38Z`, as awsQuery, CloudTrail and policies have it.

@@ -27,8 +27,16 @@ pub(crate) fn decode(
     let Routed { protocol, service, operation, .. } = routed;
     strongroom_codec::decode(*protocol, service, operation, head, body, input)
         .and_then(|()| strongroom_codec::validate(&*input))
+        .or_else(|error| if is_empty_location(&error) { Ok(()) } else { Err(error) })
         .map_err(|error| read_reply(*protocol, &error))
 }
+
+/// An empty `LocationConstraint` means us-east-1, as its absence does.
+fn is_empty_location(error: &ReadError) -> bool {
+    error.member == LOCATION && error.kind == ReadErrorKind::UnknownValue(String::new())
+}
+
+const LOCATION: &str = "LocationConstraint";
 
 /// Fills `input` from the head alone, as far as it goes: for callers who will be refused anyway.
 pub(crate) fn decode_head(routed: &Routed, head: &RequestHead<'_>, input: &mut dyn Structure) {
@@ -65,6 +73,10 @@ fn read_reply(protocol: Protocol, error: &ReadError) -> ErrorReply {
     let message = error.to_string();
     match protocol {
         Protocol::RestXml => match &error.kind {
+            ReadErrorKind::UnknownValue(value) if error.member == LOCATION => {
+                let message = "The specified location-constraint is not valid";
+                ErrorReply::new(400, "InvalidLocationConstraint", message).member(LOCATION, value)
+            }
             ReadErrorKind::Syntax(_) => malformed_xml(),
             ReadErrorKind::Missing if error.member.is_empty() => malformed_xml(),
             ReadErrorKind::UnknownValue(value) if is_header(error.member) => {

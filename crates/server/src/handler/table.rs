@@ -12,44 +12,43 @@ impl Services {
     pub(super) fn dispatch_s3(&self, name: &str, exchange: Exchange) -> Running<'_> {
         table!(self, exchange, name, s3, s3:
         built [
-            CreateBucket DeleteBucket DeleteBucketCors DeleteBucketEncryption
-            DeleteBucketOwnershipControls DeleteBucketTagging DeleteBucketWebsite DeleteObject
-            DeletePublicAccessBlock GetBucketAccelerateConfiguration GetBucketAcl
-            GetBucketAnalyticsConfiguration GetBucketCors GetBucketEncryption
-            GetBucketIntelligentTieringConfiguration GetBucketInventoryConfiguration
-            GetBucketLifecycleConfiguration GetBucketLocation GetBucketLogging
-            GetBucketMetricsConfiguration GetBucketNotificationConfiguration GetBucketOwnershipControls
-            GetBucketPolicy GetBucketPolicyStatus GetBucketReplication GetBucketRequestPayment
-            GetBucketTagging GetBucketVersioning GetBucketWebsite GetObject GetObjectLockConfiguration
-            GetPublicAccessBlock HeadBucket HeadObject ListBucketAnalyticsConfigurations
-            ListBucketIntelligentTieringConfigurations ListBucketInventoryConfigurations
-            ListBucketMetricsConfigurations ListBuckets ListObjectVersions ListObjects ListObjectsV2
-            PutBucketAcl PutBucketCors PutBucketEncryption PutBucketOwnershipControls
-            PutBucketRequestPayment PutBucketTagging PutBucketVersioning PutBucketWebsite PutObject
-            PutPublicAccessBlock
-        ]
-        unbuilt [
-            AbortMultipartUpload CompleteMultipartUpload CopyObject CreateBucketMetadataConfiguration
-            CreateBucketMetadataTableConfiguration CreateMultipartUpload CreateSession
-            DeleteBucketAnalyticsConfiguration DeleteBucketIntelligentTieringConfiguration
-            DeleteBucketInventoryConfiguration DeleteBucketLifecycle DeleteBucketMetadataConfiguration
-            DeleteBucketMetadataTableConfiguration DeleteBucketMetricsConfiguration DeleteBucketPolicy
-            DeleteBucketReplication DeleteObjectAnnotation DeleteObjectTagging DeleteObjects
-            GetBucketAbac GetBucketLifecycle GetBucketMetadataConfiguration
-            GetBucketMetadataTableConfiguration GetBucketNotification GetObjectAcl GetObjectAnnotation
-            GetObjectAttributes GetObjectLegalHold GetObjectRetention GetObjectTagging GetObjectTorrent
-            ListDirectoryBuckets ListMultipartUploads ListObjectAnnotations ListParts PutBucketAbac
-            PutBucketAccelerateConfiguration PutBucketAnalyticsConfiguration
-            PutBucketIntelligentTieringConfiguration PutBucketInventoryConfiguration PutBucketLifecycle
-            PutBucketLifecycleConfiguration PutBucketLogging PutBucketMetricsConfiguration
-            PutBucketNotification PutBucketNotificationConfiguration PutBucketPolicy
-            PutBucketReplication PutObjectAcl PutObjectAnnotation PutObjectLegalHold
-            PutObjectLockConfiguration PutObjectRetention PutObjectTagging RenameObject RestoreObject
-            SelectObjectContent UpdateBucketMetadataAnnotationTableConfiguration
-            UpdateBucketMetadataInventoryTableConfiguration
-            UpdateBucketMetadataJournalTableConfiguration UpdateObjectEncryption UploadPart
-            UploadPartCopy WriteGetObjectResponse
-        ])
+                AbortMultipartUpload CompleteMultipartUpload CopyObject CreateBucket CreateMultipartUpload
+                DeleteBucket DeleteBucketCors DeleteBucketEncryption DeleteBucketOwnershipControls
+                DeleteBucketTagging DeleteBucketWebsite DeleteObject DeleteObjectTagging DeleteObjects
+                DeletePublicAccessBlock GetBucketAccelerateConfiguration GetBucketAcl
+                GetBucketAnalyticsConfiguration GetBucketCors GetBucketEncryption
+                GetBucketIntelligentTieringConfiguration GetBucketInventoryConfiguration
+                GetBucketLifecycleConfiguration GetBucketLocation GetBucketLogging
+                GetBucketMetricsConfiguration GetBucketNotificationConfiguration GetBucketOwnershipControls
+                GetBucketPolicy GetBucketPolicyStatus GetBucketReplication GetBucketRequestPayment
+                GetBucketTagging GetBucketVersioning GetBucketWebsite GetObject GetObjectAcl
+                GetObjectAttributes GetObjectLegalHold GetObjectLockConfiguration GetObjectRetention
+                GetObjectTagging GetPublicAccessBlock HeadBucket HeadObject
+                ListBucketAnalyticsConfigurations ListBucketIntelligentTieringConfigurations
+                ListBucketInventoryConfigurations ListBucketMetricsConfigurations ListBuckets
+                ListMultipartUploads ListObjectVersions ListObjects ListObjectsV2 ListParts PutBucketAcl
+                PutBucketCors PutBucketEncryption PutBucketOwnershipControls PutBucketRequestPayment
+                PutBucketTagging PutBucketVersioning PutBucketWebsite PutObject PutObjectAcl
+                PutObjectTagging PutPublicAccessBlock RestoreObject UploadPart UploadPartCopy
+            ]
+            unbuilt [
+                CreateBucketMetadataConfiguration CreateBucketMetadataTableConfiguration CreateSession
+                DeleteBucketAnalyticsConfiguration DeleteBucketIntelligentTieringConfiguration
+                DeleteBucketInventoryConfiguration DeleteBucketLifecycle DeleteBucketMetadataConfiguration
+                DeleteBucketMetadataTableConfiguration DeleteBucketMetricsConfiguration DeleteBucketPolicy
+                DeleteBucketReplication DeleteObjectAnnotation GetBucketAbac GetBucketLifecycle
+                GetBucketMetadataConfiguration GetBucketMetadataTableConfiguration GetBucketNotification
+                GetObjectAnnotation GetObjectTorrent ListDirectoryBuckets ListObjectAnnotations
+                PutBucketAbac PutBucketAccelerateConfiguration PutBucketAnalyticsConfiguration
+                PutBucketIntelligentTieringConfiguration PutBucketInventoryConfiguration PutBucketLifecycle
+                PutBucketLifecycleConfiguration PutBucketLogging PutBucketMetricsConfiguration
+                PutBucketNotification PutBucketNotificationConfiguration PutBucketPolicy
+                PutBucketReplication PutObjectAnnotation PutObjectLegalHold PutObjectLockConfiguration
+                PutObjectRetention RenameObject SelectObjectContent
+                UpdateBucketMetadataAnnotationTableConfiguration
+                UpdateBucketMetadataInventoryTableConfiguration
+                UpdateBucketMetadataJournalTableConfiguration UpdateObjectEncryption WriteGetObjectResponse
+            ])
     }
 
     pub(super) fn dispatch_s3control(&self, name: &str, exchange: Exchange) -> Running<'_> {
