@@ -134,7 +134,7 @@ fn position(item: &Item<CurrentObject>) -> &str {
     }
 }
 
-fn shown(found: CurrentObject, encoding: Option<EncodingType>, owner: Option<&Box<Owner>>) -> Object {
+fn shown(found: CurrentObject, encoding: Option<EncodingType>, owner: Option<&Owner>) -> Object {
     let CurrentObject { key, row } = found;
     let class = row.storage_class.as_deref().and_then(ObjectStorageClass::parse);
     let algorithms = row.checksum_algorithms.iter().filter_map(|name| ChecksumAlgorithm::parse(name));
@@ -146,7 +146,7 @@ fn shown(found: CurrentObject, encoding: Option<EncodingType>, owner: Option<&Bo
         checksum_type: row.checksum_type.as_deref().and_then(ChecksumType::parse),
         size: i64::try_from(row.size).ok(),
         storage_class: Some(class.unwrap_or(ObjectStorageClass::Standard)),
-        owner: owner.cloned(),
+        owner: owner.map(|owner| Box::new(owner.clone())),
         restore_status: None,
     }
 }

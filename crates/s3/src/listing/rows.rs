@@ -34,9 +34,12 @@ pub(crate) struct Version {
 }
 
 impl Version {
-    /// Its id.
-    pub(crate) fn id(&self) -> VersionId {
-        self.summary.random.map_or(VersionId::Null, |random| row::version_id(self.sequence, random))
+    /// Its id, as answers show it. What [`VersionId`] displays, by way of a table: there may be a thousand.
+    pub(crate) fn id(&self) -> String {
+        match self.summary.random.map(|random| row::version_id(self.sequence, random)) {
+            Some(VersionId::Id(bytes)) => hex::encode(bytes),
+            Some(VersionId::Null) | None => VersionId::Null.to_string(),
+        }
     }
 }
 

@@ -482,9 +482,9 @@ async fn objects_show_etag_checksum_class_and_the_owner_only_when_fetched() {
     let output = bench.call::<op::ListObjectsV2>(v2()).await.unwrap();
     let object = &output.contents[0];
     assert_eq!(object.etag.as_deref(), Some("\"900150983cd24fb0d6963f7d28e17f72\""));
-    assert_eq!(object.storage_class.map(|class| class.as_str()), Some("GLACIER"));
+    assert_eq!(object.storage_class.map(strongroom_api_s3::ObjectStorageClass::as_str), Some("GLACIER"));
     assert_eq!(object.checksum_algorithm[0].as_str(), "CRC64NVME");
-    assert_eq!(object.checksum_type.map(|kind| kind.as_str()), Some("FULL_OBJECT"));
+    assert_eq!(object.checksum_type.map(strongroom_api_s3::ChecksumType::as_str), Some("FULL_OBJECT"));
     assert_eq!((object.size, object.owner.is_none()), (Some(3), true));
     let output =
         bench.call::<op::ListObjectsV2>(ListObjectsV2Input { fetch_owner: Some(true), ..v2() }).await;

@@ -145,7 +145,7 @@ fn next_markers(page: &Page<Version>) -> (Option<String>, Option<String>) {
     match page.items.last().filter(|_| page.truncated) {
         None => (None, None),
         Some(Item::Prefix(prefix)) => (Some(prefix.clone()), None),
-        Some(Item::Row(version)) => (Some(version.key.to_string()), Some(version.id().to_string())),
+        Some(Item::Row(version)) => (Some(version.key.to_string()), Some(version.id())),
     }
 }
 
@@ -158,7 +158,7 @@ fn shown(
     let (mut versions, mut delete_markers) = (Vec::with_capacity(found.len()), Vec::new());
     let mut before = not_latest;
     for version in found {
-        let version_id = Some(version.id().to_string());
+        let version_id = Some(version.id());
         let last_modified = Some(version.summary.modified());
         let key = Some(encoded(encoding, version.key.as_str()));
         let is_latest = Some(before.as_ref() != Some(&version.key));

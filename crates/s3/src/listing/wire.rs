@@ -50,8 +50,8 @@ pub(crate) fn common_prefixes(encoding: Option<EncodingType>, prefixes: &[String
 
 /// The owner of a bucket's objects: the bucket's, since ACLs are off. `DisplayName` is no longer sent, as AWS stopped
 /// doing so in 2025.
-pub(crate) fn owner(bucket: &BucketGrant) -> Box<Owner> {
-    Box::new(Owner { display_name: None, id: Some(bucket.owner_canonical().to_string()) })
+pub(crate) fn owner(bucket: &BucketGrant) -> Owner {
+    Owner { display_name: None, id: Some(bucket.owner_canonical().to_string()) }
 }
 
 /// What the record says of a listing: the bucket was read.

@@ -113,8 +113,8 @@ impl UploadChecksum {
             return Ok(computed);
         }
         match stated.iter().next() {
-            Some(other) => Err(mismatch(self.algorithm, lower(other))),
-            None if self.kind == ChecksumType::Composite => Err(mismatch(self.algorithm, "null".to_owned())),
+            Some(other) => Err(mismatch(self.algorithm, &lower(other))),
+            None if self.kind == ChecksumType::Composite => Err(mismatch(self.algorithm, "null")),
             None => Ok(computed),
         }
     }
@@ -158,7 +158,7 @@ impl UploadChecksum {
         (algorithm, value): (ChecksumAlgorithm, &str),
     ) -> Result<(), ErrorReply> {
         if algorithm != self.algorithm {
-            return Err(mismatch(self.algorithm, lower(algorithm)));
+            return Err(mismatch(self.algorithm, &lower(algorithm)));
         }
         let stated = MultipartChecksum::parse(algorithm, value).map_err(|_| {
             error::invalid_request(format!("Value for {} header is invalid.", algorithm.header()))
@@ -205,7 +205,7 @@ fn lower(algorithm: ChecksumAlgorithm) -> String {
     algorithm.as_str().to_ascii_lowercase()
 }
 
-fn mismatch(expected: ChecksumAlgorithm, actual: String) -> ErrorReply {
+fn mismatch(expected: ChecksumAlgorithm, actual: &str) -> ErrorReply {
     error::invalid_request(format!(
         "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {actual}",
         lower(expected)

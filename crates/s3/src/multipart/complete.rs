@@ -163,8 +163,7 @@ impl S3 {
             return Err(gone());
         };
         let (Some(etag), Some(sequence)) = (index.completed_etag, index.completed_as) else {
-            // Aborted or completed between two reads: what is it now?
-            return Ok(Done::Again);
+            return Err(gone());
         };
         let version = self.read::<VersionRow>(partition, &row::version(key, sequence)).await?;
         let Some((version, _)) = version else { return Err(gone()) };

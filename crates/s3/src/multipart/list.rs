@@ -65,8 +65,8 @@ impl Handle<op::ListParts> for S3 {
             max_parts: Some(most.into()),
             is_truncated: Some(truncated),
             parts: shown.collect(),
-            initiator: Some(initiator(&upload.row)),
-            owner: Some(owner(bucket)),
+            initiator: Some(Box::new(initiator(&upload.row))),
+            owner: Some(Box::new(owner(bucket))),
             storage_class: Some(class(&upload.row)),
             checksum_algorithm: algorithm(&upload.row),
             checksum_type: kind(&upload.row),
@@ -85,10 +85,10 @@ fn part_number_marker(asked: Option<i32>) -> Result<u16, ErrorReply> {
 }
 
 /// The initiator as answers show it: the canonical id of an account's root user, the ARN of any other principal.
-fn initiator(upload: &UploadRow) -> Box<Initiator> {
+fn initiator(upload: &UploadRow) -> Initiator {
     let (arn, canonical) = &upload.initiator;
     let id = if arn.ends_with(":root") || arn.is_empty() { canonical } else { arn };
-    Box::new(Initiator { id: Some(id.clone()), display_name: None })
+    Initiator { id: Some(id.clone()), display_name: None }
 }
 
 fn class(upload: &UploadRow) -> StorageClass {
@@ -177,7 +177,7 @@ fn shown(upload: InProgress, encoding: Option<EncodingType>, owner: &Owner) -> M
         initiated: Some(Timestamp::from_millis(row.begun_millis)),
         storage_class: Some(class(&row)),
         owner: Some(Box::new(owner.clone())),
-        initiator: Some(initiator(&row)),
+        initiator: Some(Box::new(initiator(&row))),
         checksum_algorithm: algorithm(&row),
         checksum_type: kind(&row),
         version_id: None,

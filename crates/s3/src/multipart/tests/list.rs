@@ -1,7 +1,7 @@
 //! ListParts and ListMultipartUploads.
 
 use proptest::prelude::*;
-use strongroom_api_s3::{ListMultipartUploadsInput, ListPartsInput, op};
+use strongroom_api_s3::{ListMultipartUploadsInput, ListPartsInput, StorageClass, op};
 
 use super::*;
 
@@ -40,7 +40,7 @@ async fn parts_come_in_order_a_page_at_a_time() {
     assert_eq!(found, [1, 4, 300, 10_000]);
     let output = harness.call::<op::ListParts>(parts_input(&id), None).await.unwrap().output;
     assert_eq!((output.is_truncated, output.max_parts), (Some(false), Some(1000)));
-    assert_eq!(output.storage_class.map(|class| class.as_str()), Some("STANDARD"));
+    assert_eq!(output.storage_class.map(StorageClass::as_str), Some("STANDARD"));
     assert_eq!(output.initiator.unwrap().id, output.owner.unwrap().id);
     assert_eq!(output.parts[0].size, Some(7));
     assert!(output.parts[0].checksum_crc64nvme.is_some());

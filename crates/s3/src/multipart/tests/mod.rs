@@ -116,7 +116,8 @@ fn checksum(algorithm: ChecksumAlgorithm, bytes: &[u8]) -> Checksum {
 
 /// Bytes of which no two parts are alike.
 fn bytes(seed: u8, length: usize) -> Vec<u8> {
-    (0..length).map(|at| (at as u32).wrapping_mul(2_654_435_761).to_le_bytes()[3] ^ seed).collect()
+    let scattered = |at: u32| at.wrapping_mul(2_654_435_761).to_le_bytes()[3] ^ seed;
+    (0..).take(length).map(scattered).collect()
 }
 
 /// The status and code of an error.
