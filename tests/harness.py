@@ -414,7 +414,7 @@ def sign(
     date = scope_date or now.strftime("%Y%m%d")
     scope = f"{date}/{region}/{service}/{terminator}"
     to_sign = f"AWS4-HMAC-SHA256\n{amz_date(now)}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
-    key = signing_key(secret or account.secret_key, date, region, service)
+    key = signing_key(account.secret_key if secret is None else secret, date, region, service)
     signature = hmac.new(key, to_sign.encode(), hashlib.sha256).hexdigest()
     headers.append(
         (

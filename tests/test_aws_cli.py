@@ -97,8 +97,8 @@ def test_s3api(aws, name, tmp_path):
     assert api("list-objects")["Contents"][0]["Key"] == "k"
     api("put-bucket-tagging", "--tagging", "TagSet=[{Key=a,Value=b}]")
     assert api("get-bucket-tagging")["TagSet"] == [{"Key": "a", "Value": "b"}]
-    assert "NoSuchBucketPolicy" in api("get-bucket-policy", status=254)
-    assert "NoSuchKey" in api("get-object", "--key", "none", tmp_path / "out", status=254)
+    assert "NoSuchBucketPolicy" in api("get-bucket-policy", status=255)
+    assert "NoSuchKey" in api("get-object", "--key", "none", tmp_path / "out", status=255)
     upload = api("create-multipart-upload", "--key", "m")["UploadId"]
     etag = api("upload-part", "--key", "m", "--upload-id", upload, "--part-number", "1", "--body", body)["ETag"]
     api("complete-multipart-upload", "--key", "m", "--upload-id", upload, "--multipart-upload", json.dumps({"Parts": [{"PartNumber": 1, "ETag": etag}]}))

@@ -23,7 +23,7 @@ def rclone(server, alice, tmp_path_factory):
     def run(*arguments, status=0):
         command = ["rclone", "--config", str(config), "--ca-cert", server.ca, "--retries", "1", "--low-level-retries", "1"]
         done = subprocess.run([*command, *map(str, arguments)], env=server.environment(), capture_output=True, text=True, timeout=200)
-        assert done.returncode == status, (arguments, done.stdout[-2000:], done.stderr[-2000:])
+        assert done.returncode == status, (arguments, done.stdout[-2000:] + done.stderr[-3000:])
         return done.stdout
 
     return run

@@ -56,11 +56,11 @@ OPERATIONS = [
     ("GET", "/{b}", [("publicAccessBlock", None)], {}, b""),
     ("GET", "/{b}", [("ownershipControls", None)], {}, b""),
     ("GET", "/{b}", [("inventory", None)], {}, b""),
-    ("PUT", "/{b}", [("versioning", None)], {}, b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"),
-    ("PUT", "/{b}", [("policy", None)], {}, b"{}"),
+    ("PUT", "/{b}", [("versioning", None)], {"Content-MD5": "BODY"}, b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"),
+    ("PUT", "/{b}", [("policy", None)], {"Content-MD5": "BODY"}, b"{}"),
     ("DELETE", "/{b}", [("publicAccessBlock", None)], {}, b""),
     ("DELETE", "/{b}", [("cors", None)], {}, b""),
-    ("POST", "/{b}", [("delete", None)], {"Content-MD5": "E0N8jKDUGSTGuBlkGr3Ehg=="}, b"<Delete><Object><Key>k</Key></Object></Delete>"),
+    ("POST", "/{b}", [("delete", None)], {"Content-MD5": "BODY"}, b"<Delete><Object><Key>k</Key></Object></Delete>"),
     ("GET", "/{b}/k", [], {}, b""),
     ("HEAD", "/{b}/k", [], {}, b""),
     ("GET", "/{b}/k", [], {"If-None-Match": "*"}, b""),
@@ -69,7 +69,7 @@ OPERATIONS = [
     ("GET", "/{b}/k", [("attributes", None)], {"x-amz-object-attributes": "ETag"}, b""),
     ("PUT", "/{b}/k", [], {}, b"attack"),
     ("PUT", "/{b}/k2", [], {"x-amz-copy-source": "/{b}/k"}, b""),
-    ("PUT", "/{b}/k", [("tagging", None)], {"Content-MD5": "X"}, b"<Tagging><TagSet/></Tagging>"),
+    ("PUT", "/{b}/k", [("tagging", None)], {"Content-MD5": "BODY"}, b"<Tagging><TagSet/></Tagging>"),
     ("DELETE", "/{b}/k", [], {}, b""),
     ("DELETE", "/{b}/k", [("tagging", None)], {}, b""),
     ("POST", "/{b}/k", [("uploads", None)], {}, b""),
@@ -108,7 +108,8 @@ def unharmed(request, s3):
 
 def of(operation, bucket):
     method, path, query, headers, body = operation
-    headers = {name: value.replace("{b}", bucket) for name, value in headers.items()}
+    md5 = base64.b64encode(hashlib.md5(body).digest()).decode()
+    headers = {name: value.replace("{b}", bucket).replace("BODY", md5) for name, value in headers.items()}
     return method, path.replace("{b}", bucket), query, headers, body
 
 
@@ -118,7 +119,7 @@ def attempt(server, account, operation, bucket, **options):
 
 
 def assert_denied(answer, method, *codes):
-    assert answer.status in (400, 401, 403), (answer.status, answer.body)
+    assert answer.status in (400, 401, 403, 405), (answer.status, answer.body)
     if method == "HEAD":
         assert answer.body == b""
     else:
@@ -151,6 +152,10 @@ def test_another_account_is_denied(server, bob, target, operation):
     if operation[1] == "/" or operation[1].endswith("-new"):
         pytest.skip("allowed to everybody for themselves")
     answer = attempt(server, bob, operation, target)
+    if operation[2] == [("delete", None)]:
+        # Each key has its own decision.
+        assert answer.status == 200 and b"<Code>AccessDenied</Code>" in answer.body and b"<Deleted>" not in answer.body
+        return
     assert_denied(answer, operation[0], "AccessDenied")
     if operation[0] != "HEAD":
         arn = f"arn:aws:iam::{bob.account_id}:root"
@@ -176,9 +181,12 @@ def test_what_was_signed_cannot_be_changed(server, alice, target, operation):
     changed = path_and_query(path, [*query, ("x", "1")])
     assert_denied(server.http(method, changed, signed, body), method, "SignatureDoesNotMatch")
     other = {"GET": "DELETE", "HEAD": "DELETE", "PUT": "DELETE", "DELETE": "GET", "POST": "PUT"}[method]
-    assert_denied(server.http(other, path_and_query(path, query), signed, body), other, "SignatureDoesNotMatch")
+    answer = server.http(other, path_and_query(path, query), signed, body)
+    # What is no operation at all is told before anybody is known.
+    assert_denied(answer, other, "SignatureDoesNotMatch", "MethodNotAllowed", "InvalidArgument")
     moved = [(name, "elsewhere.s3.localhost" if name == "Host" else value) for name, value in signed]
-    assert_denied(server.http(method, path_and_query(path, query), moved, body), method, "SignatureDoesNotMatch")
+    answer = server.http(method, path_and_query(path, query), moved, body)
+    assert_denied(answer, method, "SignatureDoesNotMatch", "MethodNotAllowed")
 
 
 @pytest.mark.parametrize("minutes", [-16, 16, -60 * 24, 60 * 24])
@@ -379,7 +387,7 @@ class TestPayload:
             lambda wire: wire.replace(b"b" * 100, b"c" * 100),
             lambda wire: wire.replace(b"chunk-signature=", b"chunk-signature=0", 1)[:-1],
             lambda wire: wire.replace(b";chunk-signature=", b";x=", 1),
-            lambda wire: wire[: wire.index(b"\r\n", 70_000 - 4000)],
+            lambda wire: wire[:65_000],
             lambda wire: wire[: wire.rindex(b"0;chunk")],
         ],
         ids=["data", "signature", "no signature", "cut", "no end"],
@@ -436,12 +444,12 @@ class TestPresigned:
         assert self.get(server, alice, target, now=future).status == 403
 
     @pytest.mark.parametrize(
-        "name", ["X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders", "X-Amz-Signature"]
+        "parameter", ["X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders", "X-Amz-Signature"]
     )
-    def test_each_parameter_is_needed_once(self, server, alice, target, name):
-        lost = self.get(server, alice, target, change=lambda query: [pair for pair in query if pair[0] != name])
+    def test_each_parameter_is_needed_once(self, server, alice, target, parameter):
+        lost = self.get(server, alice, target, change=lambda query: [pair for pair in query if pair[0] != parameter])
         assert lost.status in (400, 403) and b"precious" not in lost.body
-        twice = self.get(server, alice, target, change=lambda query: [*query, *[pair for pair in query if pair[0] == name]])
+        twice = self.get(server, alice, target, change=lambda query: [*query, *[pair for pair in query if pair[0] == parameter]])
         assert twice.status in (400, 403) and b"precious" not in twice.body
 
     def test_nothing_may_be_added(self, server, alice, target):
@@ -532,7 +540,7 @@ class TestForms:
         assert "key=k" in answer.headers["Location"] and "etag=" in answer.headers["Location"]
 
     @pytest.mark.parametrize(
-        "name, value",
+        "field, value",
         [
             ("acl", "public-read"),
             ("tagging", "<Tagging/>"),
@@ -547,8 +555,8 @@ class TestForms:
             ("made-up", "1"),
         ],
     )
-    def test_a_field_that_no_condition_covers_is_refused(self, server, alice, s3, bucket, name, value):
-        fields = self.fields(server, alice, bucket, self.base(bucket), {"key": "k", name: value})
+    def test_a_field_that_no_condition_covers_is_refused(self, server, alice, s3, bucket, field, value):
+        fields = self.fields(server, alice, bucket, self.base(bucket), {"key": "k", field: value})
         answer = self.post(server, bucket, fields)
         assert answer.said() == DENIED, answer.body
         assert refused(s3.head_object, Bucket=bucket, Key="k") == ("404", 404)

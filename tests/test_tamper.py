@@ -17,9 +17,9 @@ def stopped(tmp_path_factory):
     """A server that wrote a few objects and ended."""
     server = Server(tmp_path_factory.mktemp("tamper")).start()
     s3 = server.client(server.root)
-    s3.create_bucket(Bucket="b")
+    s3.create_bucket(Bucket="bucket")
     for key, body in BODIES.items():
-        s3.put_object(Bucket="b", Key=key, Body=body)
+        s3.put_object(Bucket="bucket", Key=key, Body=body)
     assert server.stop() == 0
     shutil.copytree(server.data, server.home / "copy", symlinks=True)
     yield server
@@ -61,7 +61,7 @@ def nothing_wrong_is_served(server):
     refused = 0
     for key, body in BODIES.items():
         try:
-            assert s3.get_object(Bucket="b", Key=key)["Body"].read() == body
+            assert s3.get_object(Bucket="bucket", Key=key)["Body"].read() == body
         except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError, OSError):
             refused += 1
     server.stop()
