@@ -117,10 +117,10 @@ impl Deciding {
         accesses: &[Access],
         ledger: &Ledger,
     ) -> Result<Option<BucketGrant>, Refusal> {
-        if let (Some(named), Some(account)) = (&target.account_id, self.caller.account()) {
-            if *named != account.to_string() {
-                return Err(Refusal::WrongAccount);
-            }
+        if let (Some(named), Some(account)) = (&target.account_id, self.caller.account())
+            && *named != account.to_string()
+        {
+            return Err(Refusal::WrongAccount);
         }
         let Some(name) = accesses.first().and_then(|access| access.resource.bucket()) else {
             return Ok(None);

@@ -67,7 +67,7 @@ pub mod action {
 pub fn requirements(service: &str, operation: &str, target: &Target) -> Option<Vec<Access>> {
     match service {
         "s3" => s3(operation, target),
-        "s3control" => s3control(operation, target),
+        "s3control" => Some(s3control(operation, target)),
         "sts" => (operation == "GetCallerIdentity")
             .then(|| vec![Access { action: "sts:GetCallerIdentity", resource: Resource::Caller }]),
         "strongroom" => {
@@ -83,17 +83,17 @@ pub fn requirements(service: &str, operation: &str, target: &Target) -> Option<V
     }
 }
 
-fn s3control(operation: &str, target: &Target) -> Option<Vec<Access>> {
+fn s3control(operation: &str, target: &Target) -> Vec<Access> {
     let bucket_tags = match operation {
         "ListTagsForResource" => Some("s3:GetBucketTagging"),
         "TagResource" | "UntagResource" => Some("s3:PutBucketTagging"),
         _ => None,
     };
     if let (Some(action), Some(bucket)) = (bucket_tags, &target.bucket) {
-        return Some(vec![Access { action, resource: Resource::Bucket(bucket.clone()) }]);
+        return vec![Access { action, resource: Resource::Bucket(bucket.clone()) }];
     }
     let action = S3_CONTROL.iter().find(|(name, _)| *name == operation).map_or("s3:*", |(_, action)| *action);
-    Some(vec![Access { action, resource: Resource::Account }])
+    vec![Access { action, resource: Resource::Account }]
 }
 
 /// Account-level actions of S3 Control whose name is not the operation's.

@@ -205,7 +205,8 @@ impl Server {
         let archiving = tokio::spawn(archiver.run(stopped.clone()));
         let logging = audit_log.map(|log| tokio::spawn(log.run(stopped)));
         let chores = tokio::spawn(chores(pipeline.clone(), certificates));
-        let readiness = readiness(installation.store.clone(), installation.clock.clone(), recorder);
+        let readiness = readiness(installation.store.clone(), installation.clock.clone(), &recorder);
+        drop(recorder);
         listeners.run(pipeline, readiness, shutdown).await;
         chores.abort();
         drop(chores.await);
@@ -236,7 +237,7 @@ async fn chores(pipeline: Arc<Pipeline>, certificates: Arc<Certificates>) {
 fn readiness(
     store: Arc<dyn MetaStore>,
     clock: Arc<dyn StoreClock>,
-    recorder: Recorder,
+    recorder: &Recorder,
 ) -> Arc<dyn Fn() -> Readiness + Send + Sync> {
     // The recorder's channel must be able to end, so only its state is kept.
     let working = recorder.state();

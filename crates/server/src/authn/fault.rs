@@ -39,6 +39,7 @@ pub(crate) fn auth_reply(error: &AuthError, is_s3: bool) -> ErrorReply {
     if !is_s3 {
         return reply;
     }
+    #[expect(clippy::wildcard_enum_match_arm, reason = "most errors show nothing beside their message")]
     match error {
         AuthError::SignatureDoesNotMatch(mismatch) => with_mismatch(reply, mismatch),
         AuthError::RequestTimeTooSkewed { request_time, server_time, max_skew } => reply
@@ -78,6 +79,7 @@ pub(crate) fn post_reply(error: &PostError) -> ErrorReply {
         let code = error.code();
         ErrorReply::new(status(code), code.as_str(), error.to_string())
     };
+    #[expect(clippy::wildcard_enum_match_arm, reason = "most errors show nothing beside their message")]
     match error {
         PostError::Auth(error) => auth_reply(error, true),
         PostError::EntityTooSmall { proposed_bytes, min_bytes } => reply(error)
@@ -94,12 +96,8 @@ pub(crate) fn post_reply(error: &PostError) -> ErrorReply {
 pub(crate) fn body_reply(error: BodyError) -> ErrorReply {
     let code = error.code();
     let reply = ErrorReply::new(status(code), code.as_str(), error.to_string());
-    match error {
-        BodyError::Sha256Mismatch { client, server } => reply
-            .member("ClientComputedContentSHA256", hex(&client))
-            .member("S3ComputedContentSHA256", hex(&server)),
-        _ => reply,
-    }
+    let BodyError::Sha256Mismatch { client, server } = error else { return reply };
+    reply.member("ClientComputedContentSHA256", hex(&client)).member("S3ComputedContentSHA256", hex(&server))
 }
 
 /// The answer to a key that is unknown or inactive.

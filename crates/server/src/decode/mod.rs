@@ -77,6 +77,10 @@ fn read_reply(protocol: Protocol, error: &ReadError) -> ErrorReply {
                 let message = "The specified location-constraint is not valid";
                 ErrorReply::new(400, "InvalidLocationConstraint", message).member(LOCATION, value)
             }
+            ReadErrorKind::UnknownValue(value) if error.member == "StorageClass" => {
+                let message = "The storage class you specified is not valid";
+                ErrorReply::new(400, "InvalidStorageClass", message).member("StorageClassRequested", value)
+            }
             ReadErrorKind::Syntax(_) => malformed_xml(),
             ReadErrorKind::Missing if error.member.is_empty() => malformed_xml(),
             ReadErrorKind::UnknownValue(value) if is_header(error.member) => {

@@ -20,9 +20,9 @@ impl Facts for InstallationFacts {
     }
 
     async fn management_account(&self) -> Result<AccountId, StoreError> {
-        self.identity.management_account().await.map_err(|error| match error {
-            IdentityError::Store(error) => error,
-            other => StoreError::Corrupt { what: other.to_string().into() },
+        self.identity.management_account().await.map_err(|error| {
+            let what = error.to_string().into();
+            if let IdentityError::Store(error) = error { error } else { StoreError::Corrupt { what } }
         })
     }
 }

@@ -15,7 +15,7 @@ impl Services {
                 AbortMultipartUpload CompleteMultipartUpload CopyObject CreateBucket CreateMultipartUpload
                 DeleteBucket DeleteBucketCors DeleteBucketEncryption DeleteBucketOwnershipControls
                 DeleteBucketTagging DeleteBucketWebsite DeleteObject DeleteObjectTagging DeleteObjects
-                DeletePublicAccessBlock GetBucketAccelerateConfiguration GetBucketAcl
+                DeletePublicAccessBlock GetBucketAbac GetBucketAccelerateConfiguration GetBucketAcl
                 GetBucketAnalyticsConfiguration GetBucketCors GetBucketEncryption
                 GetBucketIntelligentTieringConfiguration GetBucketInventoryConfiguration
                 GetBucketLifecycleConfiguration GetBucketLocation GetBucketLogging
@@ -29,23 +29,23 @@ impl Services {
                 ListMultipartUploads ListObjectVersions ListObjects ListObjectsV2 ListParts PutBucketAcl
                 PutBucketCors PutBucketEncryption PutBucketOwnershipControls PutBucketRequestPayment
                 PutBucketTagging PutBucketVersioning PutBucketWebsite PutObject PutObjectAcl
-                PutObjectTagging PutPublicAccessBlock RestoreObject UploadPart UploadPartCopy
+                PutObjectLegalHold PutObjectRetention PutObjectTagging PutPublicAccessBlock RestoreObject
+                UploadPart UploadPartCopy
             ]
             unbuilt [
                 CreateBucketMetadataConfiguration CreateBucketMetadataTableConfiguration CreateSession
                 DeleteBucketAnalyticsConfiguration DeleteBucketIntelligentTieringConfiguration
                 DeleteBucketInventoryConfiguration DeleteBucketLifecycle DeleteBucketMetadataConfiguration
                 DeleteBucketMetadataTableConfiguration DeleteBucketMetricsConfiguration DeleteBucketPolicy
-                DeleteBucketReplication DeleteObjectAnnotation GetBucketAbac GetBucketLifecycle
+                DeleteBucketReplication DeleteObjectAnnotation GetBucketLifecycle
                 GetBucketMetadataConfiguration GetBucketMetadataTableConfiguration GetBucketNotification
                 GetObjectAnnotation GetObjectTorrent ListDirectoryBuckets ListObjectAnnotations
                 PutBucketAbac PutBucketAccelerateConfiguration PutBucketAnalyticsConfiguration
                 PutBucketIntelligentTieringConfiguration PutBucketInventoryConfiguration PutBucketLifecycle
                 PutBucketLifecycleConfiguration PutBucketLogging PutBucketMetricsConfiguration
                 PutBucketNotification PutBucketNotificationConfiguration PutBucketPolicy
-                PutBucketReplication PutObjectAnnotation PutObjectLegalHold PutObjectLockConfiguration
-                PutObjectRetention RenameObject SelectObjectContent
-                UpdateBucketMetadataAnnotationTableConfiguration
+                PutBucketReplication PutObjectAnnotation PutObjectLockConfiguration RenameObject
+                SelectObjectContent UpdateBucketMetadataAnnotationTableConfiguration
                 UpdateBucketMetadataInventoryTableConfiguration
                 UpdateBucketMetadataJournalTableConfiguration UpdateObjectEncryption WriteGetObjectResponse
             ])

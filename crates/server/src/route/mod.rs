@@ -104,7 +104,7 @@ impl Routes {
             (Some(_), None) => Place::Bucket,
             (Some(_), Some(_)) => Place::Object,
         };
-        let operation = self.find(&self.s3, head, place)?.operation;
+        let operation = Self::find(&self.s3, head, place)?.operation;
         let mut labels: Vec<(&'static str, Cow<'static, str>)> = Vec::with_capacity(2);
         labels.extend(located.bucket.map(|bucket| ("Bucket", Cow::Owned(bucket))));
         labels.extend(located.key.map(|key| ("Key", Cow::Owned(key))));
@@ -113,7 +113,7 @@ impl Routes {
     }
 
     fn control(&self, head: &RouteHead<'_>) -> Result<Destination, ErrorReply> {
-        let found = self.find(&self.s3control, head, Place::Path(head.raw_path))?;
+        let found = Self::find(&self.s3control, head, Place::Path(head.raw_path))?;
         let mut labels: Vec<(&'static str, Cow<'static, str>)> = Vec::with_capacity(found.labels.len());
         for (name, raw) in &found.labels {
             labels.push((name, Cow::Owned(query::decode_label(raw)?)));
@@ -124,7 +124,6 @@ impl Routes {
     }
 
     fn find<'a>(
-        &self,
         router: &Router,
         head: &'a RouteHead<'_>,
         place: Place<'a>,
