@@ -101,6 +101,7 @@ impl ChunkDecoder {
     /// [`BodyError::Incomplete`], or the error that came before.
     pub fn finish(self) -> Result<VerifiedBody, BodyError> {
         match self.state {
+            State::Done(_) if self.line == b"\r" => Err(BodyError::Incomplete),
             State::Done(trailers) => Ok(VerifiedBody::new(self.received_bytes, trailers)),
             State::Failed(error) => Err(error),
             State::ChunkLine | State::Data { .. } | State::DataEnd | State::LastLine | State::TrailerLine => {
@@ -134,7 +135,7 @@ impl ChunkDecoder {
                 Some(line) => self.trailer_line(line.strip_suffix(b"\r").unwrap_or(&line)),
                 None => Ok(()),
             },
-            State::Done(_) => Err(BodyError::TrailingBytes),
+            State::Done(_) => self.second_end(input),
             State::Failed(error) => Err(*error),
         }
     }
@@ -169,6 +170,21 @@ impl ChunkDecoder {
             self.line.clear();
             self.state = next;
         }
+        Ok(())
+    }
+
+    /// minio-go ends an unsigned trailer with LF and two CRLFs: one empty line more than AWS documents, and AWS takes it.
+    fn second_end(&mut self, input: &mut Bytes) -> Result<(), BodyError> {
+        let expected = match self.line.as_slice() {
+            b"" if self.trailer.is_some() && self.chain.is_none() => b'\r',
+            b"\r" => b'\n',
+            _ => return Err(BodyError::TrailingBytes),
+        };
+        if input.first() != Some(&expected) {
+            return Err(BodyError::TrailingBytes);
+        }
+        input.advance(1);
+        self.line.push(expected);
         Ok(())
     }
 

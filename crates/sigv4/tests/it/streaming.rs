@@ -167,6 +167,17 @@ fn malformed_trailers_are_refused() {
     assert_eq!(refused(&with(&"x".repeat(2000))), BodyError::Trailer);
 }
 
+/// minio-go ends its unsigned trailer so, and AWS takes it.
+#[test]
+fn an_unsigned_trailer_may_end_with_one_empty_line_more() {
+    let with = |end: &[u8]| wire(&[b"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==", end].concat());
+    assert!(with(b"\n\r\n\r\n").serve().is_ok());
+    assert_eq!(refused(&with(b"\n\r\n\r")), BodyError::Incomplete);
+    for end in [&b"\n\r\n\n"[..], b"\n\r\n\r\r", b"\n\r\n\r\n\r\n", b"\n\r\n\r\nX"] {
+        assert_eq!(refused(&with(end)), BodyError::TrailingBytes, "{end:?}");
+    }
+}
+
 #[test]
 fn a_signed_trailer_needs_its_signature_last_and_right() {
     let good = upload(PayloadToSign::StreamingSignedTrailer, b"hello");
