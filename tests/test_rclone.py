@@ -17,7 +17,8 @@ def rclone(server, alice, tmp_path_factory):
     config.write_text(
         "[store]\ntype = s3\nprovider = Other\nregion = us-east-1\nforce_path_style = true\n"
         f"access_key_id = {alice.access_key}\nsecret_access_key = {alice.secret_key}\nendpoint = {server.endpoint()}\n"
-        "chunk_size = 5Mi\nupload_cutoff = 8Mi\n"
+        # rclone 1.60 sends "private" where nothing is said, which AWS refuses where ACLs are off.
+        "acl = bucket-owner-full-control\nbucket_acl = private\nchunk_size = 5Mi\nupload_cutoff = 8Mi\n"
     )
 
     def run(*arguments, status=0):

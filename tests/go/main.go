@@ -71,10 +71,11 @@ func main() {
 	}
 	way := transport()
 	store := must(minio.New(os.Getenv("ENDPOINT"), &minio.Options{
-		Creds:        credentials.NewStaticV4(os.Getenv("ACCESS_KEY"), os.Getenv("SECRET_KEY"), ""),
-		Secure:       true,
-		Transport:    way,
-		BucketLookup: lookup,
+		Creds:           credentials.NewStaticV4(os.Getenv("ACCESS_KEY"), os.Getenv("SECRET_KEY"), ""),
+		Secure:          true,
+		Transport:       way,
+		BucketLookup:    lookup,
+		TrailingHeaders: true,
 	}))
 	bucket := os.Getenv("BUCKET")
 
