@@ -25,7 +25,9 @@ pub(crate) fn print_json(value: &Value) -> Result<(), CliError> {
 /// Pairs, the values aligned.
 pub(crate) fn pairs(pairs: &[(&str, &str)]) -> String {
     let width = pairs.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-    pairs.iter().map(|(name, value)| format!("{name:<width$}  {}\n", visible(value))).collect()
+    let lines: Vec<String> =
+        pairs.iter().map(|(name, value)| format!("{name:<width$}  {}\n", visible(value))).collect();
+    lines.concat()
 }
 
 /// A table with a line of titles, the columns aligned.

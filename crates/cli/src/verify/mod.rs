@@ -104,11 +104,8 @@ fn report_json(seen: &Seen, findings: &Findings) -> Value {
 }
 
 fn report_text(seen: &Seen, findings: &Findings) -> String {
-    let mut text: String = findings
-        .listed()
-        .iter()
-        .map(|finding| format!("{}\n", output::visible(&finding.to_string())))
-        .collect();
+    let lines = findings.listed().iter().map(|finding| output::visible(&finding.to_string()) + "\n");
+    let mut text: String = lines.collect();
     if findings.not_listed() > 0 {
         text.push_str(&format!("and {} more\n", findings.not_listed()));
     }
