@@ -6,7 +6,7 @@ macro_rules! targets {
         $(
             #[test]
             fn $name() {
-                bolero::check!().with_iterations(2_000).for_each(|data: &[u8]| $path(data));
+                bolero::check!().with_iterations(20_000).for_each(|data: &[u8]| $path(data));
             }
         )*
 
