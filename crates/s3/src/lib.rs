@@ -15,6 +15,5 @@ mod service;
 #[cfg(test)]
 pub(crate) mod testing;
 
-
 pub use bucket::directory::BucketDirectory;
 pub use service::S3;

@@ -21,10 +21,10 @@ pub use error_code::ErrorCode;
 pub use generated::operations::*;
 pub use generated::service::SERVICE;
 pub use generated::types::*;
+pub use generated::{errors, schema, service};
 #[doc(hidden)]
 pub use router::fuzz_router;
 pub use router::router;
-pub use generated::{errors, schema, service};
 
 #[cfg(test)]
 mod tests;

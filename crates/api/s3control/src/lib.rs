@@ -19,5 +19,5 @@ mod router;
 pub use generated::operations::*;
 pub use generated::service::SERVICE;
 pub use generated::types::*;
-pub use router::router;
 pub use generated::{errors, schema, service};
+pub use router::router;

@@ -27,8 +27,9 @@ mod upload;
 pub use bucket::{BucketRow, NameRow, PublicAccessBlockRow, StateRow, Versioning};
 pub use coded::{Coded, RowError};
 pub use key::{
-    BUCKET, STATE, account_bucket, account_buckets, config, current, current_range, decode_object_key, index, layout,
-    name, null, part, parts, upload, upload_range, version, version_key_parts, version_range, versions_of,
+    BUCKET, STATE, account_bucket, account_buckets, config, current, current_range, decode_object_key, index,
+    layout, name, null, part, parts, upload, upload_range, version, version_key_parts, version_range,
+    versions_of,
 };
 pub use object::{
     BlobRow, ChecksumRow, Content, CurrentRow, Headers, NullRow, ObjectSequence, VersionRow, version_id,
