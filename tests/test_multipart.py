@@ -179,9 +179,10 @@ def test_a_copied_range_must_lie_in_the_source(s3, bucket, wanted):
 
 
 def test_conditions_guard_completion(s3, bucket):
+    # The object is there first: a later PUT would be newer than the upload, and would stay the current one.
+    s3.put_object(Bucket=bucket, Key="k", Body=b"old")
     upload = begin(s3, bucket)
     parts = send(s3, bucket, upload, {1: b"new"})
-    s3.put_object(Bucket=bucket, Key="k", Body=b"old")
     assert refused(complete, s3=s3, bucket=bucket, upload=upload, parts=parts, IfNoneMatch="*") == ("PreconditionFailed", 412)
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"old"
     etag = s3.head_object(Bucket=bucket, Key="k")["ETag"]

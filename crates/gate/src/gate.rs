@@ -93,7 +93,8 @@ impl Deciding {
                 break; // INVARIANT: each key is decided below, and the handler gets a permit for each.
             }
             let owner = self.owner(access, bucket.as_ref(), source_bucket.as_ref()).await?;
-            self.one(access.action, access.resource.arn(), owner, ledger)?;
+            self.one(access.action, access.resource.arn(), owner, ledger)
+                .map_err(|refusal| in_region(refusal, bucket.as_ref()))?;
         }
         let deletes = match &bucket {
             Some(bucket) => self.deletes(target, bucket, ledger),
@@ -206,7 +207,8 @@ impl Deciding {
     }
 
     fn denied(&self, action: &'static str, decision: Decision, resource: String) -> Denied {
-        Denied { decision, action, resource, caller: self.caller.arn().map(|arn| arn.to_string()) }
+        let caller = self.caller.arn().map(|arn| arn.to_string());
+        Denied { decision, action, resource, caller, bucket_region: None }
     }
 
     fn deletes(&self, target: &Target, bucket: &BucketGrant, ledger: &Ledger) -> Vec<KeyDecision> {
@@ -238,6 +240,12 @@ impl Deciding {
             _ => Err(self.denied(action, decision, resource)),
         }
     }
+}
+
+fn in_region(refusal: Refusal, bucket: Option<&BucketGrant>) -> Refusal {
+    let Refusal::Denied(mut denied) = refusal else { return refusal };
+    denied.bucket_region = bucket.map(|bucket| bucket.region().clone());
+    Refusal::Denied(denied)
 }
 
 fn record(ledger: &Ledger, decision: &Decision, action: &'static str) {

@@ -17,6 +17,8 @@ pub struct Denied {
     pub resource: String,
     /// The caller's ARN; `None` for anonymous callers.
     pub caller: Option<String>,
+    /// Where the bucket lies, which AWS tells even those whom it denies.
+    pub bucket_region: Option<Region>,
 }
 
 impl Denied {
@@ -63,7 +65,13 @@ impl Refusal {
     /// The answer to the caller. Source: S3 API Reference, "Error responses".
     pub fn reply(&self) -> ErrorReply {
         match self {
-            Self::Denied(denied) => ErrorReply::new(403, "AccessDenied", denied.message()),
+            Self::Denied(denied) => {
+                let reply = ErrorReply::new(403, "AccessDenied", denied.message());
+                match &denied.bucket_region {
+                    Some(region) => reply.header("x-amz-bucket-region", region.as_str()),
+                    None => reply,
+                }
+            }
             Self::Target(error) => target_reply(error),
             Self::NoSuchBucket(bucket) => {
                 ErrorReply::new(404, "NoSuchBucket", "The specified bucket does not exist")

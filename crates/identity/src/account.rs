@@ -75,7 +75,8 @@ impl Identity {
     }
 
     async fn account(&self, id: AccountId) -> Result<AccountRow, IdentityError> {
-        let row = self.store.get(Partition::Org, &row::account(id)).await?.ok_or(IdentityError::NoSuchAccount)?;
+        let row =
+            self.store.get(Partition::Org, &row::account(id)).await?.ok_or(IdentityError::NoSuchAccount)?;
         row::decode(&row.value)
     }
 }
@@ -84,7 +85,10 @@ impl Identity {
 fn is_email(text: &str) -> bool {
     let plain = text.chars().all(|c| !c.is_whitespace() && !c.is_control());
     let parts = text.split_once('@').is_some_and(|(name, domain)| {
-        !name.is_empty() && !domain.contains('@') && domain.split('.').count() > 1 && domain.split('.').all(|p| !p.is_empty())
+        !name.is_empty()
+            && !domain.contains('@')
+            && domain.split('.').count() > 1
+            && domain.split('.').all(|p| !p.is_empty())
     });
     plain && parts && (6..=64).contains(&text.chars().count())
 }
@@ -195,7 +199,16 @@ mod tests {
         for good in ["root@strongroom.local", "a@b.co"] {
             assert!(is_email(good), "{good}");
         }
-        for bad in ["", "root", "@b.co", "a@b", "a b@c.de", "a@b..c", "a@b.c\r\nx", &format!("{}@b.co", "a".repeat(64))] {
+        for bad in [
+            "",
+            "root",
+            "@b.co",
+            "a@b",
+            "a b@c.de",
+            "a@b..c",
+            "a@b.c\r\nx",
+            &format!("{}@b.co", "a".repeat(64)),
+        ] {
             assert!(!is_email(bad), "{bad}");
         }
     }

@@ -35,10 +35,8 @@ impl Identity {
         if !key.active {
             return Ok(None);
         }
-        let secret = self
-            .keys
-            .open_secret(&context(id), &key.sealed_secret)
-            .map_err(|_| IdentityError::Damaged)?;
+        let secret =
+            self.keys.open_secret(&context(id), &key.sealed_secret).map_err(|_| IdentityError::Damaged)?;
         let secret = String::from_utf8(secret.to_vec()).map_err(|_| IdentityError::Damaged)?;
         let root = RootUser {
             account: AccountId::parse(&key.account).map_err(|_| IdentityError::Damaged)?,

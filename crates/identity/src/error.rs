@@ -41,7 +41,9 @@ impl From<IdentityError> for ErrorReply {
                 Self::new(400, "InvalidInputException", message).member("Reason", "INVALID_NEXT_TOKEN")
             }
             IdentityError::NoSuchAccount => Self::new(400, "AccountNotFoundException", message),
-            IdentityError::Bootstrapped | IdentityError::Damaged => Self::new(500, "ServiceException", message),
+            IdentityError::Bootstrapped | IdentityError::Damaged => {
+                Self::new(500, "ServiceException", message)
+            }
             IdentityError::Store(error) => Self::from(&error),
         }
     }

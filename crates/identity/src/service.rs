@@ -28,7 +28,8 @@ impl Identity {
     /// # Errors
     /// [`IdentityError::NoSuchAccount`] before the installation was initialised; errors of the store.
     pub async fn management_account(&self) -> Result<AccountId, IdentityError> {
-        let row = self.store.get(Partition::Org, row::MANAGEMENT).await?.ok_or(IdentityError::NoSuchAccount)?;
+        let row =
+            self.store.get(Partition::Org, row::MANAGEMENT).await?.ok_or(IdentityError::NoSuchAccount)?;
         let id: String = row::decode(&row.value)?;
         AccountId::parse(&id).map_err(|_| IdentityError::Damaged)
     }

@@ -32,7 +32,7 @@ const CA_KEY: &[u8] = b"tls-ca-key";
 const CA_CONTEXT: &[u8] = b"tls-ca-key";
 
 /// What may lie in a data directory that holds no installation yet: what an interrupted `init` leaves.
-const OURS: [&str; 8] = ["LOCK", "FORMAT", "log", "index", "blobs", "reserve", "keys", "tls"];
+const OURS: [&str; 9] = ["LOCK", "FORMAT", "log", "index", "blobs", "reserve", "keys", "tls", "archive"];
 
 /// Why an installation could not be made or opened.
 #[derive(Debug, thiserror::Error)]
