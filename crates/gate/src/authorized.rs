@@ -100,7 +100,7 @@ impl CommitError {
 }
 
 /// The outcome of deciding on one of many keys.
-pub(crate) type KeyDecision = Result<Permit<action::DeleteObject>, Denied>;
+pub(crate) type KeyDecision = Result<Permit<action::DeleteObject>, Box<Denied>>;
 
 /// What the gate found while it decided.
 pub(crate) struct Granted {

@@ -237,7 +237,7 @@ impl Deciding {
                 version_id,
                 action: PhantomData::<action::DeleteObject>,
             }),
-            _ => Err(self.denied(action, decision, resource)),
+            _ => Err(Box::new(self.denied(action, decision, resource))),
         }
     }
 }
