@@ -19,7 +19,9 @@ use strongroom_trail::{ChunkSeal, SealError};
 use strongroom_types::{Region, Timestamp};
 use zeroize::Zeroizing;
 
-use crate::pki::{AuthoritySeal, CertificateAuthority, PkiError, StoredAuthority};
+use crate::pki::{
+    AuthoritySeal, CA_FILE, CertificateAuthority, PkiError, StoredAuthority, publish_authority,
+};
 
 /// E-mail address of the management account's root user where none is given.
 pub const DEFAULT_EMAIL: &str = "root@strongroom.localhost";
@@ -230,26 +232,14 @@ impl Installation {
             self.store.commit(batch).await?;
             authority
         };
-        write_ca(&self.data, &authority.certificate_pem())?;
+        publish_authority(&self.data, &authority)?;
         Ok(authority)
     }
 }
 
 /// Where the authority's certificate lies.
 pub fn ca_path(data: &Path) -> PathBuf {
-    data.join("tls").join("ca.pem")
-}
-
-fn write_ca(data: &Path, pem: &str) -> Result<(), InstallationError> {
-    let path = ca_path(data);
-    let fail = |source| InstallationError::Directory { path: path.clone(), source };
-    if std::fs::read_to_string(&path).is_ok_and(|there| there == pem) {
-        return Ok(());
-    }
-    make_directory(&data.join("tls"))?;
-    let fresh = path.with_extension("pem.tmp");
-    std::fs::write(&fresh, pem).map_err(fail)?;
-    std::fs::rename(&fresh, &path).map_err(fail)
+    data.join("tls").join(CA_FILE)
 }
 
 fn make_directory(path: &Path) -> Result<(), InstallationError> {

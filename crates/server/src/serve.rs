@@ -73,14 +73,7 @@ impl Certificates {
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let names = ServerNames::new(Some(&host), &config.domains, &[config.listen.ip()])?;
         let clock = installation.clock.clone();
-        let (first, life) = match &config.tls {
-            Some(files) => (load(files, &*clock)?, None),
-            None => {
-                let issued = issue(&authority, &names, &*clock)?;
-                let life = issued.life();
-                (issued.into_certified(), Some(life))
-            }
-        };
+        let (first, life) = obtain(config.tls.as_ref(), &authority, &names, &*clock)?;
         let resolver = ReloadingResolver::new(first);
         Ok(Arc::new(Self { authority, names, resolver, life: Mutex::new(life), clock }))
     }
@@ -90,14 +83,7 @@ impl Certificates {
     /// # Errors
     /// [`PkiError`]; the old certificate stays in use.
     pub fn reload(&self, files: Option<&TlsFiles>) -> Result<(), PkiError> {
-        let (next, life) = match files {
-            Some(files) => (load(files, &*self.clock)?, None),
-            None => {
-                let issued = issue(&self.authority, &self.names, &*self.clock)?;
-                let life = issued.life();
-                (issued.into_certified(), Some(life))
-            }
-        };
+        let (next, life) = obtain(files, &self.authority, &self.names, &*self.clock)?;
         self.resolver.replace(next)?;
         *self.life.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = life;
         Ok(())
@@ -113,17 +99,20 @@ impl Certificates {
     }
 }
 
-fn issue(
+/// The operator's certificate, or one of our own and its life, by which it is renewed.
+fn obtain(
+    files: Option<&TlsFiles>,
     authority: &CertificateAuthority,
     names: &ServerNames,
     clock: &dyn StoreClock,
-) -> Result<crate::pki::ServerCertificate, PkiError> {
+) -> Result<(rustls::sign::CertifiedKey, Option<ServerCertificateLife>), PkiError> {
+    if let Some(files) = files {
+        return Ok((load_files(&files.certificate, &files.private_key, clock.now())?, None));
+    }
     let entropy = SystemEntropy::new();
-    authority.issue_server(names, clock.now(), &move |out: &mut [u8]| entropy.fill(out))
-}
-
-fn load(files: &TlsFiles, clock: &dyn StoreClock) -> Result<rustls::sign::CertifiedKey, PkiError> {
-    load_files(&files.certificate, &files.private_key, clock.now())
+    let issued = authority.issue_server(names, clock.now(), &move |out: &mut [u8]| entropy.fill(out))?;
+    let life = issued.life();
+    Ok((issued.into_certified(), Some(life)))
 }
 
 impl Server {
