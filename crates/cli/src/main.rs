@@ -23,6 +23,7 @@ use crate::error::CliError;
 fn main() -> ExitCode {
     let command_line = CommandLine::parse();
     forbid_core_dumps();
+    keep_files_private();
     match run(command_line) {
         Ok(code) => code,
         Err(error) => {
@@ -45,6 +46,12 @@ fn run(command_line: CommandLine) -> Result<ExitCode, CliError> {
             Command::Verify(args) => verify::run(&args).await,
         }
     })
+}
+
+/// Whoever creates a file below the data directory, the index included, creates it for this user alone.
+fn keep_files_private() {
+    use rustix::fs::Mode;
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
 }
 
 /// A core dump would hold keys. What cannot be forbidden is told, not hidden.

@@ -53,6 +53,6 @@ pub use gate::{Gate, RequestFacts};
 pub use ledger::Ledger;
 pub use mutation::{Mutation, Provenance};
 pub use refusal::{Denied, Refusal};
-pub use reply::{ByteStream, ErrorReply, Handle, Reply, ReplyBody};
+pub use reply::{ByteStream, Dispatch, ErrorReply, Handle, Reply, ReplyBody};
 pub use requirement::{Access, Resource, action, is_read_only, requirements};
 pub use target::{CopySource, KeyVersion, Target, TargetError};

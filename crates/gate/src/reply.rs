@@ -8,8 +8,9 @@ use bytes::Bytes;
 use futures_util::Stream;
 use strongroom_shape::Operation;
 use strongroom_storage::StoreError;
+use strongroom_types::Region;
 
-use crate::Authorized;
+use crate::{Authorized, Body, ServicePrincipal};
 
 /// Plaintext bytes of an answer, as they are opened.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, StoreError>> + Send>>;
@@ -109,4 +110,22 @@ impl From<&StoreError> for ErrorReply {
 pub trait Handle<O: Operation>: Send + Sync {
     /// Handles a request that was allowed.
     async fn handle(&self, request: Authorized<O::Input>) -> Result<Reply<O::Output>, ErrorReply>;
+}
+
+/// Work that a part of the store does without a request from outside: lifecycle, replication, delivery of logs,
+/// remediation. It goes the way of a request, from its typed input through the gate and the handler to its record.
+/// `server` wires it; whoever has work asks for `Arc<dyn Dispatch<O>>` of the operations that it needs.
+#[async_trait]
+pub trait Dispatch<O: Operation>: Send + Sync {
+    /// Does one operation as `service`, in the region where its bucket lies.
+    ///
+    /// # Errors
+    /// Those of the operation, `AccessDenied` included; `ServiceUnavailable` while records cannot be kept.
+    async fn dispatch(
+        &self,
+        service: ServicePrincipal,
+        region: Region,
+        input: O::Input,
+        body: Option<Body>,
+    ) -> Result<Reply<O::Output>, ErrorReply>;
 }

@@ -7,15 +7,13 @@ use std::time::Instant;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::HeaderValue;
-use strongroom_crypto::Entropy as _;
 use strongroom_gate::{Body, Caller, ErrorReply, Ledger, RequestFacts, is_read_only};
-use strongroom_kms::Keys;
 use strongroom_record::{CallerRecord, Coalesced, Completed, Decided, Outcome, Record, TlsRecord, encode};
 use strongroom_s3::bucket::cors;
 use strongroom_shape::{Protocol, ServiceSchema};
 use strongroom_sigv4::{AuthInput, BodyDigest, Mechanism, PayloadCheck, RequestHead as SignedHead};
-use strongroom_storage::{MetaStore, StoreClock, StoreHealth};
-use strongroom_types::{BucketName, HostId, Region, RequestId, Timestamp};
+use strongroom_storage::StoreClock;
+use strongroom_types::{BucketName, Region, Timestamp};
 
 use crate::authn::{Authenticated, Authn, auth_reply, signature_record};
 use crate::decode::{self, SignedBody};
@@ -26,7 +24,7 @@ use crate::http::{
 };
 use crate::listener::{Admit, FloodBudget};
 use crate::post::PostForm;
-use crate::record::{Place, Recorder};
+use crate::record::{Opened, Place, Registry};
 use crate::route::{Destination, RouteHead, Routed, Routes, parse_query, redacted_target, rpc_operation};
 
 /// Longest body that is read of a service whose operations are named in the body.
@@ -40,12 +38,8 @@ pub(crate) struct Pipeline {
     pub(crate) routes: Routes,
     pub(crate) authn: Authn,
     pub(crate) services: Arc<Services>,
-    pub(crate) store: Arc<dyn MetaStore>,
-    pub(crate) clock: Arc<dyn StoreClock>,
-    pub(crate) keys: Arc<Keys>,
-    pub(crate) recorder: Recorder,
+    pub(crate) registry: Arc<Registry>,
     pub(crate) flood: Mutex<FloodBudget>,
-    pub(crate) home: Region,
 }
 
 /// A request on its way.
@@ -76,32 +70,9 @@ struct CorsQuestion {
 }
 
 impl Pipeline {
-    /// Ids of a new request.
-    fn ids(&self) -> (String, String, String) {
-        let mut random = [0; 72];
-        self.keys.entropy().fill(&mut random);
-        let (mut id, mut host, mut event) = ([0; 8], [0; 48], [0; 16]);
-        id.iter_mut().zip(random.iter()).for_each(|(to, from)| *to = *from);
-        host.iter_mut().zip(random.iter().skip(8)).for_each(|(to, from)| *to = *from);
-        event.iter_mut().zip(random.iter().skip(56)).for_each(|(to, from)| *to = *from);
-        let id = RequestId::from_bytes(id).to_string();
-        (id, HostId::from_bytes(&host).to_string(), uuid(event))
-    }
-
     fn begin(&self, connection: &Arc<Connection>, received_at: Instant) -> Option<Journey> {
-        if matches!(self.store.health(), StoreHealth::Down(_)) {
-            return None;
-        }
-        let place = self.recorder.place()?;
-        let (request_id, host_id, event_id) = self.ids();
-        let now = self.clock.now();
+        let Opened { decided, now, place } = self.registry.open()?;
         let decided = Decided {
-            request_id: request_id.clone(),
-            host_id: host_id.clone(),
-            event_id,
-            received_at_millis: now.as_millis(),
-            decided_at_millis: now.as_millis(),
-            region: self.home.to_string(),
             source_ip: connection.peer.ip().to_string(),
             tls: connection.tls.as_ref().map(|tls| TlsRecord {
                 version: tls.version.to_owned(),
@@ -109,14 +80,14 @@ impl Pipeline {
                 server_name: tls.sni.clone(),
                 key_exchange: Some(tls.key_exchange.to_owned()),
             }),
-            ..Decided::default()
+            ..decided
         };
         Some(Journey {
             connection: connection.clone(),
             received_at,
             now,
-            request_id,
-            host_id,
+            request_id: decided.request_id.clone(),
+            host_id: decided.host_id.clone(),
             resource: String::new(),
             ledger: Ledger::new(decided),
             place,
@@ -264,7 +235,7 @@ impl Pipeline {
     fn facts(&self, journey: &Journey, routed: &Routed, region: Option<Region>) -> RequestFacts {
         RequestFacts {
             service: routed.service.name,
-            region: region.unwrap_or_else(|| self.home.clone()),
+            region: region.unwrap_or_else(|| self.registry.home.clone()),
             now: journey.now,
             source_ip: journey.connection.peer.ip(),
             secure_transport: journey.connection.tls.is_some(),
@@ -386,7 +357,7 @@ impl Pipeline {
             received_at: journey.received_at,
             handled_at: Instant::now(),
             place: journey.place,
-            clock: self.clock.clone(),
+            clock: self.registry.clock.clone(),
             completed: Completed {
                 request_id: journey.request_id,
                 status: answer.status,
@@ -411,10 +382,10 @@ impl Pipeline {
         let settled = self.flood.lock().unwrap_or_else(PoisonError::into_inner).settle(Instant::now());
         for refusals in settled {
             let ago = refusals.second_began.elapsed();
-            let second = self.clock.now().minus(ago).as_secs();
+            let second = self.registry.clock.now().minus(ago).as_secs();
             let source_ip = refusals.source.map_or_else(|| "other".to_owned(), |source| source.to_string());
             let refused = refusals.count;
-            self.recorder.give(&Record::Coalesced(Coalesced { source_ip, second, refused }));
+            self.registry.recorder.give(&Record::Coalesced(Coalesced { source_ip, second, refused }));
         }
     }
 }
@@ -595,21 +566,6 @@ fn header_text(headers: &http::HeaderMap, name: &str) -> Option<String> {
 fn cut(text: &str) -> String {
     let end = (0..=MAX_RECORDED_HEADER_BYTES.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
     text.get(..end.unwrap_or(0)).unwrap_or_default().to_owned()
-}
-
-/// A random UUID (RFC 9562, version 4).
-fn uuid(mut bytes: [u8; 16]) -> String {
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    let n = u128::from_be_bytes(bytes);
-    format!(
-        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        n >> 96,
-        (n >> 80) & 0xffff,
-        (n >> 64) & 0xffff,
-        (n >> 48) & 0xffff,
-        n & 0xffff_ffff_ffff
-    )
 }
 
 #[async_trait]

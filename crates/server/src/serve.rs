@@ -25,7 +25,7 @@ use crate::pki::{
     CertificateAuthority, PkiError, RENEWAL_CHECK, ReloadingResolver, ServerCertificateLife, ServerNames,
     load_files, renew_due, server_config,
 };
-use crate::record::Recorder;
+use crate::record::{Recorder, Registry};
 use crate::route::{Locator, Routes};
 
 /// Why a server did not start.
@@ -179,16 +179,19 @@ impl Server {
             identity: installation.identity.clone(),
         });
         let (recorder, recording) = Recorder::start(installation.journal.clone());
-        let pipeline = Arc::new(Pipeline {
-            routes: Routes::new(Locator::new(config.domains.iter().map(String::as_str))),
-            authn: Authn::new(installation.identity.clone(), regions),
-            services,
+        let registry = Arc::new(Registry {
             store: installation.store.clone(),
             clock: installation.clock.clone(),
             keys: installation.keys.clone(),
             recorder: recorder.clone(),
-            flood: Mutex::new(FloodBudget::new(FloodLimits::default(), Instant::now())),
             home,
+        });
+        let pipeline = Arc::new(Pipeline {
+            routes: Routes::new(Locator::new(config.domains.iter().map(String::as_str))),
+            authn: Authn::new(installation.identity.clone(), regions),
+            services,
+            registry,
+            flood: Mutex::new(FloodBudget::new(FloodLimits::default(), Instant::now())),
         });
         let (stop, stopped) = watch::channel(false);
         let archiving = tokio::spawn(archiver.run(stopped.clone()));

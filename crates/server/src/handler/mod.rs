@@ -9,7 +9,7 @@ use strongroom_codec::RequestHead;
 use strongroom_gate::{Body, Caller, ErrorReply, Gate, Handle, Ledger, RequestFacts};
 use strongroom_identity::Identity;
 use strongroom_s3::S3;
-use strongroom_shape::{Operation, Structure};
+use strongroom_shape::{Operation, ServiceSchema, Structure};
 
 use crate::decode;
 use crate::encode::{self, Answer};
@@ -87,17 +87,35 @@ async fn refuse<O: Operation>(gate: &Gate, mut exchange: Exchange) -> Result<Ans
     Err(encode::not_implemented(routed.operation.name))
 }
 
+/// An operation that is built, and who handles it. The table implements it, so that work without a request reaches
+/// exactly the operations that requests reach.
+pub(crate) trait Serves<O: Operation> {
+    /// The operation's service.
+    const SERVICE: &'static ServiceSchema;
+
+    /// Its handler.
+    fn handler(&self) -> &dyn Handle<O>;
+}
+
 macro_rules! table {
-    ($services:expr, $exchange:expr, $name:expr, $api:ident, $handler:ident:
-        built [$($built:ident)*] unbuilt [$($unbuilt:ident)*]) => {
-        match $name {
-            $(stringify!($built) => Box::pin(run::<$api::op::$built>(&$services.gate, &$services.$handler, $exchange)) as Running<'_>,)*
-            $(stringify!($unbuilt) => Box::pin(refuse::<$api::op::$unbuilt>(&$services.gate, $exchange)) as Running<'_>,)*
-            other => {
-                let reply = encode::not_implemented(other);
-                Box::pin(std::future::ready(Err(reply))) as Running<'_>
+    ($dispatch:ident, $api:ident, $handler:ident: built [$($built:ident)*] unbuilt [$($unbuilt:ident)*]) => {
+        impl Services {
+            pub(super) fn $dispatch(&self, name: &str, exchange: Exchange) -> Running<'_> {
+                match name {
+                    $(stringify!($built) => Box::pin(run::<$api::op::$built>(&self.gate, &self.$handler, exchange)),)*
+                    $(stringify!($unbuilt) => Box::pin(refuse::<$api::op::$unbuilt>(&self.gate, exchange)),)*
+                    other => Box::pin(std::future::ready(Err(encode::not_implemented(other)))),
+                }
             }
         }
+
+        $(impl Serves<$api::op::$built> for Services {
+            const SERVICE: &'static ServiceSchema = &$api::SERVICE;
+
+            fn handler(&self) -> &dyn Handle<$api::op::$built> {
+                &self.$handler
+            }
+        })*
     };
 }
 
@@ -115,5 +133,6 @@ impl Services {
     }
 }
 
+pub(crate) mod errand;
 mod slow;
 mod table;

@@ -77,3 +77,44 @@ fn document(body: OutgoingBody) -> Bytes {
         OutgoingBody::Empty | OutgoingBody::Stream { .. } => Bytes::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document_answer(body: &str) -> Answer {
+        let body = OutgoingBody::Full(Bytes::from(format!("{}{body}", strongroom_codec::XML_DECLARATION)));
+        Answer { status: 200, headers: HeaderMap::new(), body, error: None, object_size: None }
+    }
+
+    /// Everything that is sent of an answer that has begun, with the seconds at which it is.
+    async fn sent(outcome: Outcome, takes: Duration) -> Vec<(u64, String)> {
+        let running = tokio::spawn(async move {
+            tokio::time::sleep(takes).await;
+            outcome
+        });
+        let answer = alive(running, |reply| document_answer(&format!("<Error>{}</Error>", reply.code)));
+        assert_eq!(answer.status, 200);
+        let OutgoingBody::Stream { len: None, mut chunks } = answer.body else { panic!("not a stream") };
+        let began = tokio::time::Instant::now();
+        let mut sent = Vec::new();
+        while let Some(chunk) = chunks.next().await {
+            sent.push((began.elapsed().as_secs(), String::from_utf8(chunk.unwrap().to_vec()).unwrap()));
+        }
+        sent
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn spaces_keep_the_connection_alive_and_one_document_follows() {
+        let sent = sent(Ok(document_answer("<Done/>")), Duration::from_secs(12)).await;
+        let expected = [(0, strongroom_codec::XML_DECLARATION), (5, " "), (10, " "), (12, "<Done/>")];
+        assert_eq!(sent, expected.map(|(second, text)| (second, text.to_owned())));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_error_after_the_beginning_comes_in_the_body_of_the_200() {
+        let error = ErrorReply::new(400, "InvalidPart", "One part could not be found.");
+        let sent = sent(Err(error), Duration::from_secs(6)).await;
+        assert_eq!(sent.last(), Some(&(6, "<Error>InvalidPart</Error>".to_owned())));
+    }
+}

@@ -13,6 +13,10 @@ use strongroom_storage::{Journal, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
+pub(crate) use registry::{Opened, Registry};
+
+mod registry;
+
 /// Requests whose records may be on their way at once.
 const MAX_PLACES: usize = 16_384;
 
