@@ -121,6 +121,8 @@ impl Server {
     /// # Errors
     /// [`ServeError`].
     pub async fn bind(installation: Installation, config: Config) -> Result<Self, ServeError> {
+        let s3 = installation.s3(config.regions.clone().into());
+        s3.settle_intents().await.map_err(InstallationError::from)?;
         let certificates = Certificates::new(&installation, &config).await?;
         let tls = server_config(certificates.resolver.clone())?;
         let addresses = Addresses {

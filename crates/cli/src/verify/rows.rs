@@ -387,7 +387,7 @@ fn name_row(entry: &Entry) -> Result<(), &'static str> {
     match entry.key.first() {
         Some(b'n') => read::<NameRow>(&entry.row.value)
             .and_then(|row| row.parsed().map(drop).map_err(|_| "its value is not what its key says")),
-        Some(b'a') => Ok(()),
+        Some(b'a' | b'i') => Ok(()),
         _ => Err("no row has a key of this form"),
     }
 }

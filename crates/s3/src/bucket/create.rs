@@ -255,6 +255,7 @@ impl S3 {
                 }
             };
             if !written {
+                self.intend(id, &plan.name).await.map_err(|error| ErrorReply::from(&error))?;
                 let rows = self.store.commit(plan.rows(id, created_millis)).await;
                 rows.map_err(|error| ErrorReply::from(&error))?;
                 written = true;
@@ -263,7 +264,7 @@ impl S3 {
             match request.commit_in(&*self.store, Partition::Names, mutation).await {
                 Ok(_) => return Ok(()),
                 Err(CommitError::Conflict) => {}
-                // The name may stand: its bucket must stay. At worst two rows without a name remain.
+                // The name may stand: its bucket must stay. Which of both it is, the next start finds out.
                 Err(error @ CommitError::Store(StoreError::Unknown)) => return Err(error.reply()),
                 Err(error) => {
                     outcome = Err(error.reply());
@@ -272,7 +273,8 @@ impl S3 {
             }
         }
         if written {
-            self.unmake(id).await;
+            // Nobody can find these rows; if they cannot be removed now, they are at the next start.
+            drop(self.unmake(id).await);
         }
         outcome
     }
@@ -316,20 +318,9 @@ impl S3 {
         }
         mutation.put(row::name(&plan.name), plan.name_row(id, created_millis).encode());
         mutation.put(row::account_bucket(plan.owner, &plan.name), Vec::new());
+        mutation.delete(row::intent(id));
         mutation.effect(configured());
         mutation
-    }
-
-    /// Takes back the rows of a bucket that got no name.
-    async fn unmake(&self, id: BucketId) {
-        let mut batch = Batch::new(Partition::Bucket(id));
-        batch.delete(row::BUCKET).delete(row::STATE);
-        for name in name::ALL {
-            batch.delete(row::config(name));
-        }
-        batch.frees_space = true;
-        // Nobody can find these rows: if they cannot be removed now, they are as good as gone.
-        drop(self.store.commit(batch).await);
     }
 }
 

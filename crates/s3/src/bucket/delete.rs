@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 use strongroom_api_s3::{DeleteBucketInput, DeleteBucketOutput, op};
-use strongroom_gate::{Authorized, CommitError, ErrorReply, Handle, Mutation, Reply};
+use strongroom_gate::{Authorized, BucketGrant, CommitError, ErrorReply, Handle, Mutation, Reply};
 use strongroom_record::{Effect, EffectKind};
-use strongroom_storage::{Batch, Direction, Entry, Partition, Precondition, prefix_range};
+use strongroom_storage::{Direction, Entry, Partition, Precondition, prefix_range};
 use strongroom_types::BucketName;
 
 use super::directory::BucketDirectory;
@@ -51,9 +51,10 @@ impl Handle<op::DeleteBucket> for S3 {
             mutation.delete(row::STATE);
             mutation.frees_space();
             mutation.effect(configured());
+            self.intend(bucket.id(), bucket.name()).await.map_err(|error| ErrorReply::from(&error))?;
             match request.commit(&*self.store, mutation).await {
                 Ok(_) => {
-                    self.free_name(bucket.name(), partition).await;
+                    self.free_name(&bucket).await;
                     return Ok(Reply::new(DeleteBucketOutput {}));
                 }
                 Err(CommitError::Conflict) => {}
@@ -138,19 +139,13 @@ impl S3 {
         Ok(keys)
     }
 
-    /// Removes the rows of a name whose bucket is gone, unless the name has been taken since. The bucket is deleted
-    /// whether or not this succeeds: such a name is found to be free.
-    async fn free_name(&self, name: &BucketName, partition: Partition) {
+    /// Frees the name of a bucket that is gone. The bucket is deleted whether or not this succeeds: such a name is found
+    /// to be free, and the next start removes its row.
+    async fn free_name(&self, bucket: &BucketGrant) {
         let directory = BucketDirectory::new(self.store.clone());
-        let Ok(Some((named, version))) = directory.name_row(name).await else { return };
-        let Ok((owner, _, _)) = named.parsed() else { return };
-        if Partition::Bucket(named.id()) != partition {
-            return;
+        let Ok(Some((named, version))) = directory.name_row(bucket.name()).await else { return };
+        if named.id() == bucket.id() {
+            drop(self.free(bucket.id(), bucket.name(), bucket.owner(), version).await);
         }
-        let mut batch = Batch::new(Partition::Names);
-        batch.require(Precondition::RowIs(row::name(name), version));
-        batch.delete(row::name(name)).delete(row::account_bucket(owner, name));
-        batch.frees_space = true;
-        drop(self.store.commit(batch).await);
     }
 }

@@ -1,6 +1,7 @@
 //! Buckets: their life, their settings and their configurations.
 //!
-//! In reading order: [`directory`] finds a bucket for the gate; `create`, `delete` and `list` are its life; `settings`
+//! In reading order: [`directory`] finds a bucket for the gate; `create`, `delete` and `list` are its life, `intent` what keeps it
+//! whole over a kill; `settings`
 //! is how a handler changes the bucket's state or one of its configurations, which are stored as [`document`]s; then a
 //! file for each family of configurations. [`cors`] is pure: it decides what a browser may be told.
 
@@ -13,6 +14,7 @@ mod delete;
 pub mod directory;
 pub mod document;
 mod encryption;
+mod intent;
 pub mod limits;
 mod list;
 mod ownership;

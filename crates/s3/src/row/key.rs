@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use strongroom_types::{AccountId, BucketName, ObjectKey, UploadId};
+use strongroom_types::{AccountId, BucketId, BucketName, ObjectKey, UploadId};
 
 use super::ObjectSequence;
 
@@ -168,6 +168,21 @@ pub fn account_buckets(account: AccountId, prefix: &str, from: &str) -> Range<Ve
     let base = [b"a", account.as_u64().to_be_bytes().as_slice()].concat();
     let start = [base.as_slice(), std::cmp::max(prefix, from).as_bytes()].concat();
     start..successor([base.as_slice(), prefix.as_bytes()].concat())
+}
+
+/// In `Names`: that something was begun with a bucket.
+pub fn intent(bucket: BucketId) -> Vec<u8> {
+    [b"i", bucket.as_bytes().as_slice()].concat()
+}
+
+/// In `Names`: everything that was begun.
+pub fn intents() -> Range<Vec<u8>> {
+    strongroom_storage::prefix_range(b"i")
+}
+
+/// The bucket of an intent's row.
+pub fn intent_bucket(key: &[u8]) -> Option<BucketId> {
+    key.strip_prefix(b"i")?.try_into().ok().map(BucketId::from_bytes)
 }
 
 #[cfg(test)]

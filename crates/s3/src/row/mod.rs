@@ -16,7 +16,8 @@
 //! | `l` | layout of a completed upload | `l` upload id | [`LayoutRow`] |
 //! | `h` | change, for followers (reserved: written once something follows) | `h` position | |
 //!
-//! The partition [`strongroom_storage::Partition::Names`] holds `n` name → [`NameRow`], and `a` account, name → empty.
+//! The partition [`strongroom_storage::Partition::Names`] holds `n` name → [`NameRow`], `a` account, name → empty,
+//! and `i` bucket id → the name of a bucket that is being made or deleted.
 
 mod bucket;
 mod coded;
@@ -28,8 +29,8 @@ pub use bucket::{BucketRow, NameRow, PublicAccessBlockRow, StateRow, Versioning}
 pub use coded::{Coded, RowError};
 pub use key::{
     BUCKET, STATE, account_bucket, account_buckets, config, current, current_range, decode_object_key, index,
-    layout, name, null, part, parts, upload, upload_range, version, version_key_parts, version_range,
-    versions_of,
+    intent, intent_bucket, intents, layout, name, null, part, parts, upload, upload_range, version,
+    version_key_parts, version_range, versions_of,
 };
 pub use object::{
     BlobRow, ChecksumRow, Content, CurrentRow, Headers, NullRow, ObjectSequence, VersionRow, version_id,

@@ -274,13 +274,16 @@ async fn a_bucket_made_again_shares_nothing_with_the_old_one() {
 
 #[tokio::test]
 async fn killed_while_creating_the_name_is_free_or_the_bucket_whole() {
-    for commits in 0..4 {
+    for commits in 0..5 {
         let bed = Bed::new();
         bed.crash_after(commits);
         let answered = bed.at(ALICE, "us-east-1", on!(CreateBucketInput, "crash")).await.is_ok();
         bed.restart();
+        bed.s3.settle_intents().await.unwrap();
         let there = bed.partition("crash").await.is_some();
         assert_eq!(there, answered, "{commits} commits");
+        assert_eq!(bed.rows_of_buckets().await == 0, !there, "{commits} commits");
+        assert_eq!(bed.names().await, if there { 2 } else { 0 }, "{commits} commits");
         if there {
             bed.ok(on!(GetBucketVersioningInput, "crash")).await;
         } else {
@@ -291,13 +294,16 @@ async fn killed_while_creating_the_name_is_free_or_the_bucket_whole() {
 
 #[tokio::test]
 async fn killed_while_deleting_the_bucket_is_whole_or_its_name_free() {
-    for commits in 0..4 {
+    for commits in 0..5 {
         let bed = Bed::new();
         create(&bed, "crash").await;
         bed.crash_after(commits);
         let answered = bed.at(ALICE, "us-east-1", on!(DeleteBucketInput, "crash")).await.is_ok();
         bed.restart();
+        bed.s3.settle_intents().await.unwrap();
         assert_eq!(bed.partition("crash").await.is_none(), answered, "{commits} commits");
+        assert_eq!(bed.rows_of_buckets().await == 0, answered, "{commits} commits");
+        assert_eq!(bed.names().await, if answered { 0 } else { 2 }, "{commits} commits");
         let listed = bed.ok(strongroom_api_s3::ListBucketsInput::default()).await.buckets.unwrap();
         assert_eq!(listed.is_empty(), answered, "{commits} commits");
         if answered {

@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use strongroom_gate::{
@@ -30,6 +30,8 @@ mod listing;
 struct Fragile {
     inner: MemoryStore,
     commits_left: Arc<AtomicUsize>,
+    /// Every partition that was written to.
+    touched: Arc<Mutex<Vec<Partition>>>,
 }
 
 #[async_trait]
@@ -57,6 +59,7 @@ impl MetaStore for Fragile {
             return Err(StoreError::Closed);
         }
         self.commits_left.store(left - 1, Ordering::SeqCst);
+        self.touched.lock().unwrap().push(batch.partition);
         self.inner.commit(batch).await
     }
 
@@ -100,7 +103,11 @@ struct Bed {
 impl Bed {
     fn new() -> Self {
         let store = MemoryStore::at(Timestamp::from_secs(1_800_000_000));
-        let fragile = Fragile { inner: store.clone(), commits_left: Arc::new(AtomicUsize::new(usize::MAX)) };
+        let fragile = Fragile {
+            inner: store.clone(),
+            commits_left: Arc::new(AtomicUsize::new(usize::MAX)),
+            touched: Arc::default(),
+        };
         let keyring = strongroom_crypto::Keyring::create(&SystemEntropy::new());
         let regions = ["us-east-1", "eu-west-1", "eu-central-1"].map(|name| Region::parse(name).unwrap());
         let s3 = S3::new(
@@ -173,6 +180,25 @@ impl Bed {
         let directory = BucketDirectory::new(Arc::new(self.store.clone()));
         let facts = directory.bucket(&BucketName::parse(name).unwrap()).await.unwrap();
         facts.map(|facts| Partition::Bucket(facts.id))
+    }
+
+    /// How many rows all buckets have that there ever were.
+    async fn rows_of_buckets(&self) -> usize {
+        let touched = self.fragile.touched.lock().unwrap().clone();
+        let mut count = 0;
+        for partition in touched.into_iter().filter(|partition| *partition != Partition::Names) {
+            count += self.rows_in(partition).await;
+        }
+        count
+    }
+
+    /// How many rows the partition of names has.
+    async fn names(&self) -> usize {
+        self.rows_in(Partition::Names).await
+    }
+
+    async fn rows_in(&self, partition: Partition) -> usize {
+        self.store.scan(partition, vec![]..vec![0xff], 100, Direction::Forward).await.unwrap().len()
     }
 
     /// Sets a row, as another operation would.

@@ -1,13 +1,15 @@
 //! The life of an upload, and each rule with its code.
 
-use strongroom_api_s3::{DeleteObjectInput, HeadObjectInput, ObjectCannedAcl, StorageClass, op};
+use strongroom_api_s3::{
+    DeleteObjectInput, HeadObjectInput, ObjectCannedAcl, PutObjectInput, StorageClass, op,
+};
 use strongroom_storage::{Batch, MetaStore as _};
 use strongroom_types::{AccountId, Timestamp, UploadId};
 
 use super::*;
 use crate::multipart::upload::{sequence_of, upload_id};
 use crate::row::{self, BlobRow, ChecksumRow, ObjectSequence, Versioning};
-use crate::testing::root;
+use crate::testing::{body, root};
 
 #[tokio::test]
 async fn parts_in_any_order_become_one_object_with_the_headers_of_its_beginning() {
@@ -332,4 +334,18 @@ async fn ten_thousand_parts_are_completed_and_aborted_in_one_commit() {
 fn ids_of_uploads_sort_by_the_time_when_they_began() {
     let early = upload_id(ObjectSequence(255), [0xff; 8]).to_string();
     assert!(early < upload_id(ObjectSequence(256), [0; 8]).to_string());
+}
+
+#[tokio::test]
+async fn an_upload_that_was_overtaken_cannot_replace_what_it_names() {
+    let harness = Harness::new().await;
+    let id = create(&harness, "k").await;
+    let part = part(&harness, "k", &id, 1, &bytes(1, 9)).await;
+    let input = PutObjectInput { bucket: BUCKET.into(), key: "k".into(), ..PutObjectInput::default() };
+    let put = harness.call::<op::PutObject>(input, Some(body(b"later"))).await.unwrap().output;
+    let input = complete_input("k", &id, &[(1, &part)]);
+    let conditional = CompleteMultipartUploadInput { if_match: put.etag, ..input };
+    let result = harness.call::<op::CompleteMultipartUpload>(conditional, None).await;
+    assert_eq!(code(result), (409, "ConditionalRequestConflict".into()));
+    assert_eq!(get(&harness, "k").await.unwrap(), b"later");
 }
