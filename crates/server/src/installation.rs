@@ -15,7 +15,7 @@ use strongroom_storage::sealed::{CipherError, RowCipher, SealedStore};
 use strongroom_storage::{
     Batch, BlobStore, Journal, LocalStore, MetaStore, Partition, StoreClock, StoreError,
 };
-use strongroom_trail::{ChunkSeal, SealError};
+use strongroom_trail::{ChunkSeal, Proof, SealError, TrailError, prove};
 use strongroom_types::{Region, Timestamp};
 use zeroize::Zeroizing;
 
@@ -203,6 +203,14 @@ impl Installation {
         let clock: Arc<dyn StoreClock> = engine.clone();
         let identity = Identity::new(store.clone(), clock.clone(), keys.clone());
         Self { local, store, journal: sealed, blobs: engine, clock, keys, identity, data: data.to_owned() }
+    }
+
+    /// Opens every record of the archive and finds what is missing; changes nothing.
+    ///
+    /// # Errors
+    /// [`TrailError`] if the archive cannot be read at all.
+    pub async fn prove_archive(&self) -> Result<Proof, TrailError> {
+        prove(&self.data, &*self.store, Arc::new(ArchiveSeal(self.keys.clone()))).await
     }
 
     /// The S3 service, for these regions.

@@ -1,11 +1,13 @@
 //! The way of a request, from its head to its record. Each step is a module of its own; this one only walks them.
 
 use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::HeaderValue;
 use strongroom_gate::{Body, Caller, ErrorReply, Ledger, RequestFacts, is_read_only};
 use strongroom_record::{CallerRecord, Coalesced, Completed, Decided, Outcome, Record, TlsRecord, encode};
@@ -20,7 +22,7 @@ use crate::decode::{self, SignedBody};
 use crate::encode::{self, Answer, Ids};
 use crate::handler::{Exchange, Services};
 use crate::http::{
-    Connection, Finished, Handler, Incoming, IncomingBody, MalformedHead, Outgoing, OutgoingBody,
+    BytesRead, Connection, Finished, Handler, Incoming, IncomingBody, MalformedHead, Outgoing, OutgoingBody,
 };
 use crate::listener::{Admit, FloodBudget};
 use crate::post::PostForm;
@@ -509,11 +511,24 @@ fn claims_credentials(incoming: &Incoming) -> bool {
     incoming.headers.contains_key(http::header::AUTHORIZATION) || query.contains("X-Amz-Signature=")
 }
 
-/// Bytes of the plain body, as the head says.
-fn declared_bytes(incoming: &Incoming) -> u64 {
-    let decoded = incoming.headers.get("x-amz-decoded-content-length");
-    let decoded = decoded.and_then(|value| value.to_str().ok()?.parse().ok());
-    decoded.or_else(|| incoming.body.content_length()).unwrap_or(0)
+/// Bytes of a request's body, in the measure of records: those of the plain body, without the frames of aws-chunked.
+struct BytesIn {
+    read: BytesRead,
+    /// Bytes on the wire, and what they hold once they are all there.
+    whole: Option<(u64, u64)>,
+}
+
+impl BytesIn {
+    fn of(incoming: &Incoming) -> Self {
+        let decoded = incoming.headers.get("x-amz-decoded-content-length");
+        let decoded = decoded.and_then(|value| value.to_str().ok()?.parse().ok());
+        Self { read: incoming.body.bytes_read(), whole: incoming.body.content_length().zip(decoded) }
+    }
+
+    fn get(&self) -> u64 {
+        let read = self.read.get();
+        self.whole.filter(|(wire, _)| *wire == read).map_or(read, |(_, plain)| plain)
+    }
 }
 
 fn cors_question(
@@ -584,9 +599,14 @@ impl Handler for Pipeline {
             }
             journey.charged = true;
         }
-        let bytes_in = declared_bytes(&incoming);
-        let result = self.serve(&mut journey, incoming).await;
-        self.finish(journey, result, bytes_in).await
+        let bytes_in = BytesIn::of(&incoming);
+        // A mistake of ours that ends in a panic is answered and recorded like any other error.
+        let served = AssertUnwindSafe(self.serve(&mut journey, incoming)).catch_unwind().await;
+        let result = served.unwrap_or_else(|_| {
+            tracing::error!(request_id = journey.request_id, "a handler panicked");
+            Err(encode::internal_error())
+        });
+        self.finish(journey, result, bytes_in.get()).await
     }
 
     async fn malformed(&self, connection: Arc<Connection>, malformed: MalformedHead) -> Outgoing {
@@ -598,7 +618,7 @@ impl Handler for Pipeline {
     }
 
     fn overloaded(&self, connection: &Connection) {
-        // Counted with the other refusals of its source; nothing was read of it.
-        self.admit_unknown(connection.peer.ip());
+        let mut flood = self.flood.lock().unwrap_or_else(PoisonError::into_inner);
+        flood.count_refusal(connection.peer.ip(), Instant::now());
     }
 }

@@ -18,7 +18,9 @@ mod limits;
 pub mod access_log;
 pub mod cloudtrail;
 
-pub use archive::{Archive, ArchiveSettings, Archiver, ChunkSeal, Query, SealError, fuzz_chunk};
+pub use archive::{
+    Archive, ArchiveFault, ArchiveSettings, Archiver, ChunkSeal, Proof, Query, SealError, fuzz_chunk, prove,
+};
 pub use audit_log::{AuditLog, AuditLogSettings};
 pub use cursor::Cursor;
 pub use error::TrailError;

@@ -70,6 +70,10 @@ impl Store {
         Archive::open(dir, store.clone(), store, Arc::new(Plain)).await.unwrap()
     }
 
+    pub(crate) async fn prove(&self, dir: &Path) -> crate::Proof {
+        crate::prove(dir, self, Arc::new(Plain)).await.unwrap()
+    }
+
     /// An archiver that writes a chunk in every step.
     pub(crate) fn archiver(&self, archive: &Arc<Archive>, settings: ArchiveSettings) -> Archiver {
         Archiver::unchecked(archive.clone(), Arc::new(self.inner.clone()), settings)

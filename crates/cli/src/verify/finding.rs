@@ -49,6 +49,13 @@ pub(super) enum Finding {
         /// The blob.
         blob: BlobId,
     },
+    /// Records of the archive are missing or do not open.
+    Archive {
+        /// The last position before them.
+        after: u64,
+        /// What is wrong.
+        what: String,
+    },
     /// Records from here on cannot be read.
     Records {
         /// The last position that could.
@@ -88,6 +95,7 @@ impl fmt::Display for Finding {
                 write!(f, "row {} of bucket {bucket}: its blob {blob} does not open: {what}", key_text(key))
             }
             Self::BlobOrphaned { blob } => write!(f, "blob {blob}: no row names it"),
+            Self::Archive { after, what } => write!(f, "archive behind position {after}: {what}"),
             Self::Records { after, what } => write!(f, "records behind position {after}: {what}"),
         }
     }
@@ -104,6 +112,7 @@ impl Finding {
             Self::Row { .. } => "row",
             Self::BlobSealed { .. } => "blob_does_not_open",
             Self::BlobOrphaned { .. } => "blob_orphaned",
+            Self::Archive { .. } => "archive",
             Self::Records { .. } => "records",
         }
     }

@@ -1,5 +1,5 @@
 //! `strongroom verify`: proves offline that every frame of every blob opens, that every row opens and points at blobs
-//! that exist, and that no blob is left over.
+//! that exist, that no blob is left over, and that every record opens, those of the archive included.
 
 mod finding;
 mod rows;
@@ -29,6 +29,7 @@ struct Seen {
     engine: Looked,
     rows: u64,
     records: u64,
+    archived: u64,
     blobs: u64,
     frames: u64,
 }
@@ -70,6 +71,15 @@ async fn verify(verifier: &Verifier, installation: &Installation) -> Result<(See
     }
     bar.finish_and_clear();
     seen.records = rows::records(installation, &mut findings).await?;
+    match installation.prove_archive().await {
+        Ok(proof) => {
+            seen.archived = proof.records;
+            for fault in proof.faults {
+                findings.add(Finding::Archive { after: fault.after, what: fault.what });
+            }
+        }
+        Err(error) => findings.add(Finding::Archive { after: 0, what: error.to_string() }),
+    }
     Ok((seen, findings))
 }
 
@@ -94,6 +104,7 @@ fn report_json(seen: &Seen, findings: &Findings) -> Value {
         "log_bytes": seen.engine.log_bytes,
         "rows": seen.rows,
         "records": seen.records,
+        "archived_records": seen.archived,
         "blobs": seen.engine.blobs,
         "blobs_opened": seen.blobs,
         "blob_frames_opened": seen.frames,
@@ -118,6 +129,7 @@ fn report_text(seen: &Seen, findings: &Findings) -> String {
         ("log frames", &seen.engine.frames.to_string()),
         ("rows", &seen.rows.to_string()),
         ("records", &seen.records.to_string()),
+        ("archived records", &seen.archived.to_string()),
         ("blobs", &seen.engine.blobs.to_string()),
         ("blob frames", &seen.frames.to_string()),
         ("blob bytes", &seen.engine.blob_bytes.to_string()),

@@ -1,6 +1,7 @@
 //! The body of a request, as the pipeline reads it.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -65,10 +66,25 @@ pub struct IncomingBody {
     inner: Inner,
     rest: RestSlot,
     content_length: Option<u64>,
-    bytes_read: u64,
+    bytes_read: BytesRead,
     idle_timeout: Duration,
     awaits_continue: bool,
     failed: bool,
+}
+
+/// How many bytes of a body were read so far, for whoever records the request while another reads the body.
+#[derive(Debug, Clone, Default)]
+pub struct BytesRead(Arc<AtomicU64>);
+
+impl BytesRead {
+    /// The number.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, bytes: usize) {
+        self.0.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
 }
 
 impl fmt::Debug for IncomingBody {
@@ -93,7 +109,7 @@ impl IncomingBody {
             inner: Inner::Wire(body),
             rest: Arc::clone(&rest),
             content_length,
-            bytes_read: 0,
+            bytes_read: BytesRead::default(),
             idle_timeout,
             awaits_continue: awaits_continue && content_length != Some(0),
             failed: false,
@@ -107,7 +123,7 @@ impl IncomingBody {
             content_length: Some(bytes.len() as u64),
             inner: Inner::Memory(bytes),
             rest: RestSlot::new(Mutex::new(Rest::Held)),
-            bytes_read: 0,
+            bytes_read: BytesRead::default(),
             idle_timeout: Duration::MAX,
             awaits_continue: false,
             failed: false,
@@ -126,7 +142,7 @@ impl IncomingBody {
                 Inner::Memory(bytes) => {
                     let bytes = std::mem::take(bytes);
                     self.inner = Inner::Ended;
-                    self.bytes_read = bytes.len() as u64;
+                    self.bytes_read.add(bytes.len());
                     return if bytes.is_empty() { None } else { Some(Ok(bytes)) };
                 }
                 Inner::Wire(body) => {
@@ -139,7 +155,7 @@ impl IncomingBody {
                 Ok(Some(Err(error))) => return Some(Err(self.fail(BodyError::Incomplete(Some(error))))),
                 Ok(None) => {
                     self.inner = Inner::Ended;
-                    let short = self.content_length.is_some_and(|length| self.bytes_read < length);
+                    let short = self.content_length.is_some_and(|length| self.bytes_read.get() < length);
                     return short.then(|| Err(self.fail(BodyError::Incomplete(None))));
                 }
                 Ok(Some(Ok(frame))) => {
@@ -148,7 +164,7 @@ impl IncomingBody {
                     if data.is_empty() {
                         continue;
                     }
-                    self.bytes_read += data.len() as u64;
+                    self.bytes_read.add(data.len());
                     return Some(Ok(data));
                 }
             }
@@ -160,9 +176,9 @@ impl IncomingBody {
         self.content_length
     }
 
-    /// Bytes read so far.
-    pub fn bytes_read(&self) -> u64 {
-        self.bytes_read
+    /// Bytes read so far, as they are read.
+    pub fn bytes_read(&self) -> BytesRead {
+        self.bytes_read.clone()
     }
 
     /// Whether the client waits for 100 Continue before it sends the body.
@@ -206,7 +222,7 @@ impl Drop for IncomingBody {
             Inner::Wire(body) if body.is_end_stream() => Rest::Read,
             Inner::Wire(body) => Rest::Unread {
                 body,
-                left: self.content_length.map(|length| length.saturating_sub(self.bytes_read)),
+                left: self.content_length.map(|length| length.saturating_sub(self.bytes_read.get())),
                 awaits_continue: self.awaits_continue,
             },
             Inner::Memory(_) | Inner::Ended if self.failed => Rest::Failed,
@@ -226,7 +242,7 @@ mod tests {
         assert_eq!(IncomingBody::from_bytes(bytes.clone()).collect(5).await.unwrap(), bytes);
         let mut body = IncomingBody::from_bytes(bytes);
         assert!(matches!(body.collect(4).await, Err(BodyError::TooLarge { limit: 4 })));
-        assert_eq!(body.bytes_read(), 0, "refused unread");
+        assert_eq!(body.bytes_read().get(), 0, "refused unread");
         assert_eq!(IncomingBody::from_bytes(Bytes::new()).collect(0).await.unwrap(), Bytes::new());
     }
 }

@@ -9,7 +9,7 @@ mod outgoing;
 pub(crate) mod respond;
 mod wire;
 
-pub use body::{BodyError, IncomingBody};
+pub use body::{BodyError, BytesRead, IncomingBody};
 pub use handler::{Connection, Handler, Incoming, MalformedHead, TlsFacts};
 pub use outgoing::{Chunks, Finished, OnFinished, Outgoing, OutgoingBody};
 pub(crate) use wire::Wire;

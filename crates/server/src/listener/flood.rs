@@ -154,24 +154,37 @@ impl FloodBudget {
     /// A request is refused when its source or all sources together are beyond the budget; a refusal by the one
     /// takes no token of the other, so that a flood from one source leaves the rest theirs.
     pub fn admit(&mut self, source: IpAddr, now: Instant) -> Admit {
-        let limits = self.limits;
-        let source = Source::of(source);
-        let known = self.sources.contains_key(&source) || self.make_room(now);
-        let (entry, name) = if known {
-            let entry = self.sources.entry(source);
-            (entry.or_insert_with(|| Entry::new(limits.per_source_burst, now)), Some(source))
-        } else {
-            (&mut self.others, None)
-        };
-        entry.bucket.refill(limits.per_source_per_second, limits.per_source_burst, now);
-        self.total.refill(limits.total_per_second, limits.total_burst, now);
-        if entry.bucket.has_token() && self.total.has_token() {
+        self.total.refill(self.limits.total_per_second, self.limits.total_burst, now);
+        let total = self.total.has_token();
+        let (entry, name, settled) = self.entry(source, now);
+        if entry.bucket.has_token() && total {
             entry.bucket.take();
             self.total.take();
             Admit::Yes
         } else {
-            entry.refuse(name, now, &mut self.settled)
+            entry.refuse(name, now, settled)
         }
+    }
+
+    /// Counts a refusal that was made for another reason, and takes no token: of a connection that was one too many
+    /// nothing was read.
+    pub fn count_refusal(&mut self, source: IpAddr, now: Instant) {
+        let (entry, name, settled) = self.entry(source, now);
+        entry.refuse(name, now, settled);
+    }
+
+    /// The refilled entry of a source, its name if it has one of its own, and where its refusals go.
+    fn entry(&mut self, source: IpAddr, now: Instant) -> (&mut Entry, Option<Source>, &mut Vec<Refusals>) {
+        let FloodLimits { per_source_per_second: rate, per_source_burst: burst, .. } = self.limits;
+        let source = Source::of(source);
+        let known = self.sources.contains_key(&source) || self.make_room(now);
+        let (entry, name) = if known {
+            (self.sources.entry(source).or_insert_with(|| Entry::new(burst, now)), Some(source))
+        } else {
+            (&mut self.others, None)
+        };
+        entry.bucket.refill(rate, burst, now);
+        (entry, name, &mut self.settled)
     }
 
     /// Lets the total grow with the records of authenticated requests, so that a busy server keeps one record in ten
@@ -250,6 +263,18 @@ mod tests {
             4,
             "never above its burst"
         );
+    }
+
+    #[test]
+    fn a_refusal_that_is_only_counted_takes_no_token() {
+        let start = Instant::now();
+        let mut budget = FloodBudget::new(LIMITS, start);
+        for _ in 0..100 {
+            budget.count_refusal(source(1), start);
+        }
+        assert_eq!(admitted(&mut budget, source(1), start, 100), 4);
+        let settled = budget.settle(start + Duration::from_secs(1));
+        assert_eq!(settled.iter().map(|refusals| refusals.count).collect::<Vec<_>>(), [196]);
     }
 
     #[test]

@@ -18,6 +18,11 @@ pub(crate) fn path(dir: &Path, first: u64) -> PathBuf {
     dir.join(format!("{first:020}{SUFFIX}"))
 }
 
+/// The position that a chunk of this file name begins at.
+pub(crate) fn first_of(name: &str) -> Option<u64> {
+    name.strip_suffix(SUFFIX)?.parse().ok()
+}
+
 /// The chunks that are kept, oldest first. Sweeps what a crash left: unfinished files, chunks that were to be
 /// removed, and chunks behind `through` that do not open.
 pub(crate) fn survey(
@@ -38,9 +43,7 @@ pub(crate) fn survey(
             swept = true;
             continue;
         }
-        let Some(first) = name.strip_suffix(SUFFIX).and_then(|digits| digits.parse::<u64>().ok()) else {
-            continue;
-        };
+        let Some(first) = first_of(name) else { continue };
         // A damaged chunk is left where it is, and is missing to readers; the server starts all the same.
         let chunk = match read_header(&entry.path()) {
             Ok(header) if header.first == first => Chunk::of(&header),

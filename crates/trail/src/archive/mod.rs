@@ -10,6 +10,7 @@ mod chunk;
 mod facts;
 mod files;
 mod find;
+mod proof;
 mod retention;
 
 use std::collections::VecDeque;
@@ -21,6 +22,7 @@ use strongroom_storage::{Batch, Journal, MetaStore, Partition, Position, StoreEr
 pub use archiver::{ArchiveSettings, Archiver};
 pub use chunk::{ChunkSeal, SealError, fuzz_chunk};
 pub use find::Query;
+pub use proof::{ArchiveFault, Proof, prove};
 
 pub(crate) use chunk::{Group, Reader};
 

@@ -278,6 +278,30 @@ async fn a_missing_chunk_is_an_error_to_whoever_reads_there() {
 }
 
 #[tokio::test]
+async fn a_proof_counts_what_opens_and_names_what_does_not() {
+    let (store, dir) = (Store::new(), tempfile::tempdir().unwrap());
+    assert_eq!(store.prove(dir.path()).await, Proof::default(), "no archive yet");
+    let archive = store.archive(dir.path()).await;
+    let mut archiver = store.archiver(&archive, AT_ONCE);
+    let mut lasts = Vec::new();
+    for n in 0..3 {
+        store.record(n).await;
+        archiver.step().await.unwrap();
+        lasts.push(archive.archived_through().0);
+    }
+    let whole = store.prove(dir.path()).await;
+    assert_eq!((whole.records, whole.faults.as_slice()), (6, [].as_slice()));
+    let files = chunk_files(dir.path());
+    let bytes = fs::read(&files[2]).unwrap();
+    fs::write(&files[2], &bytes[..bytes.len() / 2]).unwrap();
+    fs::remove_file(&files[1]).unwrap();
+    let harmed = store.prove(dir.path()).await;
+    assert_eq!(harmed.records, 2);
+    assert!(harmed.faults.iter().any(|fault| fault.after == lasts[0]), "{harmed:?}");
+    assert!(harmed.faults.len() >= 2, "{harmed:?}");
+}
+
+#[tokio::test]
 async fn a_chunk_with_a_damaged_header_is_missing_and_kept() {
     let (store, dir) = (Store::new(), tempfile::tempdir().unwrap());
     let archive = store.archive(dir.path()).await;
