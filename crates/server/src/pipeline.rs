@@ -26,7 +26,7 @@ use crate::http::{
 };
 use crate::listener::{Admit, FloodBudget};
 use crate::post::PostForm;
-use crate::record::{Opened, Place, Registry};
+use crate::record::{Opened, Place, Registry, Unrecordable};
 use crate::route::{Destination, RouteHead, Routed, Routes, parse_query, redacted_target, rpc_operation};
 
 /// Longest body that is read of a service whose operations are named in the body.
@@ -72,8 +72,12 @@ struct CorsQuestion {
 }
 
 impl Pipeline {
-    fn begin(&self, connection: &Arc<Connection>, received_at: Instant) -> Option<Journey> {
-        let Opened { decided, now, place } = self.registry.open()?;
+    async fn begin(
+        &self,
+        connection: &Arc<Connection>,
+        received_at: Instant,
+    ) -> Result<Journey, Unrecordable> {
+        let Opened { decided, now, place } = self.registry.open().await?;
         let decided = Decided {
             source_ip: connection.peer.ip().to_string(),
             tls: connection.tls.as_ref().map(|tls| TlsRecord {
@@ -84,7 +88,7 @@ impl Pipeline {
             }),
             ..decided
         };
-        Some(Journey {
+        Ok(Journey {
             connection: connection.clone(),
             received_at,
             now,
@@ -420,7 +424,7 @@ impl Completion {
         self.completed.total_micros = micros(self.received_at, last);
         self.completed.turn_around_micros = micros(self.received_at, first);
         self.completed.outcome = if finished.complete { Outcome::Sent } else { Outcome::Aborted };
-        self.place.give(encode(&Record::Completed(Box::new(self.completed))));
+        self.place.give_last(encode(&Record::Completed(Box::new(self.completed))));
     }
 }
 
@@ -586,12 +590,16 @@ fn cut(text: &str) -> String {
 #[async_trait]
 impl Handler for Pipeline {
     async fn handle(&self, incoming: Incoming) -> Outgoing {
-        let Some(mut journey) = self.begin(&incoming.connection, incoming.received_at) else {
-            return Outgoing::error(
-                503,
-                "ServiceUnavailable",
-                "Records of requests cannot be kept now, so no request is served. See the server's log.",
-            );
+        let mut journey = match self.begin(&incoming.connection, incoming.received_at).await {
+            Ok(journey) => journey,
+            Err(Unrecordable::Busy) => return too_many(),
+            Err(Unrecordable::Broken) => {
+                return Outgoing::error(
+                    503,
+                    "ServiceUnavailable",
+                    "Records of requests cannot be kept now, so no request is served. See the server's log.",
+                );
+            }
         };
         if !claims_credentials(&incoming) {
             if !self.admit_unknown(incoming.connection.peer.ip()) {
@@ -610,7 +618,7 @@ impl Handler for Pipeline {
     }
 
     async fn malformed(&self, connection: Arc<Connection>, malformed: MalformedHead) -> Outgoing {
-        let Some(journey) = self.begin(&connection, malformed.received_at) else {
+        let Ok(journey) = self.begin(&connection, malformed.received_at).await else {
             return Outgoing::malformed(malformed.fault);
         };
         let reply = ErrorReply::new(400, malformed.fault.code(), malformed.fault.to_string());

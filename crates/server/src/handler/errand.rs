@@ -18,7 +18,7 @@ use strongroom_storage::{StoreClock, StoreError};
 use strongroom_types::Region;
 
 use super::{Serves, Services};
-use crate::record::{Opened, Place, Registry};
+use crate::record::{Opened, Place, Registry, Unrecordable};
 
 /// Does the errands of the store's own services.
 pub struct Errands {
@@ -39,7 +39,7 @@ where
         body: Option<Body>,
     ) -> Result<Reply<O::Output>, ErrorReply> {
         let served = <Services as Serves<O>>::SERVICE;
-        let Opened { mut decided, now, place } = self.registry.open().ok_or_else(unrecorded)?;
+        let Opened { mut decided, now, place } = self.registry.open().await.map_err(unrecorded)?;
         describe(&mut decided, &service, &region, (served, O::SCHEMA.name));
         decided.request_parameters =
             Some(strongroom_codec::render_cloudtrail_request(served, O::SCHEMA, &input));
@@ -49,7 +49,8 @@ where
             ..Completed::default()
         };
         let (ledger, clock) = (Ledger::new(decided), self.registry.clock.clone());
-        let mut ending = Ending { place, ledger: ledger.clone(), clock, began: Instant::now(), completed };
+        let mut ending =
+            Ending { place: Some(place), ledger: ledger.clone(), clock, began: Instant::now(), completed };
         let facts =
             RequestFacts { service: served.name, region, now, source_ip: LOOPBACK, secure_transport: true };
         let caller = Caller::Service(service);
@@ -78,8 +79,13 @@ where
 /// Errands come from this very process.
 const LOOPBACK: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
-fn unrecorded() -> ErrorReply {
-    ErrorReply::new(503, "ServiceUnavailable", "Records cannot be kept now, so nothing is done.")
+fn unrecorded(why: Unrecordable) -> ErrorReply {
+    match why {
+        Unrecordable::Broken => {
+            ErrorReply::new(503, "ServiceUnavailable", "Records cannot be kept now, so nothing is done.")
+        }
+        Unrecordable::Busy => ErrorReply::new(503, "SlowDown", "Please reduce your request rate."),
+    }
 }
 
 /// Fills in what a record says of an errand. As in CloudTrail's events of services, the service's name stands where the
@@ -102,7 +108,8 @@ fn describe(
 /// The rest of an errand's record, given when the errand is over: with its answer, with the last byte read of that, or
 /// when whoever had sent it gives up.
 struct Ending {
-    place: Place,
+    /// There until the last record is given.
+    place: Option<Place>,
     ledger: Ledger,
     clock: Arc<dyn StoreClock>,
     began: Instant,
@@ -118,13 +125,14 @@ impl Ending {
 
 impl Drop for Ending {
     fn drop(&mut self) {
+        let Some(place) = self.place.take() else { return };
         if let Some(record) = self.ledger.outstanding() {
-            self.place.give(record);
+            place.give(record);
         }
         self.completed.completed_at_millis = self.clock.now().as_millis();
         self.completed.total_micros = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.completed.turn_around_micros = self.completed.total_micros;
-        self.place.give(encode(&Record::Completed(Box::new(std::mem::take(&mut self.completed)))));
+        place.give_last(encode(&Record::Completed(Box::new(std::mem::take(&mut self.completed)))));
     }
 }
 

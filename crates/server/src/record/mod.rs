@@ -17,17 +17,25 @@ pub(crate) use registry::{Opened, Registry};
 
 mod registry;
 
-/// Requests whose records may be on their way at once.
+/// Requests whose records may be on their way at once, from the beginning of the request until its last record is
+/// durable.
 const MAX_PLACES: usize = 16_384;
 
 /// Records that one request gives to the journal at most: first part, continuation, second part.
 const RECORDS_A_PLACE: usize = 3;
 
+/// Coalesced records that may be on their way: one for each source of a full table of refusals, twice.
+const MAX_COALESCED: usize = 16_384;
+
+/// How long a request waits for a place before it is told to slow down.
+const PLACE_WAIT: Duration = Duration::from_secs(2);
+
 /// How long records are gathered before they are appended: far below the 200 ms in which they must be durable.
 const LINGER: Duration = Duration::from_millis(20);
 
-/// Records appended at once.
-const MAX_GROUP: usize = 512;
+/// Bytes of records after which a group is appended without further gathering. One record of the largest kind on top
+/// still fits into a commit.
+const GROUP_BYTES: usize = 4 << 20;
 
 /// How often an append is tried while the queue of commits is full.
 const BUSY_RETRIES: u32 = 50;
@@ -35,39 +43,60 @@ const BUSY_RETRIES: u32 = 50;
 /// Gives records to the journal.
 #[derive(Clone)]
 pub(crate) struct Recorder {
-    sender: mpsc::Sender<Vec<u8>>,
+    sender: mpsc::Sender<Given>,
     places: Arc<Semaphore>,
     broken: Arc<AtomicBool>,
 }
 
+/// An encoded record on its way, and, with the last one of a request, that request's place.
+struct Given {
+    record: Vec<u8>,
+    place: Option<OwnedSemaphorePermit>,
+}
+
 /// Room for the records of one request.
 pub(crate) struct Place {
-    sender: mpsc::Sender<Vec<u8>>,
+    sender: mpsc::Sender<Given>,
     broken: Arc<AtomicBool>,
-    _permit: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
+}
+
+/// Why a request cannot be recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unrecordable {
+    /// Records cannot be kept at all.
+    Broken,
+    /// Too many are on their way; later there is room again.
+    Busy,
 }
 
 impl Recorder {
     /// Starts the task that appends. It ends when every recorder and place is gone and all is durable.
     pub(crate) fn start(journal: Arc<dyn Journal>) -> (Self, JoinHandle<()>) {
-        let (sender, receiver) = mpsc::channel(MAX_PLACES * RECORDS_A_PLACE);
+        let (sender, receiver) = mpsc::channel(MAX_PLACES * RECORDS_A_PLACE + MAX_COALESCED);
         let broken = Arc::new(AtomicBool::new(false));
         let task = tokio::spawn(append_all(journal, receiver, broken.clone()));
         (Self { sender, places: Arc::new(Semaphore::new(MAX_PLACES)), broken }, task)
     }
 
-    /// Room for a request's records; `None` when there is none or when records cannot be kept.
-    pub(crate) fn place(&self) -> Option<Place> {
+    /// Room for a request's records, waited for while others have it all.
+    pub(crate) async fn place(&self) -> Result<Place, Unrecordable> {
         if self.broken.load(Ordering::Acquire) {
-            return None;
+            return Err(Unrecordable::Broken);
         }
-        let permit = self.places.clone().try_acquire_owned().ok()?;
-        Some(Place { sender: self.sender.clone(), broken: self.broken.clone(), _permit: permit })
+        let permit = match self.places.clone().try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => match tokio::time::timeout(PLACE_WAIT, self.places.clone().acquire_owned()).await {
+                Ok(Ok(permit)) => permit,
+                Ok(Err(_)) | Err(_) => return Err(Unrecordable::Busy),
+            },
+        };
+        Ok(Place { sender: self.sender.clone(), broken: self.broken.clone(), permit })
     }
 
     /// Gives a record that belongs to no single request.
     pub(crate) fn give(&self, record: &Record) {
-        if self.sender.try_send(encode(record)).is_err() {
+        if self.sender.try_send(Given { record: encode(record), place: None }).is_err() {
             tracing::error!("a record of refused requests could not be kept");
         }
     }
@@ -80,33 +109,45 @@ impl Recorder {
 }
 
 impl Place {
-    /// Gives an encoded record to the journal.
+    /// Gives an encoded record to the journal; more will follow.
     pub(crate) fn give(&self, record: Vec<u8>) {
-        // INVARIANT: the channel has room for every place's records, so this fails only after the task has ended.
-        if self.sender.try_send(record).is_err() {
-            self.broken.store(true, Ordering::Release);
-        }
+        send(&self.sender, &self.broken, Given { record, place: None });
+    }
+
+    /// Gives the last record. The place is free again once it is durable.
+    pub(crate) fn give_last(self, record: Vec<u8>) {
+        send(&self.sender, &self.broken, Given { record, place: Some(self.permit) });
     }
 }
 
-async fn append_all(
-    journal: Arc<dyn Journal>,
-    mut receiver: mpsc::Receiver<Vec<u8>>,
-    broken: Arc<AtomicBool>,
-) {
-    let mut group = Vec::with_capacity(MAX_GROUP);
-    while receiver.recv_many(&mut group, MAX_GROUP).await > 0 {
-        tokio::time::sleep(LINGER).await;
-        while group.len() < MAX_GROUP {
-            match receiver.try_recv() {
-                Ok(record) => group.push(record),
-                Err(_) => break,
-            }
+fn send(sender: &mpsc::Sender<Given>, broken: &AtomicBool, given: Given) {
+    // INVARIANT: the channel has room for every place's records until they are durable, so this fails only after the
+    // task has ended.
+    if sender.try_send(given).is_err() {
+        tracing::error!(
+            "a record could not be given to the journal; requests are refused until the next start"
+        );
+        broken.store(true, Ordering::Release);
+    }
+}
+
+async fn append_all(journal: Arc<dyn Journal>, mut receiver: mpsc::Receiver<Given>, broken: Arc<AtomicBool>) {
+    while let Some(first) = receiver.recv().await {
+        let mut bytes = first.record.len();
+        let mut group = vec![first];
+        let until = tokio::time::Instant::now() + LINGER;
+        while bytes < GROUP_BYTES {
+            let Ok(Some(next)) = tokio::time::timeout_at(until, receiver.recv()).await else { break };
+            bytes += next.record.len();
+            group.push(next);
         }
-        if let Err(error) = append(&*journal, std::mem::take(&mut group)).await {
+        let (records, places): (Vec<_>, Vec<_>) =
+            group.into_iter().map(|given| (given.record, given.place)).unzip();
+        if let Err(error) = append(&*journal, records).await {
             tracing::error!(%error, "records cannot be kept; requests are refused until the store is restarted");
             broken.store(true, Ordering::Release);
         }
+        drop(places);
     }
 }
 
@@ -123,3 +164,6 @@ async fn append(journal: &dyn Journal, records: Vec<Vec<u8>>) -> Result<(), Stor
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

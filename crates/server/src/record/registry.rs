@@ -8,7 +8,7 @@ use strongroom_record::Decided;
 use strongroom_storage::{MetaStore, StoreClock, StoreHealth};
 use strongroom_types::{HostId, Region, RequestId, Timestamp};
 
-use super::{Place, Recorder};
+use super::{Place, Recorder, Unrecordable};
 
 /// Opens records.
 pub(crate) struct Registry {
@@ -27,12 +27,15 @@ pub(crate) struct Opened {
 }
 
 impl Registry {
-    /// Begins a record. `None` while records cannot be kept: then nothing may be done.
-    pub(crate) fn open(&self) -> Option<Opened> {
+    /// Begins a record.
+    ///
+    /// # Errors
+    /// [`Unrecordable`]; then nothing may be done.
+    pub(crate) async fn open(&self) -> Result<Opened, Unrecordable> {
         if matches!(self.store.health(), StoreHealth::Down(_)) {
-            return None;
+            return Err(Unrecordable::Broken);
         }
-        let place = self.recorder.place()?;
+        let place = self.recorder.place().await?;
         let now = self.clock.now();
         let (request_id, host_id, event_id) = self.ids();
         let decided = Decided {
@@ -44,7 +47,7 @@ impl Registry {
             region: self.home.to_string(),
             ..Decided::default()
         };
-        Some(Opened { decided, now, place })
+        Ok(Opened { decided, now, place })
     }
 
     /// Request id, extended request id and the event's UUID.
