@@ -118,7 +118,9 @@ impl Deciding {
         accesses: &[Access],
         ledger: &Ledger,
     ) -> Result<Option<BucketGrant>, Refusal> {
+        // S3 Control's header must name the caller's own account; elsewhere an account id is what the operation is about.
         if let (Some(named), Some(account)) = (&target.account_id, self.caller.account())
+            && self.request.service == "s3control"
             && *named != account.to_string()
         {
             return Err(Refusal::WrongAccount);
