@@ -223,3 +223,15 @@ def test_attributes_tell_the_parts(s3, bucket):
     assert (tell["TotalPartsCount"], tell["IsTruncated"], tell["MaxParts"]) == (2, True, 1)
     assert tell["Parts"][0]["Size"] == PART and tell["Parts"][0]["ChecksumSHA256"] == parts[0]["ChecksumSHA256"]
     assert got["Checksum"]["ChecksumType"] == "COMPOSITE"
+
+
+def test_a_download_goes_on_when_its_object_is_replaced(s3, bucket):
+    bodies = [os.urandom(5 * MIB) for _ in range(4)]
+    whole = b"".join(bodies)
+    upload = begin(s3, bucket)
+    complete(s3, bucket, upload, send(s3, bucket, upload, dict(enumerate(bodies, 1))))
+    stream = s3.get_object(Bucket=bucket, Key="k")["Body"]
+    read = stream.read(MIB)
+    s3.put_object(Bucket=bucket, Key="k", Body=b"new")
+    assert read + stream.read() == whole
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"new"

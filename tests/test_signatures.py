@@ -478,7 +478,8 @@ class TestPresigned:
         query = presign(alice, "GET", f"/{target}/k", [], {"host": server.authority()}, region="us-east-1")
         for method in ("PUT", "DELETE", "POST", "HEAD"):
             answer = server.http(method, path_and_query(f"/{target}/k", query), {}, b"")
-            assert answer.status == 403, method
+            # POST without parameters is nothing that could be asked of an object.
+            assert answer.status == (405 if method == "POST" else 403), method
 
 
 class TestForms:

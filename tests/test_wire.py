@@ -10,7 +10,7 @@ import xml.etree.ElementTree
 
 import pytest
 
-from harness import EMPTY_SHA256, UNSIGNED, head, path_and_query, read_answer, reader, sign
+from harness import EMPTY_SHA256, UNSIGNED, head, path_and_query, read_answer, reader, refused, sign, with_defaults
 
 
 def request(server, account, method, path, query=(), headers=(), body=b"", payload_hash=None, plaintext=False):
@@ -331,3 +331,32 @@ def test_a_hundred_idle_connections_keep_nobody_out(server, alice, filled):
     finally:
         for each in idle:
             each.close()
+
+
+@pytest.mark.parametrize("headers", [{}, {"x-amz-copy-source": "/bucket/key"}])
+def test_a_write_names_no_version(server, alice, s3, bucket, headers):
+    answer = server.signed(alice, "PUT", f"/{bucket}/k", [("versionId", "null")], headers, b"")
+    assert (answer.status, answer.code) == (400, "InvalidArgument")
+    assert refused(s3.head_object, Bucket=bucket, Key="k") == ("404", 404)
+
+
+def test_a_copy_source_may_have_its_slash_encoded(s3, server, alice, bucket):
+    s3.put_object(Bucket=bucket, Key="a/b", Body=b"x")
+    answer = server.signed(alice, "PUT", f"/{bucket}/copy", headers={"x-amz-copy-source": f"{bucket}%2Fa%2Fb"})
+    assert answer.status == 200, answer.body
+    assert s3.get_object(Bucket=bucket, Key="copy")["Body"].read() == b"x"
+
+
+def test_a_bucket_that_goes_during_an_upload_is_said_to_be_gone(server, alice, s3, name):
+    s3.create_bucket(Bucket=name)
+    body = b"x" * 100
+    signed = sign(
+        alice, "PUT", f"/{name}/k", (), {"Host": server.authority()}, payload_hash=UNSIGNED, region=server.region
+    )
+    with server.connect() as stream:
+        stream.sendall(head("PUT", f"/{name}/k", with_defaults(signed, body, server.authority())) + body[:50])
+        time.sleep(0.3)
+        s3.delete_bucket(Bucket=name)
+        stream.sendall(body[50:])
+        answer = read_answer(stream, "PUT")
+    assert (answer.status, answer.code) == (404, "NoSuchBucket")

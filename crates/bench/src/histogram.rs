@@ -54,7 +54,8 @@ impl Histogram {
 
     /// The latency that `numerator / denominator` of all do not exceed, to 1.6 %; zero if there are none.
     pub fn quantile(&self, numerator: u64, denominator: u64) -> Duration {
-        let wanted = (u128::from(self.total) * u128::from(numerator)).div_ceil(u128::from(denominator.max(1)));
+        let wanted =
+            (u128::from(self.total) * u128::from(numerator)).div_ceil(u128::from(denominator.max(1)));
         let mut seen = 0_u128;
         for (index, count) in self.counts.iter().enumerate() {
             seen += u128::from(*count);

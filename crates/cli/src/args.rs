@@ -7,6 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use strongroom_kms::RootKeySource;
 use strongroom_types::{AccountId, Region};
 
+use crate::bench::BenchArgs;
+
 /// S3-compatible object store that encrypts, checks and records everything.
 #[derive(Debug, Parser)]
 #[command(
@@ -33,6 +35,8 @@ pub(crate) enum Command {
     Account(AccountArgs),
     /// Prove offline that everything in a data directory opens, and that nothing is missing or left over
     Verify(VerifyArgs),
+    /// Measure how fast an S3 endpoint is, alone or beside another, and what an operation costs its server
+    Bench(Box<BenchArgs>),
 }
 
 /// How results are written to standard output.
@@ -224,7 +228,7 @@ fn root_key(text: &str) -> Result<RootKeySource, String> {
     RootKeySource::parse(text).map_err(|error| error.to_string())
 }
 
-fn region(text: &str) -> Result<Region, String> {
+pub(crate) fn region(text: &str) -> Result<Region, String> {
     Region::parse(text).map_err(|_| "not the name of a region; give one such as us-east-1".to_owned())
 }
 

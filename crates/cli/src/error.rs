@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
+use strongroom_bench::BenchError;
 use strongroom_kms::{KeysError, RootKeyError};
 use strongroom_server::config::ConfigError;
 use strongroom_server::installation::InstallationError;
@@ -48,6 +49,9 @@ pub(crate) enum CliError {
     /// A request to a server.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// A run of the load generator.
+    #[error(transparent)]
+    Bench(#[from] BenchError),
     /// `--log-level` or `RUST_LOG`.
     #[error("{0:?} is no log filter; give error, warn, info, debug or trace")]
     LogFilter(String),

@@ -1,11 +1,12 @@
 //! The binary `strongroom`: what a person or a program types.
 //!
-//! In reading order: `args` (the command line), one module per command (`init`, `serve`, `account`, `verify`), `aws`
-//! (the environment that AWS's tools read), `client` (signed requests to a server), `output` and `error`.
+//! In reading order: `args` (the command line), one module per command (`init`, `serve`, `account`, `verify`,
+//! `bench`), `aws` (the environment that AWS's tools read), `client` (signed requests to a server), `output` and `error`.
 
 mod account;
 mod args;
 mod aws;
+mod bench;
 mod client;
 mod error;
 mod init;
@@ -44,6 +45,7 @@ fn run(command_line: CommandLine) -> Result<ExitCode, CliError> {
             Command::Serve(args) => serve::run(&args).await.map(|()| ExitCode::SUCCESS),
             Command::Account(args) => account::run(&args.command).await.map(|()| ExitCode::SUCCESS),
             Command::Verify(args) => verify::run(&args).await,
+            Command::Bench(args) => bench::run(&args).await,
         }
     })
 }

@@ -32,15 +32,23 @@ impl CopySource {
     /// # Errors
     /// [`TargetError::CopySource`] for any other form.
     pub fn parse(text: &str) -> Result<Self, TargetError> {
-        let text = text.strip_prefix('/').unwrap_or(text);
         let (path, query) = match text.split_once('?') {
             Some((path, query)) => (path, Some(query)),
             None => (text, None),
         };
         let bad = || TargetError::CopySource;
-        let (bucket, key) = path.split_once('/').ok_or_else(bad)?;
+        // Some clients encode the slash behind the bucket too.
+        let decoded = percent_decode_str(path).collect::<Vec<u8>>();
+        let (bucket, key) = match path.strip_prefix('/').unwrap_or(path).split_once('/') {
+            Some((bucket, key)) => (bucket, percent_decode_str(key).collect::<Vec<u8>>()),
+            None => {
+                let whole = decoded.strip_prefix(b"/").unwrap_or(&decoded);
+                let slash = whole.iter().position(|byte| *byte == b'/').ok_or_else(bad)?;
+                let (bucket, key) = whole.split_at(slash);
+                (std::str::from_utf8(bucket).map_err(|_| bad())?, key.get(1..).unwrap_or_default().to_vec())
+            }
+        };
         let bucket = BucketName::parse(bucket).map_err(|_| bad())?;
-        let key = percent_decode_str(key).collect::<Vec<u8>>();
         let key = ObjectKey::from_bytes(&key).map_err(|_| bad())?;
         let version_id = match query {
             None => None,
@@ -249,6 +257,9 @@ mod tests {
         let source = CopySource::parse("/bucket/a%2Fb%20c/../d?versionId=null").unwrap();
         assert_eq!(source.key.as_str(), "a/b c/../d");
         assert_eq!(source.version_id, Some(VersionId::Null));
+        let encoded = CopySource::parse("%2Fbucket%2Fa%2Fb?versionId=null").unwrap();
+        assert_eq!((encoded.bucket.as_str(), encoded.key.as_str()), ("bucket", "a/b"));
+        assert_eq!(CopySource::parse("bucket%2Fk").unwrap().key.as_str(), "k");
         assert_eq!(CopySource::parse("bucket/k%3FversionId=x").unwrap().key.as_str(), "k?versionId=x");
         for bad in
             ["", "bucket", "bucket/", "/bucket", "BUCKET/k", "../bucket/k", "bucket/k?x=1", "bucket/%ff"]

@@ -175,6 +175,11 @@ pub fn no_such_bucket(bucket: &BucketName) -> ErrorReply {
     not_configured("NoSuchBucket", "The specified bucket does not exist", bucket)
 }
 
+/// The bucket that the request was allowed for is not there any more.
+pub fn bucket_gone() -> ErrorReply {
+    ErrorReply::new(404, "NoSuchBucket", "The specified bucket does not exist")
+}
+
 /// Another account has a bucket of this name.
 pub fn bucket_already_exists(bucket: &BucketName) -> ErrorReply {
     let message = "The requested bucket name is not available. The bucket namespace is shared by all users of \

@@ -141,6 +141,8 @@ impl Router {
         routes.retain(|route| route.literals_are_in(request.query));
         routes.retain(|route| named.is_none_or(|name| route.has_literal(name)));
         keep_greatest(&mut routes, |route| route.literals.len());
+        // Without a sub-resource, the parameters that an operation needs are what tells that it is asked for.
+        routes.retain(|route| !route.literals.is_empty() || route.has_required_query(request.query));
         if routes.len() > 1 {
             routes.retain(|route| route.missing(request).next().is_none());
             keep_greatest(&mut routes, |route| route.required_query.len() + route.required_headers.len());
@@ -223,6 +225,10 @@ impl Route {
     /// The literal without a value, if there is one: the name of a sub-resource.
     fn sub_resource(&self) -> Option<&'static str> {
         self.literals.iter().find(|(_, value)| value.is_none()).map(|(name, _)| *name)
+    }
+
+    fn has_required_query(&self, query: &[(&str, &str)]) -> bool {
+        self.required_query.iter().all(|name| has(query, name))
     }
 
     fn has_literal(&self, name: &str) -> bool {

@@ -4,14 +4,45 @@ use async_trait::async_trait;
 use strongroom_api_s3::{
     DeletePublicAccessBlockInput, DeletePublicAccessBlockOutput, GetBucketPolicyInput, GetBucketPolicyOutput,
     GetBucketPolicyStatusInput, GetBucketPolicyStatusOutput, GetPublicAccessBlockInput,
-    GetPublicAccessBlockOutput, PublicAccessBlockConfiguration, PutPublicAccessBlockInput,
-    PutPublicAccessBlockOutput, op,
+    GetPublicAccessBlockOutput, PutPublicAccessBlockInput, PutPublicAccessBlockOutput, op,
 };
 use strongroom_gate::{Authorized, BucketGrant, ErrorReply, Handle, Reply};
 
 use crate::S3;
 use crate::error;
 use crate::row::PublicAccessBlockRow;
+
+/// A row's four settings as the configuration of an API, and back: S3 and S3 Control have a structure each, alike in
+/// everything but its type.
+macro_rules! settings_of {
+    ($configuration:ty) => {
+        impl From<PublicAccessBlockRow> for $configuration {
+            fn from(block: PublicAccessBlockRow) -> Self {
+                Self {
+                    block_public_acls: Some(block.block_public_acls),
+                    ignore_public_acls: Some(block.ignore_public_acls),
+                    block_public_policy: Some(block.block_public_policy),
+                    restrict_public_buckets: Some(block.restrict_public_buckets),
+                }
+            }
+        }
+
+        /// Settings that are left out are off.
+        impl From<&$configuration> for PublicAccessBlockRow {
+            fn from(asked: &$configuration) -> Self {
+                Self {
+                    block_public_acls: asked.block_public_acls == Some(true),
+                    ignore_public_acls: asked.ignore_public_acls == Some(true),
+                    block_public_policy: asked.block_public_policy == Some(true),
+                    restrict_public_buckets: asked.restrict_public_buckets == Some(true),
+                }
+            }
+        }
+    };
+}
+
+settings_of!(strongroom_api_s3::PublicAccessBlockConfiguration);
+settings_of!(strongroom_api_s3control::PublicAccessBlockConfiguration);
 
 /// Source: S3 API Reference, "GetPublicAccessBlock".
 #[async_trait]
@@ -29,12 +60,7 @@ impl Handle<op::GetPublicAccessBlock> for S3 {
                 bucket.name(),
             ));
         };
-        let public_access_block_configuration = Some(Box::new(PublicAccessBlockConfiguration {
-            block_public_acls: Some(block.block_public_acls),
-            ignore_public_acls: Some(block.ignore_public_acls),
-            block_public_policy: Some(block.block_public_policy),
-            restrict_public_buckets: Some(block.restrict_public_buckets),
-        }));
+        let public_access_block_configuration = Some(Box::new(block.into()));
         Ok(Reply::new(GetPublicAccessBlockOutput { public_access_block_configuration }))
     }
 }
@@ -46,13 +72,7 @@ impl Handle<op::PutPublicAccessBlock> for S3 {
         &self,
         mut request: Authorized<PutPublicAccessBlockInput>,
     ) -> Result<Reply<PutPublicAccessBlockOutput>, ErrorReply> {
-        let asked = &request.input().public_access_block_configuration;
-        let block = PublicAccessBlockRow {
-            block_public_acls: asked.block_public_acls == Some(true),
-            ignore_public_acls: asked.ignore_public_acls == Some(true),
-            block_public_policy: asked.block_public_policy == Some(true),
-            restrict_public_buckets: asked.restrict_public_buckets == Some(true),
-        };
+        let block = PublicAccessBlockRow::from(&request.input().public_access_block_configuration);
         self.change_state(&mut request, |state| {
             state.public_access_block = Some(block);
             Ok(())

@@ -4,8 +4,7 @@ use async_trait::async_trait;
 use minicbor::{Decode, Encode};
 use strongroom_api_s3control::{
     DeletePublicAccessBlockInput, DeletePublicAccessBlockOutput, GetPublicAccessBlockInput,
-    GetPublicAccessBlockOutput, PublicAccessBlockConfiguration, PutPublicAccessBlockInput,
-    PutPublicAccessBlockOutput, op,
+    GetPublicAccessBlockOutput, PutPublicAccessBlockInput, PutPublicAccessBlockOutput, op,
 };
 use strongroom_gate::{Authorized, ErrorReply, Handle, Mutation, Reply};
 use strongroom_storage::{MetaStore, Partition, StoreError};
@@ -73,12 +72,7 @@ impl Handle<op::GetPublicAccessBlock> for S3 {
             )
             .member("AccountId", account.to_string()));
         };
-        let public_access_block_configuration = Some(Box::new(PublicAccessBlockConfiguration {
-            block_public_acls: Some(block.block_public_acls),
-            ignore_public_acls: Some(block.ignore_public_acls),
-            block_public_policy: Some(block.block_public_policy),
-            restrict_public_buckets: Some(block.restrict_public_buckets),
-        }));
+        let public_access_block_configuration = Some(Box::new(block.into()));
         Ok(Reply::new(GetPublicAccessBlockOutput { public_access_block_configuration }))
     }
 }
@@ -90,14 +84,8 @@ impl Handle<op::PutPublicAccessBlock> for S3 {
         &self,
         mut request: Authorized<PutPublicAccessBlockInput>,
     ) -> Result<Reply<PutPublicAccessBlockOutput>, ErrorReply> {
-        let asked = &request.input().public_access_block_configuration;
-        let block = Some(PublicAccessBlockRow {
-            block_public_acls: asked.block_public_acls == Some(true),
-            ignore_public_acls: asked.ignore_public_acls == Some(true),
-            block_public_policy: asked.block_public_policy == Some(true),
-            restrict_public_buckets: asked.restrict_public_buckets == Some(true),
-        });
-        self.block_account(&mut request, block).await?;
+        let block = PublicAccessBlockRow::from(&request.input().public_access_block_configuration);
+        self.block_account(&mut request, Some(block)).await?;
         Ok(Reply::new(PutPublicAccessBlockOutput {}))
     }
 }

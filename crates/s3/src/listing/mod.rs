@@ -5,8 +5,8 @@
 //! parameters and answers; `objects` and `versions` are the operations. Uploads in progress are listed by
 //! [`crate::multipart`] with the same walk.
 
-pub(crate) mod objects;
-pub(crate) mod rows;
+mod objects;
+mod rows;
 mod versions;
 pub(crate) mod walk;
 pub(crate) mod wire;

@@ -4,19 +4,18 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use strongroom_api_s3::{
-    ChecksumAlgorithm, ChecksumType, EncodingType, ListObjectsInput, ListObjectsOutput, ListObjectsV2Input,
+    ChecksumAlgorithm, ChecksumType, ListObjectsInput, ListObjectsOutput, ListObjectsV2Input,
     ListObjectsV2Output, Object, ObjectStorageClass, Owner, op,
 };
 use strongroom_gate::{Authorized, BucketGrant, ErrorReply, Handle, Reply};
 use strongroom_types::Timestamp;
 
 use super::rows::CurrentObject;
-use super::walk::{Item, Page, Start, Walk, common_prefix};
-use super::wire::{common_prefixes, encoded, listed, most_items, owner, present, quoted};
+use super::walk::{Item, Page, Start};
+use super::wire::{Asked, listed, most_items, owner, present, quoted};
 use crate::{S3, error};
 
-/// Source: S3 API Reference, "ListObjects". A marker that lies in a common prefix continues behind that prefix, since
-/// `NextMarker` may be one.
+/// Source: S3 API Reference, "ListObjects". Its `NextMarker` may be a common prefix.
 #[async_trait]
 impl Handle<op::ListObjects> for S3 {
     async fn handle(
@@ -25,38 +24,27 @@ impl Handle<op::ListObjects> for S3 {
     ) -> Result<Reply<ListObjectsOutput>, ErrorReply> {
         let (input, bucket) = (request.input(), request.bucket()?);
         let most = most_items("maxKeys", input.max_keys)?;
-        let prefix = input.prefix.as_deref().unwrap_or_default();
-        let delimiter = present(input.delimiter.as_ref());
-        let page = Walk {
-            store: self.store.as_ref(),
-            partition: bucket.partition(),
-            prefix,
-            delimiter,
-            start: after_marker(present(input.marker.as_ref()), prefix, delimiter),
-            most: most.into(),
-        }
-        .page::<CurrentObject>()
-        .await?;
+        let asked = Asked::new(most, input.prefix.as_ref(), input.delimiter.as_ref(), input.encoding_type);
+        let start = asked.after(present(input.marker.as_ref()));
+        let page = asked.page::<CurrentObject>(&*self.store, bucket, start).await?;
         request.note(listed());
-        let encoding = input.encoding_type;
-        let text = |text: &str| encoded(encoding, text);
         // Only with a delimiter: without one, the last key is the next marker.
-        let next = page.items.last().filter(|_| page.truncated && delimiter.is_some()).map(position);
-        let next_marker = next.map(text);
+        let next = page.next().filter(|_| asked.delimiter.is_some());
+        let next_marker = next.map(|item| asked.text(item.position()));
         let truncated = page.truncated;
         let (objects, prefixes) = page.split();
         let owner = owner(bucket);
         Ok(Reply::new(ListObjectsOutput {
             is_truncated: Some(truncated),
-            marker: Some(text(input.marker.as_deref().unwrap_or_default())),
+            marker: Some(asked.text(input.marker.as_deref().unwrap_or_default())),
             next_marker,
-            contents: objects.into_iter().map(|found| shown(found, encoding, Some(&owner))).collect(),
+            contents: objects.into_iter().map(|found| shown(found, &asked, Some(&owner))).collect(),
             name: Some(bucket.name().to_string()),
-            prefix: Some(text(prefix)),
-            delimiter: delimiter.map(text),
+            prefix: Some(asked.text(asked.prefix)),
+            delimiter: asked.shown_delimiter(),
             max_keys: Some(most.into()),
-            common_prefixes: common_prefixes(encoding, &prefixes),
-            encoding_type: encoding,
+            common_prefixes: asked.common_prefixes(&prefixes),
+            encoding_type: asked.encoding,
             request_charged: None,
         }))
     }
@@ -72,27 +60,15 @@ impl Handle<op::ListObjectsV2> for S3 {
     ) -> Result<Reply<ListObjectsV2Output>, ErrorReply> {
         let (input, bucket) = (request.input(), request.bucket()?);
         let most = most_items("maxKeys", input.max_keys)?;
-        let prefix = input.prefix.as_deref().unwrap_or_default();
-        let delimiter = present(input.delimiter.as_ref());
-        let context = token_context(bucket, prefix, delimiter);
+        let asked = Asked::new(most, input.prefix.as_ref(), input.delimiter.as_ref(), input.encoding_type);
+        let context = token_context(bucket, &asked);
         let start = match (&input.continuation_token, present(input.start_after.as_ref())) {
             (Some(token), _) => self.read_token(&context, token)?,
             (None, Some(key)) => Start::AfterKey(key.to_owned()),
             (None, None) => Start::First,
         };
-        let page = Walk {
-            store: self.store.as_ref(),
-            partition: bucket.partition(),
-            prefix,
-            delimiter,
-            start,
-            most: most.into(),
-        }
-        .page::<CurrentObject>()
-        .await?;
+        let page = asked.page::<CurrentObject>(&*self.store, bucket, start).await?;
         request.note(listed());
-        let encoding = input.encoding_type;
-        let text = |text: &str| encoded(encoding, text);
         let next_continuation_token = self.next_token(&context, &page);
         let truncated = page.truncated;
         let count = i32::try_from(page.items.len()).ok();
@@ -100,46 +76,28 @@ impl Handle<op::ListObjectsV2> for S3 {
         let owner = (input.fetch_owner == Some(true)).then(|| owner(bucket));
         Ok(Reply::new(ListObjectsV2Output {
             is_truncated: Some(truncated),
-            contents: objects.into_iter().map(|found| shown(found, encoding, owner.as_ref())).collect(),
+            contents: objects.into_iter().map(|found| shown(found, &asked, owner.as_ref())).collect(),
             name: Some(bucket.name().to_string()),
-            prefix: Some(text(prefix)),
-            delimiter: delimiter.map(text),
+            prefix: Some(asked.text(asked.prefix)),
+            delimiter: asked.shown_delimiter(),
             max_keys: Some(most.into()),
-            common_prefixes: common_prefixes(encoding, &prefixes),
-            encoding_type: encoding,
+            common_prefixes: asked.common_prefixes(&prefixes),
+            encoding_type: asked.encoding,
             key_count: count,
             continuation_token: input.continuation_token.clone(),
             next_continuation_token,
-            start_after: input.start_after.as_deref().map(text),
+            start_after: input.start_after.as_deref().map(|key| asked.text(key)),
             request_charged: None,
         }))
     }
 }
 
-/// Where a listing with a marker begins.
-pub(crate) fn after_marker(marker: Option<&str>, prefix: &str, delimiter: Option<&str>) -> Start {
-    match marker {
-        None => Start::First,
-        Some(marker) => match common_prefix(marker, prefix, delimiter) {
-            Some(rolled_up) => Start::AfterPrefix(rolled_up.to_owned()),
-            None => Start::AfterKey(marker.to_owned()),
-        },
-    }
-}
-
-fn position(item: &Item<CurrentObject>) -> &str {
-    match item {
-        Item::Row(found) => found.key.as_str(),
-        Item::Prefix(prefix) => prefix,
-    }
-}
-
-fn shown(found: CurrentObject, encoding: Option<EncodingType>, owner: Option<&Owner>) -> Object {
+fn shown(found: CurrentObject, asked: &Asked<'_>, owner: Option<&Owner>) -> Object {
     let CurrentObject { key, row } = found;
     let class = row.storage_class.as_deref().and_then(ObjectStorageClass::parse);
     let algorithms = row.checksum_algorithms.iter().filter_map(|name| ChecksumAlgorithm::parse(name));
     Object {
-        key: Some(encoded(encoding, key.as_str())),
+        key: Some(asked.text(key.as_str())),
         last_modified: Some(Timestamp::from_millis(row.modified_millis)),
         etag: Some(quoted(&row.etag)),
         checksum_algorithm: algorithms.collect(),
@@ -158,10 +116,10 @@ const AFTER_PREFIX: u8 = b'p';
 
 /// What a continuation token is good for: this bucket, listed with this prefix and delimiter. The size of the page, the
 /// encoding and the members asked for may differ.
-fn token_context(bucket: &BucketGrant, prefix: &str, delimiter: Option<&str>) -> Vec<u8> {
+fn token_context(bucket: &BucketGrant, asked: &Asked<'_>) -> Vec<u8> {
     let mut context = b"ListObjectsV2\0".to_vec();
     context.extend_from_slice(bucket.id().as_bytes());
-    for text in [prefix, delimiter.unwrap_or_default()] {
+    for text in [asked.prefix, asked.delimiter.unwrap_or_default()] {
         context.extend_from_slice(&(text.len() as u64).to_be_bytes());
         context.extend_from_slice(text.as_bytes());
     }
@@ -170,12 +128,12 @@ fn token_context(bucket: &BucketGrant, prefix: &str, delimiter: Option<&str>) ->
 
 impl S3 {
     fn next_token(&self, context: &[u8], page: &Page<CurrentObject>) -> Option<String> {
-        let last = page.items.last().filter(|_| page.truncated)?;
+        let last = page.next()?;
         let kind = match last {
             Item::Row(_) => AFTER_KEY,
             Item::Prefix(_) => AFTER_PREFIX,
         };
-        let token = [&[kind], position(last).as_bytes()].concat();
+        let token = [&[kind], last.position().as_bytes()].concat();
         Some(URL_SAFE_NO_PAD.encode(self.keys.seal_token(context, &token)))
     }
 

@@ -23,6 +23,10 @@ impl Listed for CurrentObject {
     fn read(key: ObjectKey, _: &[u8], value: &[u8]) -> Result<Self, RowError> {
         Ok(Self { key, row: <CurrentRow as Coded>::decode(value)? })
     }
+
+    fn key(&self) -> &ObjectKey {
+        &self.key
+    }
 }
 
 /// A version or delete marker.
@@ -52,6 +56,10 @@ impl Listed for Version {
         let inverted = rest.try_into().map_err(|_| RowError)?;
         let sequence = ObjectSequence(!u64::from_be_bytes(inverted));
         Ok(Self { key, sequence, summary: <VersionSummary as Coded>::decode(value)? })
+    }
+
+    fn key(&self) -> &ObjectKey {
+        &self.key
     }
 }
 

@@ -33,6 +33,9 @@ pub(crate) trait Listed: Sized + Send {
     /// # Errors
     /// [`RowError`] for a row that we did not write.
     fn read(key: ObjectKey, rest: &[u8], value: &[u8]) -> Result<Self, RowError>;
+
+    /// Its object's key.
+    fn key(&self) -> &ObjectKey;
 }
 
 /// Where a page begins.
@@ -73,6 +76,24 @@ pub(crate) enum Item<L> {
     Prefix(String),
 }
 
+impl<L: Listed> Item<L> {
+    /// Where it stands: a key, or a common prefix.
+    pub(crate) fn position(&self) -> &str {
+        match self {
+            Self::Row(row) => row.key().as_str(),
+            Self::Prefix(prefix) => prefix,
+        }
+    }
+
+    /// The row, if it is one.
+    pub(crate) fn row(&self) -> Option<&L> {
+        match self {
+            Self::Row(row) => Some(row),
+            Self::Prefix(_) => None,
+        }
+    }
+}
+
 /// A page of a listing.
 #[derive(Debug)]
 pub(crate) struct Page<L> {
@@ -83,6 +104,11 @@ pub(crate) struct Page<L> {
 }
 
 impl<L> Page<L> {
+    /// The item behind which the next page begins, if there is one.
+    pub(crate) fn next(&self) -> Option<&Item<L>> {
+        self.items.last().filter(|_| self.truncated)
+    }
+
     /// The rows and the common prefixes, each in order.
     pub(crate) fn split(self) -> (Vec<L>, Vec<String>) {
         let (mut rows, mut prefixes) = (Vec::with_capacity(self.items.len()), Vec::new());

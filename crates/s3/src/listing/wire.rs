@@ -4,7 +4,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use strongroom_api_s3::{CommonPrefix, EncodingType, Owner};
 use strongroom_gate::{BucketGrant, ErrorReply};
 use strongroom_record::{Effect, EffectKind};
+use strongroom_storage::MetaStore;
+use strongroom_types::ObjectKey;
 
+use super::walk::{Listed, Page, Start, Walk, common_prefix};
 use crate::error;
 
 /// Most items of one answer; who asks for more gets as many. Source: S3 API Reference, "ListObjectsV2", `max-keys`.
@@ -24,6 +27,78 @@ pub(crate) fn most_items(name: &'static str, asked: Option<i32>) -> Result<u16, 
     Ok(u16::try_from(most).unwrap_or(MAX_ITEMS).min(MAX_ITEMS))
 }
 
+/// What every listing is asked: of which keys, how much, and how texts are written.
+pub(crate) struct Asked<'r> {
+    /// Most items, as [`most_items`] says.
+    pub(crate) most: u16,
+    /// Only keys that begin with this.
+    pub(crate) prefix: &'r str,
+    /// Keys that have this behind the prefix are rolled up. Never empty.
+    pub(crate) delimiter: Option<&'r str>,
+    /// How the answer writes keys, and what may become one.
+    pub(crate) encoding: Option<EncodingType>,
+}
+
+impl<'r> Asked<'r> {
+    /// From the parameters of a request.
+    pub(crate) fn new(
+        most: u16,
+        prefix: Option<&'r String>,
+        delimiter: Option<&'r String>,
+        encoding: Option<EncodingType>,
+    ) -> Self {
+        let prefix = prefix.map(String::as_str).unwrap_or_default();
+        Self { most, prefix, delimiter: present(delimiter), encoding }
+    }
+
+    /// Where a listing with a marker begins. A marker that lies in a common prefix continues behind that prefix.
+    pub(crate) fn after(&self, marker: Option<&str>) -> Start {
+        let Some(marker) = marker else { return Start::First };
+        match common_prefix(marker, self.prefix, self.delimiter) {
+            Some(rolled_up) => Start::AfterPrefix(rolled_up.to_owned()),
+            None => Start::AfterKey(marker.to_owned()),
+        }
+    }
+
+    /// The key that a marker names among whose versions or uploads a listing may begin: none if no key can be so, or if
+    /// it is rolled up.
+    pub(crate) fn marked_key(&self, marker: &str) -> Option<ObjectKey> {
+        let rolled_up = common_prefix(marker, self.prefix, self.delimiter).is_some();
+        ObjectKey::parse(marker).ok().filter(|_| !rolled_up)
+    }
+
+    /// The page of a bucket that begins at `start`.
+    ///
+    /// # Errors
+    /// Those of [`Walk::page`].
+    pub(crate) async fn page<L: Listed>(
+        &self,
+        store: &dyn MetaStore,
+        bucket: &BucketGrant,
+        start: Start,
+    ) -> Result<Page<L>, ErrorReply> {
+        let Self { most, prefix, delimiter, .. } = *self;
+        let walk =
+            Walk { store, partition: bucket.partition(), prefix, delimiter, start, most: most.into() };
+        walk.page().await
+    }
+
+    /// A text as the answer shows it.
+    pub(crate) fn text(&self, text: &str) -> String {
+        encoded(self.encoding, text)
+    }
+
+    /// The delimiter as the answer shows it.
+    pub(crate) fn shown_delimiter(&self) -> Option<String> {
+        self.delimiter.map(|delimiter| self.text(delimiter))
+    }
+
+    /// The common prefixes as the answer shows them.
+    pub(crate) fn common_prefixes(&self, prefixes: &[String]) -> Vec<CommonPrefix> {
+        prefixes.iter().map(|prefix| CommonPrefix { prefix: Some(self.text(prefix)) }).collect()
+    }
+}
+
 /// A parameter that means nothing when it is empty.
 pub(crate) fn present(parameter: Option<&String>) -> Option<&str> {
     parameter.map(String::as_str).filter(|text| !text.is_empty())
@@ -36,16 +111,11 @@ const URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').
 /// A text as the answer shows it.
 ///
 /// Source: S3 API Reference, "ListObjectsV2", `encoding-type`.
-pub(crate) fn encoded(encoding: Option<EncodingType>, text: &str) -> String {
+fn encoded(encoding: Option<EncodingType>, text: &str) -> String {
     match encoding {
         Some(EncodingType::Url) => utf8_percent_encode(text, URL).to_string(),
         None => text.to_owned(),
     }
-}
-
-/// The common prefixes as the answer shows them.
-pub(crate) fn common_prefixes(encoding: Option<EncodingType>, prefixes: &[String]) -> Vec<CommonPrefix> {
-    prefixes.iter().map(|prefix| CommonPrefix { prefix: Some(encoded(encoding, prefix)) }).collect()
 }
 
 /// The owner of a bucket's objects: the bucket's, since ACLs are off. `DisplayName` is no longer sent, as AWS stopped

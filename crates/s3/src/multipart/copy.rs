@@ -7,14 +7,16 @@ use strongroom_api_s3::{
     CopyPartResult, ServerSideEncryption, UploadPartCopyInput, UploadPartCopyOutput, op,
 };
 use strongroom_crypto::ChecksumSet;
-use strongroom_gate::{Authorized, ErrorReply, Handle, Reply};
+use strongroom_gate::{Authorized, ByteStream, ErrorReply, Handle, Permit, Reply, action};
 use strongroom_record::{Effect, EffectKind};
+use strongroom_storage::StoreError;
 
 use super::checksums::{UploadChecksum, show_part_checksums};
 use super::limits::MAX_PART_BYTES;
 use super::upload::part_number;
 use crate::S3;
 use crate::error;
+use crate::limits::MAX_READ_TRIES;
 use crate::object::checksums::quoted;
 use crate::object::conditions::{Outcome, ReadConditions};
 use crate::object::versions::{Object, effect};
@@ -35,21 +37,7 @@ impl Handle<op::UploadPartCopy> for S3 {
         let checksum = ChecksumSet::EMPTY.with(UploadChecksum::of(&upload.row)?.algorithm);
         let source = request.source()?;
         let from = source.bucket();
-        let object = self
-            .object(from.partition(), source.key(), source.version_id(), "GET")
-            .await
-            .map_err(|reply| delete_marker_as_source(reply, source.version_id().is_some()))?;
-        check_conditions(input, &object)?;
-        let range = source_range(input.copy_source_range.as_deref(), object.content.size)?;
-        let length = range.end - range.start;
-        if length > MAX_PART_BYTES {
-            return Err(error::invalid_request(format!(
-                "The specified copy source is larger than the maximum allowable size for a copy source: {MAX_PART_BYTES}"
-            )));
-        }
-        let extents = self.extents(from.partition(), &object.content, range).await?;
-        let bytes = self.open_extents(from.id(), source.key(), extents).await;
-        let bytes = bytes.map_err(|error| ErrorReply::from(&error))?;
+        let (object, length, bytes) = self.source_bytes(input, source).await?;
         let stored = self.store_copy(bucket.id(), &key, bytes, length, checksum).await?;
         let other = (from.id() != bucket.id()).then(|| from.name().to_string());
         let read = effect(EffectKind::Read, source.key(), Some(object.id), Some(length));
@@ -71,6 +59,39 @@ impl Handle<op::UploadPartCopy> for S3 {
                 ..UploadPartCopyOutput::default()
             })
         })
+    }
+}
+
+impl S3 {
+    /// The source as it is now, how many bytes of it are copied, and those.
+    async fn source_bytes(
+        &self,
+        input: &UploadPartCopyInput,
+        source: &Permit<action::GetObject>,
+    ) -> Result<(Object, u64, ByteStream), ErrorReply> {
+        let from = source.bucket();
+        for _ in 0..MAX_READ_TRIES {
+            let object = self
+                .object(from.partition(), source.key(), source.version_id(), "GET")
+                .await
+                .map_err(|reply| delete_marker_as_source(reply, source.version_id().is_some()))?;
+            check_conditions(input, &object)?;
+            let range = source_range(input.copy_source_range.as_deref(), object.content.size)?;
+            let length = range.end - range.start;
+            if length > MAX_PART_BYTES {
+                return Err(error::invalid_request(format!(
+                    "The specified copy source is larger than the maximum allowable size for a copy source: \
+                     {MAX_PART_BYTES}"
+                )));
+            }
+            match self.open_range(from.id(), source.key(), &object.content, range).await {
+                Ok(bytes) => return Ok((object, length, bytes)),
+                // Replaced between the look at its row and the look at its bytes: the next look finds the new one.
+                Err(StoreError::NoSuchBlob(_)) => {}
+                Err(error) => return Err(ErrorReply::from(&error)),
+            }
+        }
+        Err(error::slow_down())
     }
 }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use async_trait::async_trait;
 use strongroom_api_s3::{
-    ChecksumAlgorithm, ChecksumType, EncodingType, Initiator, ListMultipartUploadsInput,
+    ChecksumAlgorithm, ChecksumType, Initiator, ListMultipartUploadsInput,
     ListMultipartUploadsOutput, ListPartsInput, ListPartsOutput, MultipartUpload, Owner, Part, StorageClass,
     op,
 };
@@ -17,9 +17,8 @@ use super::upload::sequence_of;
 use crate::S3;
 use crate::error;
 use crate::limits::MAX_PART_NUMBER;
-use crate::listing::objects::after_marker;
-use crate::listing::walk::{Item, Listed, Page, Start, Walk, common_prefix};
-use crate::listing::wire::{common_prefixes, encoded, listed, most_items, owner, present, quoted};
+use crate::listing::walk::{Item, Listed, Start};
+use crate::listing::wire::{Asked, listed, most_items, owner, present, quoted};
 use crate::object::versions::effect;
 use crate::object::write_options::refuse_customer_key;
 use crate::row::{self, Coded, RowError, UploadRow};
@@ -119,6 +118,10 @@ impl Listed for InProgress {
         let id = rest.last_chunk().ok_or(RowError)?;
         Ok(Self { key, id: UploadId::from_bytes(*id), row: <UploadRow as Coded>::decode(value)? })
     }
+
+    fn key(&self) -> &ObjectKey {
+        &self.key
+    }
 }
 
 /// Keys in order, the uploads of a key by the time when they began, which is also the order of their ids.
@@ -132,48 +135,39 @@ impl Handle<op::ListMultipartUploads> for S3 {
     ) -> Result<Reply<ListMultipartUploadsOutput>, ErrorReply> {
         let (input, bucket) = (request.input(), request.bucket()?);
         let most = most_items("max-uploads", input.max_uploads)?;
-        let prefix = input.prefix.as_deref().unwrap_or_default();
-        let delimiter = present(input.delimiter.as_ref());
-        let page = Walk {
-            store: self.store.as_ref(),
-            partition: bucket.partition(),
-            prefix,
-            delimiter,
-            start: upload_start(input, prefix, delimiter)?,
-            most: most.into(),
-        }
-        .page::<InProgress>()
-        .await?;
+        let asked = Asked::new(most, input.prefix.as_ref(), input.delimiter.as_ref(), input.encoding_type);
+        let start = upload_start(input, &asked)?;
+        let page = asked.page::<InProgress>(&*self.store, bucket, start).await?;
         request.note(listed());
-        let encoding = input.encoding_type;
-        let text = |text: &str| encoded(encoding, text);
-        let (next_key, next_id) = next_markers(&page);
+        let next = page.next();
+        let next_key_marker = next.map(|item| asked.text(item.position()));
+        let next_upload_id_marker = next.and_then(Item::row).map(|upload| upload.id.to_string());
         let truncated = page.truncated;
         let (uploads, prefixes) = page.split();
         let owner = owner(bucket);
         Ok(Reply::new(ListMultipartUploadsOutput {
             bucket: Some(bucket.name().to_string()),
-            key_marker: Some(text(input.key_marker.as_deref().unwrap_or_default())),
+            key_marker: Some(asked.text(input.key_marker.as_deref().unwrap_or_default())),
             upload_id_marker: Some(input.upload_id_marker.clone().unwrap_or_default()),
-            next_key_marker: next_key.as_deref().map(text),
-            prefix: Some(text(prefix)),
-            delimiter: delimiter.map(text),
-            next_upload_id_marker: next_id,
+            next_key_marker,
+            prefix: Some(asked.text(asked.prefix)),
+            delimiter: asked.shown_delimiter(),
+            next_upload_id_marker,
             max_uploads: Some(most.into()),
             is_truncated: Some(truncated),
-            uploads: uploads.into_iter().map(|upload| shown(upload, encoding, &owner)).collect(),
-            common_prefixes: common_prefixes(encoding, &prefixes),
-            encoding_type: encoding,
+            uploads: uploads.into_iter().map(|upload| shown(upload, &asked, &owner)).collect(),
+            common_prefixes: asked.common_prefixes(&prefixes),
+            encoding_type: asked.encoding,
             request_charged: None,
         }))
     }
 }
 
-fn shown(upload: InProgress, encoding: Option<EncodingType>, owner: &Owner) -> MultipartUpload {
+fn shown(upload: InProgress, asked: &Asked<'_>, owner: &Owner) -> MultipartUpload {
     let InProgress { key, id, row } = upload;
     MultipartUpload {
         upload_id: Some(id.to_string()),
-        key: Some(encoded(encoding, key.as_str())),
+        key: Some(asked.text(key.as_str())),
         initiated: Some(Timestamp::from_millis(row.begun_millis)),
         storage_class: Some(class(&row)),
         owner: Some(Box::new(owner.clone())),
@@ -186,28 +180,15 @@ fn shown(upload: InProgress, encoding: Option<EncodingType>, owner: &Owner) -> M
 
 /// Where the list begins: behind an upload, which need not be there any more, or behind a key. An upload id without a key
 /// is not looked at.
-fn upload_start(
-    input: &ListMultipartUploadsInput,
-    prefix: &str,
-    delimiter: Option<&str>,
-) -> Result<Start, ErrorReply> {
+fn upload_start(input: &ListMultipartUploadsInput, asked: &Asked<'_>) -> Result<Start, ErrorReply> {
     let marker = present(input.key_marker.as_ref());
     let (Some(marker), Some(id)) = (marker, present(input.upload_id_marker.as_ref())) else {
-        return Ok(after_marker(marker, prefix, delimiter));
+        return Ok(asked.after(marker));
     };
     let id = UploadId::parse(id)
         .map_err(|_| error::invalid_argument("upload-id-marker", id, "Invalid uploadId marker"))?;
-    let key = ObjectKey::parse(marker).ok().filter(|_| common_prefix(marker, prefix, delimiter).is_none());
-    Ok(match key {
+    Ok(match asked.marked_key(marker) {
         Some(key) => Start::AfterRow(row::upload(&key, sequence_of(id), id)),
-        None => after_marker(Some(marker), prefix, delimiter),
+        None => asked.after(Some(marker)),
     })
-}
-
-fn next_markers(page: &Page<InProgress>) -> (Option<String>, Option<String>) {
-    match page.items.last().filter(|_| page.truncated) {
-        None => (None, None),
-        Some(Item::Prefix(prefix)) => (Some(prefix.clone()), None),
-        Some(Item::Row(upload)) => (Some(upload.key.to_string()), Some(upload.id.to_string())),
-    }
 }

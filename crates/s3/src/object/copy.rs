@@ -218,8 +218,7 @@ impl S3 {
             // What cannot be kept is refused before the bytes are copied.
             metadata::keep(&input.metadata)?;
             let sums = checksums(input, &object.content)?;
-            let extents = self.extents(bucket.partition(), &object.content, 0..size).await?;
-            let bytes = match self.open_extents(bucket.id(), source, extents).await {
+            let bytes = match self.open_range(bucket.id(), source, &object.content, 0..size).await {
                 Ok(bytes) => bytes,
                 Err(StoreError::NoSuchBlob(_)) => continue,
                 Err(error) => return Err(ErrorReply::from(&error)),

@@ -129,8 +129,8 @@ impl Handle<op::GetObject> for S3 {
         let asked = asked!(request, "GET");
         for _ in 0..MAX_READ_TRIES {
             let view = self.view(bucket.partition(), key, &asked).await?;
-            let extents = self.extents(bucket.partition(), &view.object.content, view.range.clone()).await?;
-            let bytes = match self.open_extents(bucket.id(), key, extents).await {
+            let (content, range) = (&view.object.content, view.range.clone());
+            let bytes = match self.open_range(bucket.id(), key, content, range).await {
                 Ok(bytes) => bytes,
                 // Replaced between the look at its row and the look at its bytes: the next look finds the new one.
                 Err(StoreError::NoSuchBlob(_)) => continue,

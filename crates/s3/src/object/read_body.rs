@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use strongroom_crypto::{BlobBinding, DataKey, Opener, WrappedKey};
 use strongroom_gate::{ByteStream, ErrorReply};
-use strongroom_storage::{Partition, StoreError};
+use strongroom_storage::{Direction, Partition, StoreError};
 use strongroom_types::{BlobId, BucketId, ObjectKey, UploadId};
 use tokio::task::JoinHandle;
 
@@ -20,15 +20,9 @@ use crate::row::{self, BlobRow, Coded, Content, LayoutRow, PartRow};
 
 /// A range of the plain bytes of one blob.
 #[derive(Debug, Clone)]
-pub(crate) struct Extent {
-    blob: ExtentBlob,
+struct Extent {
+    blob: BlobRow,
     range: Range<u64>,
-}
-
-#[derive(Debug, Clone)]
-enum ExtentBlob {
-    Row(BlobRow),
-    Part(UploadId, u16),
 }
 
 /// An open blob, and what is still to be read of it.
@@ -50,64 +44,29 @@ struct Cursor {
 
 type Frames = VecDeque<Bytes>;
 
+/// Rows of parts read at once.
+const PARTS_AT_A_TIME: usize = 1000;
+
 fn damaged(what: &'static str) -> StoreError {
     StoreError::Corrupt { what: what.into() }
 }
 
 impl S3 {
-    /// Where `range` of an object's bytes lies.
-    pub(crate) async fn extents(
-        &self,
-        partition: Partition,
-        content: &Content,
-        range: Range<u64>,
-    ) -> Result<Vec<Extent>, ErrorReply> {
-        if range.is_empty() {
-            return Ok(Vec::new());
-        }
-        if let Some(blob) = &content.blob {
-            return Ok(vec![Extent { blob: ExtentBlob::Row(blob.clone()), range }]);
-        }
-        let upload = content.upload_id().ok_or_else(error::internal)?;
-        let layout = self.layout(partition, upload).await?;
-        let mut extents = Vec::new();
-        let mut start = 0_u64;
-        for (number, size) in layout.parts {
-            let end = start.saturating_add(size);
-            let within = range.start.max(start)..range.end.min(end);
-            if within.start < within.end {
-                let range = within.start - start..within.end - start;
-                extents.push(Extent { blob: ExtentBlob::Part(upload, number), range });
-            }
-            start = end;
-        }
-        let planned: u64 = extents.iter().map(|extent| extent.range.end - extent.range.start).sum();
-        if planned == range.end - range.start { Ok(extents) } else { Err(error::internal()) }
-    }
-
-    /// The layout of an object in parts.
-    pub(crate) async fn layout(
-        &self,
-        partition: Partition,
-        upload: UploadId,
-    ) -> Result<LayoutRow, ErrorReply> {
-        let layout = self.read::<LayoutRow>(partition, &row::layout(upload)).await?;
-        layout.map(|(layout, _)| layout).ok_or_else(error::internal)
-    }
-
-    /// Opens extents of an object. The first chunk is read and proved authentic before this returns, so that what cannot
-    /// be read is an error, not a broken answer.
+    /// Opens `range` of an object's bytes. The first chunk is read and proved authentic before this returns, so that what
+    /// cannot be read is an error, not a broken answer. Where the bytes lie is looked up whole: once reading has begun,
+    /// the object can be replaced without harm to it, for as long as released blobs stay.
     ///
     /// # Errors
     /// [`StoreError::NoSuchBlob`] when the object was replaced meanwhile; [`StoreError::Corrupt`] for altered bytes.
-    pub(crate) async fn open_extents(
+    pub(crate) async fn open_range(
         &self,
         bucket: BucketId,
         object: &ObjectKey,
-        extents: Vec<Extent>,
+        content: &Content,
+        range: Range<u64>,
     ) -> Result<ByteStream, StoreError> {
-        let mut cursor =
-            Cursor { s3: self.clone(), bucket, object: object.clone(), extents: extents.into(), open: None };
+        let extents = self.extents(Partition::Bucket(bucket), content, range).await?.into();
+        let mut cursor = Cursor { s3: self.clone(), bucket, object: object.clone(), extents, open: None };
         let Some(frames) = cursor.next_chunk().await? else { return Ok(Box::pin(stream::empty())) };
         if cursor.at_end() {
             return Ok(Box::pin(stream::iter(frames.into_iter().map(Ok))));
@@ -115,6 +74,93 @@ impl S3 {
         let state = Reading { frames, ahead: Some(Ahead::start(cursor)) };
         Ok(Box::pin(stream::unfold(state, Reading::next)))
     }
+
+    /// Where `range` of an object's bytes lies.
+    async fn extents(
+        &self,
+        partition: Partition,
+        content: &Content,
+        range: Range<u64>,
+    ) -> Result<Vec<Extent>, StoreError> {
+        if range.is_empty() {
+            return Ok(Vec::new());
+        }
+        if let Some(blob) = &content.blob {
+            return Ok(vec![Extent { blob: blob.clone(), range }]);
+        }
+        let upload = content.upload_id().ok_or_else(|| damaged("an object without bytes"))?;
+        let layout =
+            self.store.get(partition, &row::layout(upload)).await?.ok_or_else(|| replaced(upload))?;
+        let layout = LayoutRow::decode(&layout.value).map_err(|_| damaged("the layout of an object"))?;
+        let within = parts_within(&layout, &range);
+        let mut blobs = self.part_blobs(partition, upload, &within).await?.into_iter();
+        let mut extents = Vec::with_capacity(within.len());
+        for (_, range) in within {
+            extents.push(Extent { blob: blobs.next().ok_or_else(|| replaced(upload))?, range });
+        }
+        let planned: u64 = extents.iter().map(|extent| extent.range.end - extent.range.start).sum();
+        if planned == range.end - range.start { Ok(extents) } else { Err(damaged("the layout of an object")) }
+    }
+
+    /// The blobs of parts that follow each other in an object, in their order.
+    async fn part_blobs(
+        &self,
+        partition: Partition,
+        upload: UploadId,
+        wanted: &[(u16, Range<u64>)],
+    ) -> Result<Vec<BlobRow>, StoreError> {
+        let (Some((first, _)), Some((last, _))) = (wanted.first(), wanted.last()) else {
+            return Ok(Vec::new());
+        };
+        let mut range = row::part(upload, *first)..row::part_end(upload, *last);
+        let mut blobs = Vec::with_capacity(wanted.len());
+        loop {
+            let rows = self.store.scan(partition, range.clone(), PARTS_AT_A_TIME, Direction::Forward).await?;
+            for entry in &rows {
+                let part = PartRow::decode(&entry.row.value).map_err(|_| damaged("the row of a part"))?;
+                blobs.push(part.blob);
+            }
+            match rows.last() {
+                Some(last) if rows.len() == PARTS_AT_A_TIME => range.start = [&last.key[..], &[0]].concat(),
+                _ => break,
+            }
+        }
+        // Completion removed the parts that it left out, and the parts go with their object, in one commit.
+        if blobs.len() == wanted.len() { Ok(blobs) } else { Err(replaced(upload)) }
+    }
+
+    /// The layout of an object in parts.
+    ///
+    /// # Errors
+    /// `SlowDown` if the object was replaced just now: the next try finds the new one.
+    pub(crate) async fn layout(
+        &self,
+        partition: Partition,
+        upload: UploadId,
+    ) -> Result<LayoutRow, ErrorReply> {
+        let layout = self.read::<LayoutRow>(partition, &row::layout(upload)).await?;
+        layout.map(|(layout, _)| layout).ok_or_else(error::slow_down)
+    }
+}
+
+/// The parts in which `range` of an object lies, each with the range of its own bytes.
+fn parts_within(layout: &LayoutRow, range: &Range<u64>) -> Vec<(u16, Range<u64>)> {
+    let mut parts = Vec::new();
+    let mut start = 0_u64;
+    for (number, size) in &layout.parts {
+        let end = start.saturating_add(*size);
+        let within = range.start.max(start)..range.end.min(end);
+        if within.start < within.end {
+            parts.push((*number, within.start - start..within.end - start));
+        }
+        start = end;
+    }
+    parts
+}
+
+/// An object's parts are gone: it was replaced.
+fn replaced(upload: UploadId) -> StoreError {
+    StoreError::NoSuchBlob(BlobId::from_bytes(*upload.as_bytes()))
 }
 
 /// A chunk being read ahead. Aborted with its owner.
@@ -175,7 +221,7 @@ impl Cursor {
     async fn next_chunk(&mut self) -> Result<Option<Frames>, StoreError> {
         if self.open.as_ref().is_none_or(|open| open.rest.is_empty()) {
             let Some(extent) = self.extents.pop_front() else { return Ok(None) };
-            self.open = Some(self.open_blob(extent).await?);
+            self.open = Some(self.open_blob(extent)?);
         }
         let Some(open) = &mut self.open else { return Ok(None) };
         // To the next multiple, so that no frame is opened twice.
@@ -194,19 +240,8 @@ impl Cursor {
         opened.map_err(|_| StoreError::Closed)?.map(Some)
     }
 
-    async fn open_blob(&self, extent: Extent) -> Result<OpenBlob, StoreError> {
+    fn open_blob(&self, extent: Extent) -> Result<OpenBlob, StoreError> {
         let Extent { blob, range: rest } = extent;
-        let blob = match blob {
-            ExtentBlob::Row(blob) => blob,
-            ExtentBlob::Part(upload, number) => {
-                let partition = Partition::Bucket(self.bucket);
-                let part = self.s3.store.get(partition, &row::part(upload, number)).await?;
-                // The parts go with their object, in one commit.
-                let part =
-                    part.ok_or_else(|| StoreError::NoSuchBlob(BlobId::from_bytes(*upload.as_bytes())))?;
-                PartRow::decode(&part.value).map_err(|_| damaged("the row of a part"))?.blob
-            }
-        };
         let wrapped = WrappedKey::decode(&blob.wrapped_key).map_err(|_| damaged("a wrapped key"))?;
         let key = self.s3.keys.unwrap_for_bucket(self.bucket, &wrapped, &blob_encryption_context());
         let key = Arc::new(key.map_err(|_| damaged("a wrapped key"))?);

@@ -142,9 +142,12 @@ pub(crate) fn effect(
 impl S3 {
     /// The bucket's state. A change that was worked out from it holds only while it does: its row is among the guards of
     /// every commit.
+    ///
+    /// # Errors
+    /// `NoSuchBucket` if the bucket went while the request was on its way.
     pub(crate) async fn bucket_state(&self, partition: Partition) -> Result<StateRow, ErrorReply> {
         let state = self.read::<StateRow>(partition, row::STATE).await?;
-        state.map(|(state, _)| state).ok_or_else(error::internal)
+        state.map(|(state, _)| state).ok_or_else(error::bucket_gone)
     }
 
     /// The current row of a key.

@@ -143,6 +143,13 @@ pub fn part(id: UploadId, number: u16) -> Vec<u8> {
     [b"p", id.as_bytes().as_slice(), &number.to_be_bytes()].concat()
 }
 
+/// Behind a part, and before the next.
+pub fn part_end(id: UploadId, number: u16) -> Vec<u8> {
+    let mut out = part(id, number);
+    out.push(0);
+    out
+}
+
 /// All parts of an upload with a number of at least `from`.
 pub fn parts(id: UploadId, from: u16) -> Range<Vec<u8>> {
     part(id, from)..successor([b"p", id.as_bytes().as_slice()].concat())

@@ -29,7 +29,7 @@ pub use bucket::{BucketRow, NameRow, PublicAccessBlockRow, StateRow, Versioning}
 pub use coded::{Coded, RowError};
 pub use key::{
     BUCKET, STATE, account_bucket, account_buckets, config, current, current_range, decode_object_key, index,
-    intent, intent_bucket, intents, layout, name, null, part, parts, upload, upload_range, version,
+    intent, intent_bucket, intents, layout, name, null, part, part_end, parts, upload, upload_range, version,
     version_key_parts, version_range, versions_of,
 };
 pub use object::{

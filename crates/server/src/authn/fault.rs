@@ -51,9 +51,7 @@ pub(crate) fn auth_reply(error: &AuthError, is_s3: bool) -> ErrorReply {
             .member("Expires", expires.to_iso8601_seconds())
             .member("ServerTime", server_time.to_iso8601_seconds()),
         AuthError::HeadersNotSigned(names) => reply.member("HeadersNotSigned", names.join(", ")),
-        AuthError::ContentSha256Mismatch { client, server } => reply
-            .member("ClientComputedContentSHA256", hex(client))
-            .member("S3ComputedContentSHA256", hex(server)),
+        AuthError::ContentSha256Mismatch { client, server } => with_digests(reply, client, server),
         error => match error.expected_region() {
             Some(region) => {
                 reply.member("Region", region.as_str()).header("x-amz-bucket-region", region.as_str())
@@ -71,6 +69,12 @@ fn with_mismatch(reply: ErrorReply, mismatch: &SignatureMismatch) -> ErrorReply 
         .member("StringToSignBytes", mismatch.string_to_sign_bytes())
         .member("CanonicalRequest", mismatch.canonical_request_text())
         .member("CanonicalRequestBytes", mismatch.canonical_request_bytes())
+}
+
+fn with_digests(reply: ErrorReply, client: &[u8; 32], server: &[u8; 32]) -> ErrorReply {
+    reply
+        .member("ClientComputedContentSHA256", hex::encode(client))
+        .member("S3ComputedContentSHA256", hex::encode(server))
 }
 
 /// The answer to a form that is refused.
@@ -97,7 +101,7 @@ pub(crate) fn body_reply(error: BodyError) -> ErrorReply {
     let code = error.code();
     let reply = ErrorReply::new(status(code), code.as_str(), error.to_string());
     let BodyError::Sha256Mismatch { client, server } = error else { return reply };
-    reply.member("ClientComputedContentSHA256", hex(&client)).member("S3ComputedContentSHA256", hex(&server))
+    with_digests(reply, &client, &server)
 }
 
 /// The answer to a key that is unknown or inactive.
@@ -117,13 +121,4 @@ pub(crate) fn unknown_token(is_s3: bool) -> ErrorReply {
     } else {
         ErrorReply::new(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(64), |mut out, byte| {
-        // INVARIANT: writing to a String does not fail.
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
 }

@@ -32,11 +32,12 @@ pub(crate) fn decode(
 }
 
 /// An empty `LocationConstraint` means us-east-1, as its absence does. The model's pattern of `ResourceArn` has no room
-/// for a bucket's ARN, whose region is empty; the gate parses it.
+/// for a bucket's ARN, whose region is empty, and that of `CopySource` none for one whose slash is encoded; the gate
+/// parses both.
 fn is_tolerated(error: &ReadError) -> bool {
     let empty_location = error.kind == ReadErrorKind::UnknownValue(String::new()) && error.member == LOCATION;
-    let arn_pattern = matches!(error.kind, ReadErrorKind::Constraint(_)) && error.member == "ResourceArn";
-    empty_location || arn_pattern
+    let parsed_by_gate = matches!(error.member, "ResourceArn" | "CopySource");
+    empty_location || (parsed_by_gate && matches!(error.kind, ReadErrorKind::Constraint(_)))
 }
 
 const LOCATION: &str = "LocationConstraint";

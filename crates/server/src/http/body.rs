@@ -1,5 +1,6 @@
 //! The body of a request, as the pipeline reads it.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -56,7 +57,7 @@ pub(crate) type RestSlot = Arc<Mutex<Rest>>;
 
 enum Inner {
     Wire(hyper::body::Incoming),
-    Memory(Bytes),
+    Memory(VecDeque<Bytes>),
     Ended,
 }
 
@@ -119,9 +120,15 @@ impl IncomingBody {
 
     /// A body that is in memory already: for work without a connection, and for tests.
     pub fn from_bytes(bytes: Bytes) -> Self {
+        Self::from_pieces([bytes])
+    }
+
+    /// A body that is in memory already, in pieces.
+    pub fn from_pieces(pieces: impl IntoIterator<Item = Bytes>) -> Self {
+        let pieces: VecDeque<_> = pieces.into_iter().filter(|piece| !piece.is_empty()).collect();
         Self {
-            content_length: Some(bytes.len() as u64),
-            inner: Inner::Memory(bytes),
+            content_length: Some(pieces.iter().map(|piece| piece.len() as u64).sum()),
+            inner: Inner::Memory(pieces),
             rest: RestSlot::new(Mutex::new(Rest::Held)),
             bytes_read: BytesRead::default(),
             idle_timeout: Duration::MAX,
@@ -139,11 +146,10 @@ impl IncomingBody {
         loop {
             let frame = match &mut self.inner {
                 Inner::Ended => return None,
-                Inner::Memory(bytes) => {
-                    let bytes = std::mem::take(bytes);
-                    self.inner = Inner::Ended;
-                    self.bytes_read.add(bytes.len());
-                    return if bytes.is_empty() { None } else { Some(Ok(bytes)) };
+                Inner::Memory(pieces) => {
+                    let piece = pieces.pop_front()?;
+                    self.bytes_read.add(piece.len());
+                    return Some(Ok(piece));
                 }
                 Inner::Wire(body) => {
                     self.awaits_continue = false;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rcgen::string::Ia5String;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
@@ -134,8 +136,10 @@ impl CertificateAuthority {
         Ok(ServerCertificate {
             certificate,
             certified,
-            not_before: now.minus(BACKDATE),
-            not_after: now.plus(SERVER_VALIDITY),
+            life: ServerCertificateLife {
+                not_before: now.minus(BACKDATE),
+                not_after: now.plus(SERVER_VALIDITY),
+            },
         })
     }
 }
@@ -145,8 +149,16 @@ impl CertificateAuthority {
 pub struct ServerCertificate {
     certificate: CertificateDer<'static>,
     certified: CertifiedKey,
-    not_before: Timestamp,
-    not_after: Timestamp,
+    life: ServerCertificateLife,
+}
+
+/// When a server certificate begins and ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServerCertificateLife {
+    /// Its beginning.
+    pub not_before: Timestamp,
+    /// Its end.
+    pub not_after: Timestamp,
 }
 
 impl ServerCertificate {
@@ -160,19 +172,9 @@ impl ServerCertificate {
         pem(&self.certificate)
     }
 
-    /// The beginning of its validity.
-    pub fn not_before(&self) -> Timestamp {
-        self.not_before
-    }
-
-    /// The end of its validity.
-    pub fn not_after(&self) -> Timestamp {
-        self.not_after
-    }
-
-    /// Whether it is time for a new one.
-    pub fn renew_due(&self, now: Timestamp) -> bool {
-        renew_due(self.not_before, self.not_after, now)
+    /// When it begins and ends.
+    pub fn life(&self) -> ServerCertificateLife {
+        self.life
     }
 
     /// What rustls serves.
@@ -221,32 +223,13 @@ fn params(name: &str, now: Timestamp, validity: Duration, entropy: Entropy<'_>) 
     params
 }
 
-/// RFC 7468 section 5.
+/// RFC 7468, section 5 ("Textual Encoding of Certificates").
 fn pem(certificate: &CertificateDer<'_>) -> String {
-    use base64_lines::encode;
-    format!("-----BEGIN CERTIFICATE-----\n{}-----END CERTIFICATE-----\n", encode(certificate))
-}
-
-mod base64_lines {
-    //! Base64 in lines of 64 characters, each with its line end.
-
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-    pub(super) fn encode(bytes: &[u8]) -> String {
-        let mut text = String::with_capacity(bytes.len() * 3 / 2);
-        // 48 bytes are 64 characters.
-        for line in bytes.chunks(48) {
-            for group in line.chunks(3) {
-                let byte = |at: usize| u32::from(group.get(at).copied().unwrap_or(0));
-                let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-                for (at, shift) in [18, 12, 6, 0].into_iter().enumerate() {
-                    let symbol = ALPHABET.get((bits >> shift & 0x3f) as usize).copied();
-                    let symbol = symbol.filter(|_| at <= group.len()).unwrap_or(b'=');
-                    text.push(char::from(symbol));
-                }
-            }
-            text.push('\n');
-        }
-        text
+    let mut text = "-----BEGIN CERTIFICATE-----\n".to_owned();
+    // 48 bytes are the 64 characters of a line.
+    for line in certificate.chunks(48) {
+        STANDARD.encode_string(line, &mut text);
+        text.push('\n');
     }
+    text + "-----END CERTIFICATE-----\n"
 }

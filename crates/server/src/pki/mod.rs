@@ -9,10 +9,12 @@ mod names;
 mod publish;
 mod resolver;
 
-pub use authority::{AuthoritySeal, CertificateAuthority, ServerCertificate, StoredAuthority, renew_due};
+pub use authority::{
+    AuthoritySeal, CertificateAuthority, ServerCertificate, ServerCertificateLife, StoredAuthority, renew_due,
+};
 pub use names::{DEFAULT_DOMAIN, NamesError, ServerNames};
 pub use publish::{CA_FILE, publish_authority};
-pub use resolver::{ReloadingResolver, ServerCertificateLife, keep_renewed, load_files, server_config};
+pub use resolver::{ReloadingResolver, load_files, server_config};
 
 use std::path::PathBuf;
 

@@ -12,10 +12,8 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use strongroom_types::Timestamp;
 
-use super::authority::{CertificateAuthority, ServerCertificate, certified_key};
-use super::names::ServerNames;
-use super::{Entropy, MAX_PEM_FILE_BYTES, PkiError, RENEWAL_CHECK};
-use crate::listener::Shutdown;
+use super::authority::certified_key;
+use super::{MAX_PEM_FILE_BYTES, PkiError};
 
 /// Gives each new handshake the current certificate. What is swapped in was validated before: a certificate whose key
 /// is another never gets here.
@@ -102,65 +100,6 @@ pub(super) fn validity(certificate: &CertificateDer<'_>) -> Result<(Timestamp, T
         Timestamp::from_secs(validity.not_before.timestamp()),
         Timestamp::from_secs(validity.not_after.timestamp()),
     ))
-}
-
-/// Replaces the server certificate when two thirds of its life are over, until `shutdown`. A renewal that fails is
-/// logged and tried again at the next look; a third of the life is left for that.
-pub async fn keep_renewed(
-    authority: Arc<CertificateAuthority>,
-    names: ServerNames,
-    resolver: Arc<ReloadingResolver>,
-    mut current: ServerCertificateLife,
-    now: impl Fn() -> Timestamp + Send,
-    entropy: Entropy<'static>,
-    shutdown: Shutdown,
-) {
-    loop {
-        tokio::select! {
-            biased;
-            () = shutdown.requested() => return,
-            () = tokio::time::sleep(RENEWAL_CHECK) => {}
-        }
-        if !super::renew_due(current.not_before, current.not_after, now()) {
-            continue;
-        }
-        match renew(&authority, &names, &resolver, now(), entropy) {
-            Ok(next) => {
-                tracing::info!(not_after = %next.not_after.to_iso8601_seconds(), "the server certificate was renewed");
-                current = next;
-            }
-            Err(error) => tracing::error!(%error, "the server certificate could not be renewed"),
-        }
-    }
-}
-
-/// When a server certificate begins and ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ServerCertificateLife {
-    /// Its beginning.
-    pub not_before: Timestamp,
-    /// Its end.
-    pub not_after: Timestamp,
-}
-
-impl ServerCertificate {
-    /// When it begins and ends.
-    pub fn life(&self) -> ServerCertificateLife {
-        ServerCertificateLife { not_before: self.not_before(), not_after: self.not_after() }
-    }
-}
-
-fn renew(
-    authority: &CertificateAuthority,
-    names: &ServerNames,
-    resolver: &ReloadingResolver,
-    now: Timestamp,
-    entropy: Entropy<'_>,
-) -> Result<ServerCertificateLife, PkiError> {
-    let next = authority.issue_server(names, now, entropy)?;
-    let life = next.life();
-    resolver.replace(next.into_certified())?;
-    Ok(life)
 }
 
 #[cfg(test)]

@@ -82,9 +82,6 @@ fn a_server_certificate_ends_after_ninety_days() {
     let day = std::time::Duration::from_hours(24);
     assert!(verifies(&authority, &certificate, "localhost", now().plus(day * 90)));
     assert!(!verifies(&authority, &certificate, "localhost", now().plus(day * 91)));
-    assert!(!certificate.renew_due(now().plus(day * 59)));
-    assert!(certificate.renew_due(now().plus(day * 61)));
-    assert!(certificate.renew_due(now().minus(day)), "a clock that was turned back");
 }
 
 #[test]
@@ -182,32 +179,24 @@ fn loads_an_operators_files_only_when_they_belong_together_and_are_valid() {
     assert!(matches!(load_files(&paths[0], &paths[1], later), Err(PkiError::NotValidNow)));
 }
 
-#[tokio::test(start_paused = true)]
-async fn renews_the_certificate_in_use_without_a_restart() {
-    use crate::listener::ShutdownTrigger;
-    let authority = Arc::new(CertificateAuthority::create("Strongroom test", now(), &entropy).unwrap());
+#[test]
+fn a_certificate_is_renewed_when_two_thirds_of_its_life_are_over_and_served_without_a_restart() {
+    let authority = CertificateAuthority::create("Strongroom test", now(), &entropy).unwrap();
     let first = authority.issue_server(&names(), now(), &entropy).unwrap();
-    let life = first.life();
+    let ServerCertificateLife { not_before, not_after } = first.life();
+    let due = |at| renew_due(not_before, not_after, at);
+    let two_thirds = not_before.plus((SERVER_VALIDITY + BACKDATE) * 2 / 3);
+    let moment = std::time::Duration::from_millis(1);
+    assert!(!due(not_before) && !due(two_thirds.minus(moment)) && due(two_thirds) && due(not_after));
+    assert!(due(not_before.minus(moment)), "a clock that was turned back");
+    assert!(not_after.since(two_thirds) > RENEWAL_CHECK * 24, "a renewal that fails can be tried again");
+
     let resolver = ReloadingResolver::new(first.into_certified());
-    let (trigger, shutdown) = ShutdownTrigger::new();
-    let start = tokio::time::Instant::now();
-    let clock = move || now().plus(start.elapsed());
-    let renewing = tokio::spawn(keep_renewed(
-        authority,
-        names(),
-        Arc::clone(&resolver),
-        life,
-        clock,
-        &entropy,
-        shutdown,
-    ));
-    let served = || resolver.current_certificate();
-    let before = served();
-    let day = std::time::Duration::from_hours(24);
-    tokio::time::sleep(day * 59).await;
-    assert_eq!(served(), before);
-    tokio::time::sleep(day * 2).await;
-    assert_ne!(served(), before);
-    trigger.request();
-    renewing.await.unwrap();
+    let before = resolver.current_certificate();
+    let next = authority.issue_server(&names(), two_thirds, &entropy).unwrap();
+    assert!(!renew_due(next.life().not_before, next.life().not_after, two_thirds));
+    let issued = next.certificate_der();
+    resolver.replace(next.into_certified()).unwrap();
+    assert_ne!(resolver.current_certificate(), before);
+    assert_eq!(resolver.current_certificate(), issued.as_ref());
 }

@@ -1,5 +1,9 @@
 //! The file of a form, as a body.
 
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::Stream;
@@ -11,14 +15,83 @@ use super::malformed;
 use crate::authn::post_reply;
 use crate::http::IncomingBody;
 
-/// The pieces of a body, as the form parser wants them.
-pub(super) fn pieces(
-    body: IncomingBody,
-) -> impl Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static {
-    futures_util::stream::unfold(body, |mut body| async move {
-        let piece = body.next().await?;
-        Some((piece.map_err(std::io::Error::other), body))
-    })
+/// Bytes that are read of a form before its file must begin: the fields, what frames each of them, and the preamble.
+const MAX_PREAMBLE_BYTES: u64 = 64 * 1024;
+
+/// How much of a form may still be read. The form parser buffers all that it gets while it looks for a boundary or the
+/// end of a field's head, so what it gets is bounded until the file begins.
+#[derive(Clone)]
+pub(super) struct Allowance(Arc<Mutex<Reading>>);
+
+enum Reading {
+    /// So many bytes, of fields.
+    Fields(u64),
+    File,
+}
+
+impl Allowance {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Mutex::new(Reading::Fields(0))))
+    }
+
+    /// The file has begun: from here on the parser passes on what it gets.
+    pub(super) fn file_begins(&self) {
+        *self.reading() = Reading::File;
+    }
+
+    /// Whether the fields used it up.
+    pub(super) fn is_spent(&self) -> bool {
+        matches!(*self.reading(), Reading::Fields(bytes) if bytes > MAX_PREAMBLE_BYTES)
+    }
+
+    fn count(&self, piece: &Bytes) {
+        if let Reading::Fields(bytes) = &mut *self.reading() {
+            *bytes += piece.len() as u64;
+        }
+    }
+
+    fn reading(&self) -> MutexGuard<'_, Reading> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The pieces of a body, as the form parser wants them, within the allowance.
+pub(super) fn pieces(body: IncomingBody, allowance: Allowance) -> OneAtATime {
+    let pieces = futures_util::stream::unfold(body, move |mut body| {
+        let allowance = allowance.clone();
+        async move {
+            if allowance.is_spent() {
+                return Some((Err(std::io::Error::other("the fields before the file are too large")), body));
+            }
+            let piece = body.next().await?;
+            if let Ok(piece) = &piece {
+                allowance.count(piece);
+            }
+            Some((piece.map_err(std::io::Error::other), body))
+        }
+    });
+    OneAtATime { pieces: Box::pin(pieces), gave: false }
+}
+
+/// A stream that is never ready twice in a row. The form parser takes all that is ready into its buffer before it looks
+/// at any of it, so that a client faster than the disk would fill the memory.
+pub(super) struct OneAtATime {
+    pieces: Pin<Box<dyn Stream<Item = Result<Bytes, std::io::Error>> + Send>>,
+    gave: bool,
+}
+
+impl Stream for OneAtATime {
+    type Item = Result<Bytes, std::io::Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if std::mem::take(&mut self.gave) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let next = self.pieces.as_mut().poll_next(context);
+        self.gave = matches!(next, Poll::Ready(Some(_)));
+        next
+    }
 }
 
 /// A [`BodySource`] over the file field. Its end is that of the field: the boundary has been seen.

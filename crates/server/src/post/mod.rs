@@ -23,10 +23,13 @@ use crate::http::IncomingBody;
 use crate::route::Routed;
 
 pub(crate) use after::AfterUpload;
-use file::{FormFile, pieces};
+use file::{Allowance, FormFile, pieces};
 
 /// Bytes of all fields before the file. Source: "POST Object", the preceding fields are limited to 20 KB.
 const MAX_FIELDS_BYTES: usize = 20 * 1024;
+
+/// Longest boundary between fields. Source: RFC 2046, section 5.1.1.
+const MAX_BOUNDARY_BYTES: usize = 70;
 
 /// Fields before the file.
 const MAX_FIELDS: usize = 200;
@@ -55,18 +58,24 @@ impl PostForm {
         let content_type = headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let boundary =
             content_type.and_then(|value| multer::parse_boundary(value).ok()).ok_or_else(malformed)?;
-        let mut form = Multipart::new(pieces(body), boundary);
+        if boundary.len() > MAX_BOUNDARY_BYTES {
+            return Err(malformed());
+        }
+        let allowance = Allowance::new();
+        let unread = |_| if allowance.is_spent() { fields_too_large() } else { malformed() };
+        let mut form = Multipart::new(pieces(body, allowance.clone()), boundary);
         let mut fields = Vec::new();
         let mut bytes = 0;
-        while let Some(mut field) = form.next_field().await.map_err(|_| malformed())? {
+        while let Some(mut field) = form.next_field().await.map_err(unread)? {
             let name = field.name().unwrap_or_default().to_owned();
             if name.eq_ignore_ascii_case("file") {
+                allowance.file_begins();
                 let file_name = field.file_name().unwrap_or_default();
                 let file_name = file_name.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
                 return Ok(Self { fields, file_name, file: FormFile::new(form, field) });
             }
             let mut value = Vec::new();
-            while let Some(piece) = field.chunk().await.map_err(|_| malformed())? {
+            while let Some(piece) = field.chunk().await.map_err(unread)? {
                 bytes += piece.len();
                 if bytes > MAX_FIELDS_BYTES {
                     return Err(fields_too_large());
@@ -206,3 +215,6 @@ fn fields_too_large() -> ErrorReply {
 fn no_such_bucket(bucket: &str) -> ErrorReply {
     ErrorReply::new(404, "NoSuchBucket", "The specified bucket does not exist").member("BucketName", bucket)
 }
+
+#[cfg(test)]
+mod tests;

@@ -105,6 +105,9 @@ impl Routes {
             (Some(_), Some(_)) => Place::Object,
         };
         let operation = Self::find(&self.s3, head, place)?.operation;
+        if place == Place::Object && head.method == http::Method::PUT {
+            refuse_version(operation, head.query)?;
+        }
         let mut labels: Vec<(&'static str, Cow<'static, str>)> = Vec::with_capacity(2);
         labels.extend(located.bucket.map(|bucket| ("Bucket", Cow::Owned(bucket))));
         labels.extend(located.key.map(|key| ("Key", Cow::Owned(key))));
@@ -143,6 +146,19 @@ impl Routes {
             Place::Service | Place::Bucket | Place::Object => Vec::new(),
         };
         Ok(strongroom_shape::route::Found { operation: found.operation, labels })
+    }
+}
+
+/// S3 does not ignore the id of a version where a new one would be written.
+fn refuse_version(operation: &OperationSchema, query: &[(String, String)]) -> Result<(), ErrorReply> {
+    let taken = operation.input.members.iter().any(|member| member.wire_name == "versionId");
+    match query.iter().find(|(name, _)| name == "versionId") {
+        Some((_, id)) if !taken => {
+            Err(ErrorReply::new(400, "InvalidArgument", "This operation does not accept a version-id.")
+                .member("ArgumentName", "versionId")
+                .member("ArgumentValue", id.as_str()))
+        }
+        _ => Ok(()),
     }
 }
 

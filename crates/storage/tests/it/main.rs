@@ -3,3 +3,5 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod crash;
+#[cfg(target_os = "linux")]
+mod faults;

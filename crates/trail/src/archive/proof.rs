@@ -30,7 +30,7 @@ pub struct ArchiveFault {
 }
 
 impl Proof {
-    fn fault(&mut self, after: u64, what: impl ToString) {
+    fn fault(&mut self, after: u64, what: &dyn ToString) {
         self.faults.push(ArchiveFault { after, what: what.to_string() });
     }
 
@@ -44,12 +44,12 @@ impl Proof {
                         for bytes in &records {
                             match decode(bytes) {
                                 Ok(_) => self.records += 1,
-                                Err(error) => self.fault(position.0, error),
+                                Err(error) => self.fault(position.0, &error),
                             }
                         }
                     }
                 }
-                Err(error) => self.fault(after, error),
+                Err(error) => self.fault(after, &error),
             }
         }
         last
@@ -75,7 +75,7 @@ pub async fn prove(
             let mut reader = match Reader::open(&path, seal.clone()) {
                 Ok(reader) => reader,
                 Err(error) => {
-                    proof.fault(expected, format!("{}: {error}", path.display()));
+                    proof.fault(expected, &format!("{}: {error}", path.display()));
                     continue;
                 }
             };
@@ -84,12 +84,12 @@ pub async fn prove(
                 continue;
             }
             if after != expected {
-                proof.fault(expected, format!("records up to {after} are missing"));
+                proof.fault(expected, &format!("records up to {after} are missing"));
             }
             expected = proof.chunk(&mut reader);
         }
         if expected < through {
-            proof.fault(expected, format!("records up to {through} are missing"));
+            proof.fault(expected, &format!("records up to {through} are missing"));
         }
         Ok(proof)
     })

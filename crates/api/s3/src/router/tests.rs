@@ -108,6 +108,7 @@ fn an_upload_id_changes_what_get_post_and_delete_mean() {
     assert_eq!(ask("POST", Place::Object, upload, &[]), Ok("CompleteMultipartUpload"));
     assert_eq!(ask("DELETE", Place::Object, upload, &[]), Ok("AbortMultipartUpload"));
     assert_eq!(ask("POST", Place::Object, &[("uploads", "")], &[]), Ok("CreateMultipartUpload"));
+    assert_eq!(ask("POST", Place::Object, &[], &[]), Err(Unrouted::MethodNotAllowed));
     assert_eq!(ask("GET", Place::Object, &[("partNumber", "2")], &[]), Ok("GetObject"));
     assert_eq!(ask("HEAD", Place::Object, &[("partNumber", "2")], &[]), Ok("HeadObject"));
     assert_eq!(ask("DELETE", Place::Object, &[("versionId", "v")], &[]), Ok("DeleteObject"));
