@@ -1,6 +1,7 @@
 """HTTP as bytes: framing, smuggling, pipelining, keep-alive, Expect, XML. Sources: RFC 9110, RFC 9112; S3 API Reference."""
 
 import base64
+import dataclasses
 import hashlib
 import select
 import socket
@@ -8,6 +9,7 @@ import ssl
 import time
 import xml.etree.ElementTree
 
+import botocore.exceptions
 import pytest
 
 from harness import EMPTY_SHA256, UNSIGNED, head, path_and_query, read_answer, reader, refused, sign, with_defaults
@@ -360,3 +362,57 @@ def test_a_bucket_that_goes_during_an_upload_is_said_to_be_gone(server, alice, s
         stream.sendall(body[50:])
         answer = read_answer(stream, "PUT")
     assert (answer.status, answer.code) == (404, "NoSuchBucket")
+
+
+def test_the_name_of_s3_controls_paths_is_no_buckets(server, alice):
+    answer = server.signed(alice, "PUT", "/v20180820")
+    assert (answer.status, answer.code) == (400, "InvalidBucketName")
+
+
+@pytest.mark.parametrize("value", ["a\rb", "a\nb", "a\x7fb"])
+def test_a_header_chosen_for_the_answer_is_one(server, alice, filled, value):
+    answer = server.signed(alice, "GET", f"/{filled}/k", [("response-content-disposition", value)])
+    assert (answer.status, answer.code) == (400, "InvalidArgument")
+
+
+@pytest.mark.parametrize("header", ["If-Modified-Since", "If-Unmodified-Since"])
+def test_a_condition_whose_date_is_none_is_ignored(server, alice, filled, header):
+    """RFC 9110, sections 13.1.3 and 13.1.4."""
+    answer = server.signed(alice, "GET", f"/{filled}/k", headers={header: "yesterday"})
+    assert (answer.status, answer.body) == (200, b"precious")
+
+
+def test_an_attribute_that_is_none_is_an_argument(server, alice, filled):
+    answer = server.signed(alice, "GET", f"/{filled}/k", [("attributes", "")], {"x-amz-object-attributes": "ETag,Colour"})
+    assert (answer.status, answer.code) == (400, "InvalidArgument")
+
+
+def test_a_form_beside_a_signed_head_is_refused(server, alice, bob, bucket):
+    body = b'--x\r\nContent-Disposition: form-data; name="key"\r\n\r\nk\r\n--x--\r\n'
+    answer = server.signed(bob, "POST", f"/{bucket}", headers={"Content-Type": "multipart/form-data; boundary=x"}, body=body)
+    assert (answer.status, answer.code) == (400, "InvalidArgument")
+    assert "Only one auth mechanism" in answer.message
+
+
+SERVICES = [
+    ("iam", "list_users", {}),
+    ("kms", "list_keys", {}),
+    ("cloudtrail", "describe_trails", {}),
+    ("ec2", "describe_regions", {}),
+    ("cloudwatch", "list_metrics", {}),
+    ("macie2", "get_macie_session", {}),
+    ("sts", "get_session_token", {}),
+]
+
+
+@pytest.mark.parametrize(("service", "method", "arguments"), SERVICES, ids=[name for name, *_ in SERVICES])
+def test_a_service_that_is_not_built_says_so_to_those_who_sign_well(server, alice, service, method, arguments):
+    client = server.client(alice, service)
+    with pytest.raises(botocore.exceptions.ClientError) as caught:
+        getattr(client, method)(**arguments)
+    answer = caught.value.response
+    assert (answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"]) == (501, "NotImplemented")
+    forged = dataclasses.replace(alice, secret_key="x" * 40)
+    with pytest.raises(botocore.exceptions.ClientError) as caught:
+        getattr(server.client(forged, service), method)(**arguments)
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] in (400, 403)

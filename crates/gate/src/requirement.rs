@@ -68,8 +68,10 @@ pub fn requirements(service: &str, operation: &str, target: &Target) -> Option<V
     match service {
         "s3" => s3(operation, target),
         "s3control" => Some(s3control(operation, target)),
-        "sts" => (operation == "GetCallerIdentity")
-            .then(|| vec![Access { action: "sts:GetCallerIdentity", resource: Resource::Caller }]),
+        "sts" => {
+            let (_, action) = STS.iter().find(|(name, _)| *name == operation)?;
+            Some(vec![Access { action, resource: Resource::Caller }])
+        }
         "strongroom" => {
             let action = match operation {
                 "CreateAccount" => "strongroom:CreateAccount",
@@ -82,6 +84,22 @@ pub fn requirements(service: &str, operation: &str, target: &Target) -> Option<V
         _ => None,
     }
 }
+
+/// The actions of STS. Those operations that are not built are answered so whoever asks.
+const STS: [(&str, &str); 12] = [
+    ("AssumeRole", "sts:AssumeRole"),
+    ("AssumeRoleWithSAML", "sts:AssumeRoleWithSAML"),
+    ("AssumeRoleWithWebIdentity", "sts:AssumeRoleWithWebIdentity"),
+    ("AssumeRoot", "sts:AssumeRoot"),
+    ("DecodeAuthorizationMessage", "sts:DecodeAuthorizationMessage"),
+    ("GetAccessKeyInfo", "sts:GetAccessKeyInfo"),
+    ("GetCallerIdentity", "sts:GetCallerIdentity"),
+    ("GetDelegatedAccessToken", "sts:GetDelegatedAccessToken"),
+    ("GetFederationToken", "sts:GetFederationToken"),
+    ("GetServiceBearerToken", "sts:GetServiceBearerToken"),
+    ("GetSessionToken", "sts:GetSessionToken"),
+    ("GetWebIdentityToken", "sts:GetWebIdentityToken"),
+];
 
 fn s3control(operation: &str, target: &Target) -> Vec<Access> {
     let bucket_tags = match operation {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -13,9 +13,12 @@ use strongroom_gate::{Body, Caller, ErrorReply, Ledger, RequestFacts, is_read_on
 use strongroom_record::{CallerRecord, Coalesced, Completed, Decided, Outcome, Record, TlsRecord, encode};
 use strongroom_s3::bucket::cors;
 use strongroom_shape::{Protocol, ServiceSchema};
-use strongroom_sigv4::{AuthInput, BodyDigest, Mechanism, PayloadCheck, RequestHead as SignedHead};
+use strongroom_sigv4::{
+    AuthError, AuthInput, BodyDigest, Mechanism, PayloadCheck, RequestHead as SignedHead,
+};
 use strongroom_storage::StoreClock;
 use strongroom_types::{BucketName, Region, Timestamp};
+use tokio::sync::Semaphore;
 
 use crate::authn::{Authenticated, Authn, auth_reply, signature_record};
 use crate::decode::{self, SignedBody};
@@ -32,6 +35,12 @@ use crate::route::{Destination, RouteHead, Routed, Routes, parse_query, redacted
 /// Longest body that is read of a service whose operations are named in the body.
 const MAX_RPC_BODY_BYTES: usize = 1 << 20;
 
+/// Bytes that bodies of callers who are not known yet may hold in memory together, in KiB.
+const UNKNOWN_BODIES_KIB: usize = 64 * 1024;
+
+/// How long a body may take that is read before its caller is known.
+const UNKNOWN_BODY_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// Longest header value kept in records, bytes.
 const MAX_RECORDED_HEADER_BYTES: usize = 1024;
 
@@ -42,6 +51,36 @@ pub(crate) struct Pipeline {
     pub(crate) services: Arc<Services>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) flood: Mutex<FloodBudget>,
+    pub(crate) unknown_bodies: UnknownBodies,
+}
+
+/// Room for bodies that must be read before their callers are known.
+pub(crate) struct UnknownBodies(Semaphore);
+
+impl UnknownBodies {
+    pub(crate) fn new() -> Self {
+        Self(Semaphore::new(UNKNOWN_BODIES_KIB))
+    }
+
+    /// The whole body, if it is there in time and there is room for it.
+    ///
+    /// # Errors
+    /// `RequestTimeout`, `SlowDown`, `MaxMessageLengthExceeded`, and those of a body that breaks off.
+    async fn collect(&self, body: &mut IncomingBody) -> Result<Bytes, ErrorReply> {
+        let most = MAX_RPC_BODY_BYTES as u64;
+        let kib = body.content_length().unwrap_or(most).min(most).div_ceil(1024);
+        let kib = u32::try_from(kib).unwrap_or(u32::MAX);
+        let read = async {
+            let _room = self.0.acquire_many(kib).await.map_err(|_| encode::internal_error())?;
+            body.collect(MAX_RPC_BODY_BYTES).await.map_err(|error| decode::wire_reply(&error))
+        };
+        in_time(read).await?
+    }
+}
+
+/// What is read of a caller who is not known yet has to come within [`UNKNOWN_BODY_TIMEOUT`].
+async fn in_time<T>(read: impl Future<Output = T>) -> Result<T, ErrorReply> {
+    tokio::time::timeout(UNKNOWN_BODY_TIMEOUT, read).await.map_err(|_| decode::timed_out())
 }
 
 /// A request on its way.
@@ -139,9 +178,10 @@ impl Pipeline {
                 self.rpc(journey, service, auth, Parts { method, query, headers, body }).await
             }
             Destination::Unserved(service) => {
-                journey.ledger.fill(|decided| decided.service.clone_from(&service));
-                self.authenticate(journey, &auth, BodyDigest::Pending).await?;
-                Err(encode::not_implemented(&service))
+                self.unserved(journey, &service, &auth, Parts { method, query, headers, body }).await
+            }
+            Destination::PostForm { .. } if auth != AuthInput::Anonymous => {
+                Err(auth_reply(&AuthError::SeveralMechanisms, true))
             }
             Destination::PostForm { bucket } => self.post_form(journey, bucket, headers, body).await,
             Destination::Preflight { bucket } => self.preflight(journey, &bucket, &headers).await,
@@ -185,6 +225,7 @@ impl Pipeline {
             open_body(&routed, &headers, body, payload).await?
         };
         let facts = self.facts(journey, &routed, region);
+        let headers = decode::without_bad_dates(headers);
         let ledger = journey.ledger.clone();
         let request_id = journey.request_id.clone();
         let exchange =
@@ -207,13 +248,13 @@ impl Pipeline {
         let protocol = if service.target_prefix.is_some() { Protocol::AwsJson11 } else { Protocol::AwsQuery };
         journey.form = (protocol, service);
         journey.ledger.fill(|decided| service.signing_name.clone_into(&mut decided.service));
-        let whole_body = body.collect(MAX_RPC_BODY_BYTES).await.map_err(|_| decode::too_long())?;
-        let digest = BodyDigest::Sha256(*strongroom_crypto::Sha256Digest::of(&whole_body).as_bytes());
-        let Authenticated { caller, region, .. } = self.authenticate(journey, &auth, digest).await?;
-        if caller == Caller::Anonymous {
+        if auth == AuthInput::Anonymous {
             let message = "Request is missing Authentication Token";
             return Err(ErrorReply::new(403, "MissingAuthenticationToken", message));
         }
+        let whole_body = self.unknown_bodies.collect(&mut body).await?;
+        let Authenticated { caller, region, .. } =
+            self.authenticate(journey, &auth, body_digest(&whole_body)).await?;
         let routed = rpc_operation(service, &headers, &query, &whole_body).map_err(|(protocol, reply)| {
             journey.form = (protocol, service);
             reply
@@ -238,6 +279,23 @@ impl Pipeline {
         self.services.dispatch(exchange).await
     }
 
+    /// A request of a service that is not built: authenticated like any other, and answered in the form that the client
+    /// speaks.
+    async fn unserved(
+        &self,
+        journey: &mut Journey,
+        service: &str,
+        auth: &AuthInput,
+        parts: Parts,
+    ) -> Result<Answer, ErrorReply> {
+        let Parts { headers, mut body, .. } = parts;
+        journey.form = spoken(service, &headers);
+        journey.ledger.fill(|decided| service.clone_into(&mut decided.service));
+        let whole_body = self.unknown_bodies.collect(&mut body).await?;
+        self.authenticate(journey, auth, body_digest(&whole_body)).await?;
+        Err(encode::not_implemented(service))
+    }
+
     fn facts(&self, journey: &Journey, routed: &Routed, region: Option<Region>) -> RequestFacts {
         RequestFacts {
             service: routed.service.name,
@@ -260,7 +318,7 @@ impl Pipeline {
             "s3".clone_into(&mut decided.service);
             "PostObject".clone_into(&mut decided.operation);
         });
-        let form = PostForm::read(&headers, body).await?;
+        let form = in_time(PostForm::read(&headers, body)).await??;
         let (authenticated, policy) = self.authn.authenticate_form(&form, journey.now).await?;
         journey.known = authenticated.caller != Caller::Anonymous;
         journey.ledger.fill(|decided| {
@@ -425,6 +483,28 @@ impl Completion {
         self.completed.turn_around_micros = micros(self.received_at, first);
         self.completed.outcome = if finished.complete { Outcome::Sent } else { Outcome::Aborted };
         self.place.give_last(encode(&Record::Completed(Box::new(self.completed))));
+    }
+}
+
+fn body_digest(body: &[u8]) -> BodyDigest {
+    BodyDigest::Sha256(*strongroom_crypto::Sha256Digest::of(body).as_bytes())
+}
+
+/// The protocol that a client of a service speaks, as far as its request tells, and a service whose errors have that form.
+fn spoken(service: &str, headers: &http::HeaderMap) -> (Protocol, &'static ServiceSchema) {
+    let form = headers
+        .get(http::header::CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
+    if headers.contains_key("smithy-protocol") {
+        (Protocol::RpcV2Cbor, &strongroom_api_strongroom::SERVICE)
+    } else if headers.contains_key("x-amz-target") {
+        (Protocol::AwsJson11, &strongroom_api_strongroom::SERVICE)
+    } else if form && service == "ec2" {
+        (Protocol::Ec2Query, &strongroom_api_sts::SERVICE)
+    } else if form {
+        (Protocol::AwsQuery, &strongroom_api_sts::SERVICE)
+    } else {
+        (Protocol::RestJson1, &strongroom_api_strongroom::SERVICE)
     }
 }
 

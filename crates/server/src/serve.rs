@@ -20,7 +20,7 @@ use crate::gate::InstallationFacts;
 use crate::handler::Services;
 use crate::installation::{ArchiveSeal, Installation, InstallationError};
 use crate::listener::{Addresses, FloodBudget, FloodLimits, ListenError, Listeners, Shutdown};
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Pipeline, UnknownBodies};
 use crate::pki::{
     CertificateAuthority, PkiError, RENEWAL_CHECK, ReloadingResolver, ServerCertificateLife, ServerNames,
     load_files, renew_due, server_config,
@@ -194,6 +194,7 @@ impl Server {
             services,
             registry,
             flood: Mutex::new(FloodBudget::new(FloodLimits::default(), Instant::now())),
+            unknown_bodies: UnknownBodies::new(),
         });
         let (stop, stopped) = watch::channel(false);
         let archiving = tokio::spawn(archiver.run(stopped.clone()));

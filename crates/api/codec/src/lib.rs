@@ -29,7 +29,7 @@ pub use cloudtrail::{render_cloudtrail, render_cloudtrail_request};
 pub use error::encode_error;
 pub use message::{EncodedRequest, EncodedResponse, ErrorAnswer, ErrorResponse, RequestHead, WriteError};
 pub use server::{body_limit_bytes, decode, encode, needs_body};
-pub use validate::{pattern_is_supported, validate};
+pub use validate::{pattern_is_supported, validate, validate_except};
 pub use xml::XML_DECLARATION;
 
 pub use cbor::fuzz_cbor;

@@ -10,6 +10,7 @@ use strongroom_storage::{Batch, Direction, Partition, Precondition, RowVersion, 
 use strongroom_types::{AccountId, BucketId, BucketName, CanonicalUserId, Region};
 
 use super::directory::BucketDirectory;
+use super::intent::Intent;
 use super::limits::{MAX_BUCKETS_PER_ACCOUNT, MAX_TRIES};
 use super::settings::not_built;
 use super::settings::{configured, name};
@@ -154,7 +155,7 @@ fn region(
         .ok_or_else(|| error::invalid_location_constraint(asked))
 }
 
-/// Names that end in an account, a region and `-an` belong to that account's own namespace.
+/// Names that end in an account, a region and `-an` belong to that account's own namespace; one name is nobody's.
 ///
 /// Source: S3 User Guide, "Account regional namespace naming rules".
 fn namespace(
@@ -165,6 +166,8 @@ fn namespace(
 ) -> Result<(), ErrorReply> {
     let own = format!("-{owner}-{region}-an");
     let refused = match namespace {
+        // By path it could not be told from S3 Control, whose paths begin so.
+        _ if name.as_str() == "v20180820" => "The specified bucket is not valid: its name is reserved".to_owned(),
         Some(BucketNamespace::AccountRegional) if !name.as_str().ends_with(&own) => {
             format!("The specified bucket is not valid: names in your account regional namespace end in {own}")
         }
@@ -255,7 +258,9 @@ impl S3 {
                 }
             };
             if !written {
-                self.intend(id, &plan.name).await.map_err(|error| ErrorReply::from(&error))?;
+                self.intend(Intent::Create, id, &plan.name)
+                    .await
+                    .map_err(|error| ErrorReply::from(&error))?;
                 let rows = self.store.commit(plan.rows(id, created_millis)).await;
                 rows.map_err(|error| ErrorReply::from(&error))?;
                 written = true;

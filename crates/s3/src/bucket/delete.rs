@@ -8,6 +8,7 @@ use strongroom_storage::{Direction, Entry, Partition, Precondition, prefix_range
 use strongroom_types::BucketName;
 
 use super::directory::BucketDirectory;
+use super::intent::Intent;
 use super::limits::{MAX_TRIES, ROWS_AT_A_TIME};
 use super::settings::{configured, name};
 use crate::S3;
@@ -51,7 +52,9 @@ impl Handle<op::DeleteBucket> for S3 {
             mutation.delete(row::STATE);
             mutation.frees_space();
             mutation.effect(configured());
-            self.intend(bucket.id(), bucket.name()).await.map_err(|error| ErrorReply::from(&error))?;
+            self.intend(Intent::Delete, bucket.id(), bucket.name())
+                .await
+                .map_err(|error| ErrorReply::from(&error))?;
             match request.commit(&*self.store, mutation).await {
                 Ok(_) => {
                     self.free_name(&bucket).await;

@@ -11,6 +11,13 @@ use super::settings::name;
 use crate::S3;
 use crate::row;
 
+/// What is about to be done to a bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Intent {
+    Create,
+    Delete,
+}
+
 impl S3 {
     /// Ends what was begun when the process was last killed. To be called before the first request.
     ///
@@ -45,8 +52,15 @@ impl S3 {
     }
 
     /// Says what is about to be done to a bucket.
-    pub(super) async fn intend(&self, bucket: BucketId, name: &BucketName) -> Result<(), StoreError> {
+    pub(super) async fn intend(
+        &self,
+        what: Intent,
+        bucket: BucketId,
+        name: &BucketName,
+    ) -> Result<(), StoreError> {
         let mut batch = Batch::new(Partition::Names);
+        // What frees space must not need any.
+        batch.frees_space = what == Intent::Delete;
         batch.put(row::intent(bucket), name.as_str().as_bytes().to_vec());
         self.store.commit(batch).await.map(drop)
     }

@@ -32,6 +32,7 @@ impl Handle<op::AbortMultipartUpload> for S3 {
             let mut mutation = Mutation::new();
             hold(&upload, &parts, &mut mutation);
             remove(&upload, &parts, &mut mutation);
+            mutation.frees_space();
             mutation.effect(effect(EffectKind::Configure, &key, None, None));
             match request.commit(&*self.store, mutation).await {
                 Ok(_) => return Ok(Reply::new(AbortMultipartUploadOutput::default())),

@@ -61,17 +61,37 @@ macro_rules! check_input {
                 || input.sse_customer_key.is_some()
                 || input.sse_customer_key_md5.is_some(),
         )?;
-        let overrides = input.response_cache_control.is_some()
-            || input.response_content_disposition.is_some()
-            || input.response_content_encoding.is_some()
-            || input.response_content_language.is_some()
-            || input.response_content_type.is_some()
-            || input.response_expires.is_some();
-        if overrides && *$request.caller() == Caller::Anonymous {
-            let message = "Request specific response headers cannot be used for anonymous GET requests.";
-            return Err(error::invalid_request(message));
-        }
+        let overrides = [
+            ("response-cache-control", &input.response_cache_control),
+            ("response-content-disposition", &input.response_content_disposition),
+            ("response-content-encoding", &input.response_content_encoding),
+            ("response-content-language", &input.response_content_language),
+            ("response-content-type", &input.response_content_type),
+        ];
+        check_overrides(&overrides, input.response_expires.is_some(), $request.caller())?;
     }};
+}
+
+/// Checks the headers that a request chooses for its answer.
+///
+/// # Errors
+/// `InvalidRequest` for a caller who did not sign; `InvalidArgument` for what cannot be a header.
+fn check_overrides(
+    overrides: &[(&'static str, &Option<String>)],
+    expires: bool,
+    caller: &Caller,
+) -> Result<(), ErrorReply> {
+    let given = || overrides.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?)));
+    if (expires || given().next().is_some()) && *caller == Caller::Anonymous {
+        let message = "Request specific response headers cannot be used for anonymous GET requests.";
+        return Err(error::invalid_request(message));
+    }
+    match given().find(|(_, value)| value.bytes().any(|byte| byte != b'\t' && byte.is_ascii_control())) {
+        Some((name, value)) => {
+            Err(error::invalid_argument(name, value.escape_default().to_string(), "Invalid header value."))
+        }
+        None => Ok(()),
+    }
 }
 
 /// What of an object is shown.

@@ -8,11 +8,12 @@ use strongroom_codec::RequestHead;
 use strongroom_crypto::MultiDigest;
 use strongroom_gate::{Body, ErrorReply};
 use strongroom_shape::{Protocol, ReadError, ReadErrorKind, Structure};
+use strongroom_types::Timestamp;
 
 use crate::route::Routed;
 
 pub(crate) use digests::{expected_digests, require_digest};
-pub(crate) use signed_body::SignedBody;
+pub(crate) use signed_body::{SignedBody, wire_reply};
 
 /// Fills `input` from head and body, and checks what the model demands of it.
 ///
@@ -26,18 +27,40 @@ pub(crate) fn decode(
 ) -> Result<(), ErrorReply> {
     let Routed { protocol, service, operation, .. } = routed;
     strongroom_codec::decode(*protocol, service, operation, head, body, input)
-        .and_then(|()| strongroom_codec::validate(&*input))
-        .or_else(|error| if is_tolerated(&error) { Ok(()) } else { Err(error) })
-        .map_err(|error| read_reply(*protocol, &error))
+        .or_else(|error| if is_empty_location(&error) { Ok(()) } else { Err(error) })
+        .and_then(|()| strongroom_codec::validate_except(&*input, &PARSED_BY_THE_GATE))
+        .map_err(|error| {
+            let from_head = !strongroom_codec::needs_body(*protocol, operation) || is_header(error.member);
+            read_reply(*protocol, &error, from_head)
+        })
 }
 
-/// An empty `LocationConstraint` means us-east-1, as its absence does. The model's pattern of `ResourceArn` has no room
-/// for a bucket's ARN, whose region is empty, and that of `CopySource` none for one whose slash is encoded; the gate
-/// parses both.
-fn is_tolerated(error: &ReadError) -> bool {
-    let empty_location = error.kind == ReadErrorKind::UnknownValue(String::new()) && error.member == LOCATION;
-    let parsed_by_gate = matches!(error.member, "ResourceArn" | "CopySource");
-    empty_location || (parsed_by_gate && matches!(error.kind, ReadErrorKind::Constraint(_)))
+/// Members whose patterns in the model are stricter than S3: that of `ResourceArn` has no room for a bucket's ARN, whose
+/// region is empty, and that of `CopySource` none for one whose slash is encoded.
+const PARSED_BY_THE_GATE: [&str; 2] = ["ResourceArn", "CopySource"];
+
+/// An empty `LocationConstraint` means us-east-1, as its absence does.
+fn is_empty_location(error: &ReadError) -> bool {
+    error.kind == ReadErrorKind::UnknownValue(String::new()) && error.member == LOCATION
+}
+
+/// Removes conditions whose dates are none: they count as absent. Source: RFC 9110, sections 13.1.3 and 13.1.4.
+pub(crate) fn without_bad_dates(mut headers: http::HeaderMap) -> http::HeaderMap {
+    const DATES: [&str; 4] = [
+        "if-modified-since",
+        "if-unmodified-since",
+        "x-amz-copy-source-if-modified-since",
+        "x-amz-copy-source-if-unmodified-since",
+    ];
+    for name in DATES {
+        let bad = headers.get(name).is_some_and(|value| {
+            value.to_str().ok().is_none_or(|date| Timestamp::parse_http_date(date).is_err())
+        });
+        if bad {
+            headers.remove(name);
+        }
+    }
+    headers
 }
 
 const LOCATION: &str = "LocationConstraint";
@@ -47,6 +70,13 @@ pub(crate) fn decode_head(routed: &Routed, head: &RequestHead<'_>, input: &mut d
     let Routed { protocol, service, operation, .. } = routed;
     // What the body would hold is missing; the gate decides on bucket and key.
     let _ = strongroom_codec::decode(*protocol, service, operation, head, &[], input);
+}
+
+/// The error for a body that does not come in time.
+pub(crate) fn timed_out() -> ErrorReply {
+    let message =
+        "Your socket connection to the server was not read from or written to within the timeout period.";
+    ErrorReply::new(400, "RequestTimeout", message)
 }
 
 /// Reads a whole body of at most `limit` bytes, and checks it as a streamed one is checked.
@@ -73,7 +103,7 @@ pub(crate) fn too_long() -> ErrorReply {
 
 /// The error for an input that does not read. Source: S3 API Reference, "Error responses" (MalformedXML,
 /// InvalidArgument); the JSON protocols' SerializationException and ValidationException.
-fn read_reply(protocol: Protocol, error: &ReadError) -> ErrorReply {
+fn read_reply(protocol: Protocol, error: &ReadError, from_head: bool) -> ErrorReply {
     let message = error.to_string();
     match protocol {
         Protocol::RestXml => match &error.kind {
@@ -87,12 +117,12 @@ fn read_reply(protocol: Protocol, error: &ReadError) -> ErrorReply {
             }
             ReadErrorKind::Syntax(_) => malformed_xml(),
             ReadErrorKind::Missing if error.member.is_empty() => malformed_xml(),
-            ReadErrorKind::UnknownValue(value) if is_header(error.member) => {
+            ReadErrorKind::UnknownValue(value) if from_head => {
                 ErrorReply::new(400, "InvalidArgument", message)
                     .member("ArgumentName", error.member)
                     .member("ArgumentValue", value)
             }
-            ReadErrorKind::WrongType(_) | ReadErrorKind::OutOfRange if is_header(error.member) => {
+            ReadErrorKind::WrongType(_) | ReadErrorKind::OutOfRange if from_head => {
                 ErrorReply::new(400, "InvalidArgument", message).member("ArgumentName", error.member)
             }
             ReadErrorKind::Constraint(_) => {

@@ -61,14 +61,15 @@ impl BodySource for SignedBody {
     }
 }
 
-fn wire_reply(error: &WireError) -> ErrorReply {
+/// The error for a body that cannot be read on.
+pub(crate) fn wire_reply(error: &WireError) -> ErrorReply {
     match error {
         WireError::Incomplete(_) => ErrorReply::new(
             400,
             "IncompleteBody",
             "You did not provide the number of bytes specified by the Content-Length HTTP header.",
         ),
-        WireError::Stalled { .. } => ErrorReply::new(400, "RequestTimeout", error.to_string()),
+        WireError::Stalled { .. } => super::timed_out(),
         WireError::TooLarge { .. } => super::too_long(),
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
+use tokio::time::Instant;
 
 /// Why a body cannot be read on.
 #[derive(Debug, thiserror::Error)]
@@ -69,9 +70,18 @@ pub struct IncomingBody {
     content_length: Option<u64>,
     bytes_read: BytesRead,
     idle_timeout: Duration,
+    /// How long the client was waited for in all.
+    waited: Duration,
     awaits_continue: bool,
     failed: bool,
 }
+
+/// The least that a client sends in the time that it is waited for, bytes a second, once [`SLOW_START`] is over: a byte
+/// now and then does not hold a connection for ever.
+const LEAST_RATE: u64 = 1024;
+
+/// How long a client is waited for in all before its rate counts.
+const SLOW_START: Duration = Duration::from_secs(60);
 
 /// How many bytes of a body were read so far, for whoever records the request while another reads the body.
 #[derive(Debug, Clone, Default)]
@@ -112,6 +122,7 @@ impl IncomingBody {
             content_length,
             bytes_read: BytesRead::default(),
             idle_timeout,
+            waited: Duration::ZERO,
             awaits_continue: awaits_continue && content_length != Some(0),
             failed: false,
         };
@@ -132,6 +143,7 @@ impl IncomingBody {
             rest: RestSlot::new(Mutex::new(Rest::Held)),
             bytes_read: BytesRead::default(),
             idle_timeout: Duration::MAX,
+            waited: Duration::ZERO,
             awaits_continue: false,
             failed: false,
         }
@@ -153,9 +165,15 @@ impl IncomingBody {
                 }
                 Inner::Wire(body) => {
                     self.awaits_continue = false;
-                    tokio::time::timeout(self.idle_timeout, body.frame()).await
+                    let asked = Instant::now();
+                    let frame = tokio::time::timeout(self.idle_timeout, body.frame()).await;
+                    self.waited += asked.elapsed();
+                    frame
                 }
             };
+            if self.is_too_slow() {
+                return Some(Err(self.fail(BodyError::Stalled { after: self.waited })));
+            }
             match frame {
                 Err(_) => return Some(Err(self.fail(BodyError::Stalled { after: self.idle_timeout }))),
                 Ok(Some(Err(error))) => return Some(Err(self.fail(BodyError::Incomplete(Some(error))))),
@@ -213,6 +231,10 @@ impl IncomingBody {
             all.extend_from_slice(&piece);
         }
         Ok(all.freeze())
+    }
+
+    fn is_too_slow(&self) -> bool {
+        self.waited > SLOW_START && self.bytes_read.get() < self.waited.as_secs().saturating_mul(LEAST_RATE)
     }
 
     fn fail(&mut self, error: BodyError) -> BodyError {

@@ -140,7 +140,11 @@ impl BlobFiles {
             let Waiting { released, order, .. } = &mut *waiting;
             order.retain(|id| {
                 let Some(blob) = released.get(id) else { return false };
-                if excess == 0 && blob.last_read.elapsed() < grace {
+                let idle = blob.last_read.elapsed();
+                // A file takes long to download, and few of them are released at once.
+                let dispensable = excess > 0
+                    && (matches!(blob.pointer, Pointer::Inline { .. }) || idle > limits::READ_PAUSE);
+                if !dispensable && idle < grace {
                     return true;
                 }
                 excess = excess.saturating_sub(1);

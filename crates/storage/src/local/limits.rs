@@ -57,8 +57,12 @@ pub(crate) const SPACE_AGE: Duration = Duration::from_secs(1);
 /// How long released bytes stay after their last read, so that a download that has begun can end.
 pub(crate) const RELEASE_GRACE: Duration = Duration::from_mins(5);
 
-/// Released blobs that wait for their readers, at most; beyond it the oldest go at once.
+/// Released blobs that wait for their readers; beyond it the oldest inline ones go at once, and those files that nobody
+/// has read for [`READ_PAUSE`].
 pub(crate) const RELEASED_BLOBS: usize = 65_536;
+
+/// How long a download that goes on may pause between two reads.
+pub(crate) const READ_PAUSE: Duration = Duration::from_mins(1);
 
 /// How far the wall clock may be behind the store clock before the store is not ready. DESIGN, "Time".
 pub(crate) const CLOCK_LAG: Duration = Duration::from_mins(5);

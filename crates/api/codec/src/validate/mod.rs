@@ -18,12 +18,21 @@ pub use pattern::pattern_is_supported;
 /// [`ReadErrorKind::Missing`], [`ReadErrorKind::Constraint`], [`ReadErrorKind::OutOfRange`] or
 /// [`ReadErrorKind::UnknownValue`] at the member.
 pub fn validate(input: &dyn Structure) -> Result<(), ReadError> {
-    let mut validator = Validator { fault: None, required: Vec::new(), count: 0, key: None };
+    validate_except(input, &[])
+}
+
+/// [`validate`], but for the patterns of these members: for models that are stricter than their service.
+///
+/// # Errors
+/// As [`validate`].
+pub fn validate_except(input: &dyn Structure, patterns_of: &[&str]) -> Result<(), ReadError> {
+    let mut validator =
+        Validator { fault: None, required: Vec::new(), count: 0, key: None, free: patterns_of };
     validator.members(input);
     validator.fault.map_or(Ok(()), Err)
 }
 
-struct Validator {
+struct Validator<'a> {
     fault: Option<ReadError>,
     /// Required members that were met in the current structure.
     required: Vec<&'static str>,
@@ -31,9 +40,11 @@ struct Validator {
     count: usize,
     /// What the keys of the current map must be like.
     key: Option<&'static Member>,
+    /// Members whose patterns do not count.
+    free: &'a [&'a str],
 }
 
-impl Validator {
+impl Validator<'_> {
     fn members(&mut self, value: &dyn Structure) {
         let outer = (std::mem::take(&mut self.required), std::mem::take(&mut self.count), self.key.take());
         value.write(self);
@@ -92,13 +103,14 @@ impl Validator {
         if member.constraints.min.is_some() || member.constraints.max.is_some() {
             self.length(member, value.chars().count());
         }
-        if let Some(pattern) = member.constraints.pattern.filter(|pattern| !pattern::holds(pattern, value)) {
+        let pattern = member.constraints.pattern.filter(|_| !self.free.contains(&member.name));
+        if let Some(pattern) = pattern.filter(|pattern| !pattern::holds(pattern, value)) {
             self.demand(member, format!("satisfy regular expression pattern: {pattern}"));
         }
     }
 }
 
-impl ShapeWriter for Validator {
+impl ShapeWriter for Validator<'_> {
     fn string(&mut self, member: &'static Member, value: &str) {
         self.met(member);
         self.text(member, value);
