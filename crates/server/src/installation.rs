@@ -1,8 +1,6 @@
 //! A data directory, opened: keys, store and services; and the making of a new one.
 
-use std::fs::DirBuilder;
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -251,10 +249,7 @@ pub fn ca_path(data: &Path) -> PathBuf {
 }
 
 fn make_directory(path: &Path) -> Result<(), InstallationError> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
+    strongroom_storage::local::make_directory(path)
         .map_err(|source| InstallationError::Directory { path: path.to_owned(), source })
 }
 

@@ -127,6 +127,8 @@ impl Flush {
     }
 }
 
+/// Also where a sync found no room, a flush can be tried again: it writes new files, and those of the failed one are not
+/// named by any version of the index.
 fn found_no_room(error: &lsm_tree::Error) -> bool {
     matches!(error, lsm_tree::Error::Io(error) if is_full(error))
 }

@@ -39,9 +39,12 @@ impl LogFile for File {
 impl LogDisk for Disk {
     fn open(&self, path: &Path) -> io::Result<Box<dyn LogFile>> {
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
-        file.sync_all()?;
+        // After a failed sync nothing is known, and a second one proves nothing: not even for want of room is it tried
+        // again.
+        let unsynced = |error: io::Error| io::Error::other(format!("sync: {error}"));
+        file.sync_all().map_err(unsynced)?;
         if let Some(directory) = path.parent() {
-            sync_directory(directory)?;
+            sync_directory(directory).map_err(unsynced)?;
         }
         Ok(Box::new(file))
     }

@@ -43,7 +43,7 @@ use strongroom_types::{BlobId, Timestamp};
 use tokio::sync::oneshot;
 
 pub use frame::fuzz_frame;
-pub use open::{OpenError, Options};
+pub use open::{OpenError, Options, make_directory};
 
 use self::blobs::{BlobFiles, LocalWriter, Pointer, blocking};
 use self::clock::Clock;

@@ -162,6 +162,7 @@ pub(crate) fn open_with(directory: &Path, options: Options, seams: Seams) -> Res
     drop(snapshot);
     let reserve = Reserve::open(&directory.join("reserve"), options.reserve_bytes)
         .map_err(|error| OpenError::io("open the reserve", error))?;
+    sync_directory(directory).map_err(|error| OpenError::io("sync the data directory", error))?;
 
     let shared = Arc::new(Shared {
         directory: directory.to_owned(),
@@ -219,9 +220,18 @@ fn start(
     Ok(LocalStore { handle: Arc::new(handle) })
 }
 
-/// Makes a directory for our eyes only, and its parents.
-pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
+/// Makes a directory for our eyes only, and its parents, durably.
+///
+/// # Errors
+/// Those of the system.
+pub fn make_directory(path: &Path) -> io::Result<()> {
+    let missing: Vec<_> = path.ancestors().take_while(|ancestor| !ancestor.exists()).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    missing.into_iter().try_for_each(|made| match made.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => sync_directory(Path::new(".")),
+        Some(parent) => sync_directory(parent),
+        None => Ok(()),
+    })
 }
 
 /// Takes the lock for life: the system lets go of it when the process ends, however it ends.
@@ -249,7 +259,8 @@ fn format_file(directory: &Path, entropy: &Entropy) -> Result<[u8; 16], OpenErro
     }
     let mut instance = [0; 16];
     entropy(&mut instance);
-    let text = format!("strongroom {FORMAT}\ninstance {:032x}\n", u128::from_be_bytes(instance));
+    let lines = format!("strongroom {FORMAT}\ninstance {:032x}\n", u128::from_be_bytes(instance));
+    let text = format!("{lines}check {:08x}\n", crc32c::crc32c(lines.as_bytes()));
     let write = || {
         let temporary = directory.join("FORMAT.tmp");
         let mut file =
@@ -273,7 +284,12 @@ fn parse_format(text: &str) -> Result<[u8; 16], OpenError> {
     let digits =
         lines.next().and_then(|line| line.strip_prefix("instance ")).filter(|digits| digits.len() == 32);
     let instance = digits.and_then(|digits| u128::from_str_radix(digits, 16).ok());
+    // All frames are bound to the instance: under another one the whole log would look torn.
+    let checked = text.rsplit_once("check ").is_some_and(|(lines, check)| {
+        u32::from_str_radix(check.trim_end(), 16) == Ok(crc32c::crc32c(lines.as_bytes()))
+    });
     instance
+        .filter(|_| checked)
         .map(u128::to_be_bytes)
-        .ok_or_else(|| OpenError::Corrupt { what: "FORMAT has no instance id".into() })
+        .ok_or_else(|| OpenError::Corrupt { what: "FORMAT is not what was written".into() })
 }

@@ -4,11 +4,9 @@
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::blobs::{Pointer, read_at};
 use super::committer::{Move, Work};
-use super::frame::{BlobEntry, HEADER_BYTES, Header, decode_meta};
+use super::frame::{BlobEntry, HEADER_BYTES, Header, decode_frame};
 use super::log::{failure, segment_path};
 use super::{Shared, limits, rows};
 use crate::contract::StoreError;
@@ -131,21 +129,24 @@ fn relocate(shared: &Shared, segment: u64, length: u64) -> Result<(), StoreError
     while offset < length && !shared.chores.is_closed() {
         let head = read_at(&file, offset, HEADER_BYTES).map_err(unread)?;
         let header = Header::decode(&head, shared.instance).ok_or_else(damaged)?;
-        let meta =
-            read_at(&file, offset + HEADER_BYTES as u64, header.meta_bytes as usize).map_err(unread)?;
-        let commits = decode_meta(&header, meta).ok_or_else(damaged)?;
+        // The whole frame, so that its checksums are looked at: what is copied gets new ones.
+        let size = usize::try_from(header.frame_bytes()).map_err(|_| damaged())?;
+        let frame = read_at(&file, offset, size).map_err(unread)?;
+        let (_, commits) = decode_frame(&frame, shared.instance).ok_or_else(damaged)?;
         for blob in commits.iter().flat_map(|commit| &commit.blobs) {
             let (BlobEntry::Inline { id, offset: at, bytes } | BlobEntry::Moved { id, offset: at, bytes }) =
                 *blob
             else {
                 continue;
             };
-            let from = Pointer::Inline { segment, offset: offset + header.blobs_at() + u64::from(at), bytes };
+            let begin = header.blobs_at() + u64::from(at);
+            let from = Pointer::Inline { segment, offset: offset + begin, bytes };
             if rows::pointer(&shared.index.snapshot(), id)? != Some(from) {
                 continue;
             }
-            let bytes: Bytes =
-                read_at(&file, offset + header.blobs_at() + u64::from(at), bytes as usize).map_err(unread)?;
+            let begin = usize::try_from(begin).map_err(|_| damaged())?;
+            let within = frame.get(begin..begin + bytes as usize).ok_or_else(damaged)?;
+            let bytes = frame.slice_ref(within);
             gathered += bytes.len() as u64;
             moves.push(Move { id, from, bytes });
             if gathered >= limits::RELOCATE_BYTES {

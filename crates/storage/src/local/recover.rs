@@ -138,6 +138,8 @@ impl Replay<'_> {
         let path = segment_path(&self.log, self.end.segment);
         let Some(length) = self.segments.get(&self.end.segment).copied() else { return Ok(()) };
         let file = File::open(&path).map_err(|error| OpenError::io("open log segment", error))?;
+        // A process that died may have left its last frame written and not synced; the index must not get ahead of it.
+        file.sync_data().map_err(|error| OpenError::io("sync log segment", error))?;
         while self.end.length < length {
             let Some((header, commits)) = self.frame(&file, length)? else {
                 return self.torn(&path, &file, length);
@@ -249,7 +251,10 @@ fn has_successor(
 
 /// Records that were kept in the emergency log become ordinary frames, with the positions that they had.
 fn merge_emergency(shared: &Shared, recovered: &mut Recovered) -> Result<(), OpenError> {
-    let left = shared.reserve.left(shared.instance).map_err(|error| OpenError::io("read reserve", error))?;
+    let (left, end) = shared.reserve.left(shared.instance).map_err(|error| match error.kind() {
+        std::io::ErrorKind::InvalidData => damaged(error.to_string()),
+        _ => OpenError::io("read reserve", error),
+    })?;
     if left.is_empty() {
         return Ok(());
     }
@@ -281,7 +286,7 @@ fn merge_emergency(shared: &Shared, recovered: &mut Recovered) -> Result<(), Ope
         recovered.next_position = header.last_position() + 1;
         merged += 1;
     }
-    shared.reserve.clear().map_err(|error| OpenError::io("clear reserve", error))?;
+    shared.reserve.clear(end).map_err(|error| OpenError::io("clear reserve", error))?;
     tracing::info!(frames = merged, "merged records from the emergency log");
     sync_directory(&shared.directory).map_err(|error| OpenError::io("sync", error))
 }

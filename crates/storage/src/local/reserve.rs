@@ -12,7 +12,7 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 
-use super::frame::{CommitMeta, HEADER_BYTES, Header, Instance, decode_frame};
+use super::frame::{CommitMeta, HEADER_BYTES, Header, Instance, MAGIC, decode_frame};
 use crate::locked;
 
 /// The segment number that emergency frames bear.
@@ -44,39 +44,76 @@ impl Reserve {
         Ok(Self { file, full_length: length, state: Mutex::new(state) })
     }
 
-    /// What an earlier life left here: frames of records, in order.
-    pub(crate) fn left(&self, instance: Instance) -> io::Result<Vec<(Header, Vec<CommitMeta>)>> {
+    /// What an earlier life left here: frames of records, in order, and where they end.
+    ///
+    /// # Errors
+    /// `InvalidData` for a damaged frame that others follow; those of the system.
+    pub(crate) fn left(&self, instance: Instance) -> io::Result<(Vec<(Header, Vec<CommitMeta>)>, u64)> {
         let mut found = Vec::new();
         let mut previous = 0;
         let mut offset = 0;
-        let length = self.file.metadata()?.len();
-        loop {
-            let mut head = [0; HEADER_BYTES];
-            if offset + HEADER_BYTES as u64 > length {
+        let most = self.file.metadata()?.len().min(self.full_length / 4);
+        while let Some((header, commits)) = self.frame(instance, offset, most)? {
+            if header.previous != previous {
                 break;
             }
-            self.file.read_exact_at(&mut head, offset)?;
-            let Some(header) = Header::decode(&head, instance) else { break };
-            if header.segment != EMERGENCY
-                || header.previous != previous
-                || offset + header.frame_bytes() > length
-            {
-                break;
-            }
-            let size = usize::try_from(header.frame_bytes()).map_err(io::Error::other)?;
-            let frame = super::blobs::read_at(&self.file, offset, size)?;
-            let Some(decoded) = decode_frame(&frame, instance) else { break };
             previous = header.crc;
             offset += header.frame_bytes();
-            found.push(decoded);
+            found.push((header, commits));
         }
-        Ok(found)
+        // A torn frame is the last one, and was never acknowledged.
+        if self.has_frame_behind(instance, offset, most)? {
+            let what = "a frame of the emergency log is damaged, and others follow it";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+        }
+        Ok((found, offset))
     }
 
-    /// Forgets what was left, durably.
-    pub(crate) fn clear(&self) -> io::Result<()> {
-        let length = self.file.metadata()?.len().min(HEADER_BYTES as u64);
-        self.file.write_all_at(&vec![0; usize::try_from(length).unwrap_or(0)], 0)?;
+    /// The whole emergency frame at `offset`.
+    fn frame(
+        &self,
+        instance: Instance,
+        offset: u64,
+        most: u64,
+    ) -> io::Result<Option<(Header, Vec<CommitMeta>)>> {
+        if offset + HEADER_BYTES as u64 > most {
+            return Ok(None);
+        }
+        let head = super::blobs::read_at(&self.file, offset, HEADER_BYTES)?;
+        let Some(header) = Header::decode(&head, instance) else { return Ok(None) };
+        if header.segment != EMERGENCY || offset + header.frame_bytes() > most {
+            return Ok(None);
+        }
+        let size = usize::try_from(header.frame_bytes()).map_err(io::Error::other)?;
+        Ok(decode_frame(&super::blobs::read_at(&self.file, offset, size)?, instance))
+    }
+
+    fn has_frame_behind(&self, instance: Instance, from: u64, most: u64) -> io::Result<bool> {
+        const CHUNK: u64 = 1 << 20;
+        let mut at = from;
+        while at + (HEADER_BYTES as u64) <= most {
+            let size =
+                usize::try_from((most - at).min(CHUNK + HEADER_BYTES as u64)).map_err(io::Error::other)?;
+            let chunk = super::blobs::read_at(&self.file, at, size)?;
+            for (place, _) in chunk.windows(MAGIC.len()).enumerate().filter(|(_, window)| *window == MAGIC) {
+                if self.frame(instance, at + place as u64, most)?.is_some() {
+                    return Ok(true);
+                }
+            }
+            at += CHUNK;
+        }
+        Ok(false)
+    }
+
+    /// Forgets what was left up to `end`, durably, so that no old frame can be taken for a later one.
+    pub(crate) fn clear(&self, end: u64) -> io::Result<()> {
+        const ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+        let mut at = 0;
+        while at < end {
+            let size = usize::try_from((end - at).min(ZEROS.len() as u64)).unwrap_or(ZEROS.len());
+            self.file.write_all_at(ZEROS.get(..size).unwrap_or(&ZEROS), at)?;
+            at += size as u64;
+        }
         self.file.sync_data()
     }
 

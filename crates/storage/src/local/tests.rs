@@ -437,6 +437,9 @@ async fn formats_that_are_not_ours_are_refused() {
         std::fs::write(&format, theirs).unwrap();
         assert!(LocalStore::open(directory.path(), options()).is_err(), "{theirs:?}");
     }
+    std::fs::write(&format, ours.replacen("0707", "0706", 1)).unwrap();
+    let rotten = LocalStore::open(directory.path(), options()).err().unwrap();
+    assert!(matches!(rotten, OpenError::Corrupt { .. }), "another instance would make the log look torn");
     std::fs::write(&format, "strongroom 2\n").unwrap();
     let error = LocalStore::open(directory.path(), options()).err().unwrap();
     assert!(matches!(&error, OpenError::UnknownFormat { found, known: 1 } if found == "2"));
