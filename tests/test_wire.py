@@ -416,3 +416,18 @@ def test_a_service_that_is_not_built_says_so_to_those_who_sign_well(server, alic
     with pytest.raises(botocore.exceptions.ClientError) as caught:
         getattr(server.client(forged, service), method)(**arguments)
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] in (400, 403)
+
+
+def test_a_stranger_is_denied_before_a_document_is_judged(server, alice, bob, bucket):
+    for account, expected in ((bob, (403, "AccessDenied")), (alice, (400, "MalformedXML"))):
+        body = b"<Versioning"
+        headers = {"Content-MD5": base64.b64encode(hashlib.md5(body).digest()).decode()}
+        answer = server.signed(account, "PUT", f"/{bucket}", [("versioning", "")], headers, body)
+        assert (answer.status, answer.code) == expected
+    answer = server.signed(bob, "PUT", f"/{bucket}-none", [("versioning", "")], {}, b"<Versioning")
+    assert (answer.status, answer.code) == (404, "NoSuchBucket")
+
+
+def test_a_bucket_has_one_name(server, alice, bucket):
+    answer = server.signed(alice, "PUT", f"/arn:aws:s3:::{bucket}/k", body=b"x")
+    assert (answer.status, answer.code) == (400, "InvalidBucketName")

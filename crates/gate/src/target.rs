@@ -165,7 +165,6 @@ impl Walk {
 
     fn top_level(&mut self, name: &str, value: &str) {
         match name {
-            "Bucket" if value.starts_with("arn:") => self.bucket_arn(value),
             "Bucket" => {
                 let parsed = BucketName::parse(value)
                     .map_err(|reason| TargetError::BucketName { name: value.to_owned(), reason });
@@ -195,7 +194,7 @@ impl Walk {
     fn bucket_arn(&mut self, text: &str) {
         let bucket = Arn::parse(text)
             .ok()
-            .filter(|arn| arn.service() == "s3")
+            .filter(|arn| arn.service() == "s3" && arn.region().is_empty() && arn.account().is_empty())
             .and_then(|arn| BucketName::parse(arn.resource()).ok())
             .ok_or(TargetError::ResourceArn);
         self.target.bucket = self.keep(bucket);

@@ -219,17 +219,31 @@ impl Pipeline {
         let authenticated = self.authenticate(journey, &auth, BodyDigest::Pending).await?;
         let Parts { method, query, headers, body } = parts;
         let Authenticated { caller, payload, region, .. } = authenticated;
-        let (whole_body, body) = if caller == Caller::Anonymous {
-            (Bytes::new(), None)
+        let ((whole_body, body), spoiled) = if caller == Caller::Anonymous {
+            ((Bytes::new(), None), None)
         } else {
-            open_body(&routed, &headers, body, payload).await?
+            match open_body(&routed, &headers, body, payload).await {
+                Ok(opened) => (opened, None),
+                Err(reply) => ((Bytes::new(), None), Some(reply)),
+            }
         };
         let facts = self.facts(journey, &routed, region);
         let headers = decode::without_bad_dates(headers);
         let ledger = journey.ledger.clone();
         let request_id = journey.request_id.clone();
-        let exchange =
-            Exchange { routed, method, query, headers, caller, facts, whole_body, body, ledger, request_id };
+        let exchange = Exchange {
+            routed,
+            method,
+            query,
+            headers,
+            caller,
+            facts,
+            whole_body,
+            spoiled,
+            body,
+            ledger,
+            request_id,
+        };
         if exchange.routed.operation.name == "CompleteMultipartUpload" {
             return self.services.dispatch_slowly(exchange).await;
         }
@@ -272,6 +286,7 @@ impl Pipeline {
             caller,
             facts,
             whole_body,
+            spoiled: None,
             body: None,
             ledger,
             request_id,
@@ -338,6 +353,7 @@ impl Pipeline {
             caller: authenticated.caller,
             facts,
             whole_body: Bytes::new(),
+            spoiled: None,
             body: Some(upload.body),
             ledger: journey.ledger.clone(),
             request_id: journey.request_id.clone(),

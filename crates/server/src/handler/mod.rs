@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use strongroom_codec::RequestHead;
-use strongroom_gate::{Body, Caller, ErrorReply, Gate, Handle, Ledger, RequestFacts};
+use strongroom_gate::{Authorized, Body, Caller, ErrorReply, Gate, Handle, Ledger, Refusal, RequestFacts};
 use strongroom_identity::Identity;
 use strongroom_s3::S3;
-use strongroom_shape::{Operation, ServiceSchema, Structure};
+use strongroom_shape::{Input, Operation, ServiceSchema, Structure};
 
 use crate::decode;
 use crate::encode::{self, Answer};
@@ -32,6 +32,8 @@ pub(crate) struct Exchange {
     pub(crate) facts: RequestFacts,
     /// The whole body, for operations that need it before they are decided on.
     pub(crate) whole_body: Bytes,
+    /// What is wrong with the body, which then is not there. It is told to those who may do what they ask.
+    pub(crate) spoiled: Option<ErrorReply>,
     /// The streaming body.
     pub(crate) body: Option<Body>,
     pub(crate) ledger: Ledger,
@@ -61,30 +63,38 @@ impl Exchange {
     }
 }
 
+/// Decodes and decides. What does not decode is answered only to those whom the gate lets through, on as much as could be
+/// read: a stranger learns that he is one, as on AWS.
+async fn decide<I: Input>(gate: &Gate, mut exchange: Exchange) -> Result<Authorized<I>, ErrorReply> {
+    let mut input = I::default();
+    let decoded = exchange.decode(&mut input);
+    let sound = exchange.spoiled.take().map_or(decoded, Err);
+    let Exchange { caller, facts, ledger, body, .. } = exchange;
+    match (gate.authorize(caller, facts, input, body, &ledger).await, sound) {
+        (Ok(authorized), Ok(())) => Ok(authorized),
+        (Ok(_) | Err(Refusal::Target(_)), Err(unsound)) => Err(unsound),
+        (Err(refusal), _) => Err(refusal.reply()),
+    }
+}
+
 /// Decodes, decides, handles and encodes one operation.
 async fn run<O: Operation>(
     gate: &Gate,
     handler: &dyn Handle<O>,
-    mut exchange: Exchange,
+    exchange: Exchange,
 ) -> Result<Answer, ErrorReply> {
-    let mut input = O::Input::default();
-    exchange.decode(&mut input)?;
-    let body = exchange.body.take();
-    let Exchange { caller, facts, ledger, routed, request_id, .. } = exchange;
-    let authorized = gate.authorize(caller, facts, input, body, &ledger).await.map_err(|no| no.reply())?;
+    let (routed, request_id) = (exchange.routed.clone(), exchange.request_id.clone());
+    let authorized = decide::<O::Input>(gate, exchange).await?;
     let reply = handler.handle(authorized).await?;
     let (output, extras) = encode::split(reply);
     encode::success(&routed, &output, extras, &request_id)
 }
 
 /// Decodes and decides one operation that is not built.
-async fn refuse<O: Operation>(gate: &Gate, mut exchange: Exchange) -> Result<Answer, ErrorReply> {
-    let mut input = O::Input::default();
-    exchange.decode(&mut input)?;
-    let body = exchange.body.take();
-    let Exchange { caller, facts, ledger, routed, .. } = exchange;
-    gate.authorize(caller, facts, input, body, &ledger).await.map_err(|no| no.reply())?;
-    Err(encode::not_implemented(routed.operation.name))
+async fn refuse<O: Operation>(gate: &Gate, exchange: Exchange) -> Result<Answer, ErrorReply> {
+    let name = exchange.routed.operation.name;
+    decide::<O::Input>(gate, exchange).await?;
+    Err(encode::not_implemented(name))
 }
 
 /// An operation that is built, and who handles it. The table implements it, so that work without a request reaches

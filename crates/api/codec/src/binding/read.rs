@@ -235,10 +235,17 @@ pub(crate) fn read_bindings(
     target: &mut dyn Structure,
 ) -> Result<(), ReadError> {
     let members = target.schema().members;
+    // One that does not read does not hide the others: a request is decided on whatever else it says.
+    let mut fault = None;
     for (index, member) in members.iter().enumerate() {
         let found = match member.location {
             Location::Body | Location::Payload | Location::StatusCode => None,
-            Location::Header | Location::HeaderPrefix => headers(member, head.headers)?,
+            Location::Header | Location::HeaderPrefix => {
+                headers(member, head.headers).unwrap_or_else(|error| {
+                    fault.get_or_insert(error);
+                    None
+                })
+            }
             Location::Query if matches!(member.kind, Kind::Map(_)) => query_map(op, members, head),
             Location::Query => query(member, head),
             Location::Uri => head
@@ -247,11 +254,13 @@ pub(crate) fn read_bindings(
                 .find(|(name, _)| *name == member.wire_name)
                 .map(|(_, text)| TextReader::single(Cow::Borrowed(&**text), Place::Address)),
         };
-        if let Some(mut reader) = found.filter(|_| !is_stream(member)) {
-            target.read(index, &mut reader)?;
+        if let Some(mut reader) = found.filter(|_| !is_stream(member))
+            && let Err(error) = target.read(index, &mut reader)
+        {
+            fault.get_or_insert(error);
         }
     }
-    Ok(())
+    fault.map_or(Ok(()), Err)
 }
 
 fn query<'a>(member: &'static Member, head: &RequestHead<'a>) -> Option<TextReader<'a>> {
