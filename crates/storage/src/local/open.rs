@@ -154,6 +154,8 @@ pub(crate) fn open_with(directory: &Path, options: Options, seams: Seams) -> Res
     files.make_folders().map_err(|error| OpenError::io("make the folders of blobs", error))?;
     sync_directory(directory).map_err(|error| OpenError::io("sync the data directory", error))?;
 
+    // Names that an earlier life gave in the index become durable before its recovery removes anything on their strength.
+    sync_directory(&directory.join("index")).map_err(|error| OpenError::io("sync the index", error))?;
     let index = Index::open(&directory.join("index"), options.cache_bytes).map_err(OpenError::Index)?;
     let snapshot = index.snapshot();
     let applied = rows::applied(&snapshot)?;

@@ -29,6 +29,17 @@ struct State {
     frame: u64,
 }
 
+/// What an earlier life left in the emergency log.
+pub(crate) struct Left {
+    /// Frames of records, in order.
+    pub(crate) frames: Vec<(Header, Vec<CommitMeta>)>,
+    /// Where everything that may be a frame ends.
+    pub(crate) end: u64,
+    /// The highest position in whole frames that lie behind one that is not whole: of records that are lost, or, when
+    /// the log has them, the leavings of a [`Reserve::clear`] that was cut short.
+    pub(crate) last_behind: Option<u64>,
+}
+
 pub(crate) struct Reserve {
     file: File,
     full_length: u64,
@@ -44,11 +55,11 @@ impl Reserve {
         Ok(Self { file, full_length: length, state: Mutex::new(state) })
     }
 
-    /// What an earlier life left here: frames of records, in order, and where they end.
+    /// What an earlier life left here.
     ///
     /// # Errors
-    /// `InvalidData` for a damaged frame that others follow; those of the system.
-    pub(crate) fn left(&self, instance: Instance) -> io::Result<(Vec<(Header, Vec<CommitMeta>)>, u64)> {
+    /// Those of the system.
+    pub(crate) fn left(&self, instance: Instance) -> io::Result<Left> {
         let mut found = Vec::new();
         let mut previous = 0;
         let mut offset = 0;
@@ -61,12 +72,8 @@ impl Reserve {
             offset += header.frame_bytes();
             found.push((header, commits));
         }
-        // A torn frame is the last one, and was never acknowledged.
-        if self.has_frame_behind(instance, offset, most)? {
-            let what = "a frame of the emergency log is damaged, and others follow it";
-            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
-        }
-        Ok((found, offset))
+        let last_behind = self.last_behind(instance, offset, most)?;
+        Ok(Left { frames: found, end: last_behind.map_or(offset, |_| most), last_behind })
     }
 
     /// The whole emergency frame at `offset`.
@@ -88,21 +95,22 @@ impl Reserve {
         Ok(decode_frame(&super::blobs::read_at(&self.file, offset, size)?, instance))
     }
 
-    fn has_frame_behind(&self, instance: Instance, from: u64, most: u64) -> io::Result<bool> {
+    /// The highest position in whole frames behind `from`.
+    fn last_behind(&self, instance: Instance, from: u64, most: u64) -> io::Result<Option<u64>> {
         const CHUNK: u64 = 1 << 20;
-        let mut at = from;
+        let (mut at, mut last) = (from, None);
         while at + (HEADER_BYTES as u64) <= most {
             let size =
                 usize::try_from((most - at).min(CHUNK + HEADER_BYTES as u64)).map_err(io::Error::other)?;
             let chunk = super::blobs::read_at(&self.file, at, size)?;
             for (place, _) in chunk.windows(MAGIC.len()).enumerate().filter(|(_, window)| *window == MAGIC) {
-                if self.frame(instance, at + place as u64, most)?.is_some() {
-                    return Ok(true);
+                if let Some((header, _)) = self.frame(instance, at + place as u64, most)? {
+                    last = last.max(Some(header.last_position()));
                 }
             }
             at += CHUNK;
         }
-        Ok(false)
+        Ok(last)
     }
 
     /// Forgets what was left up to `end`, durably, so that no old frame can be taken for a later one.
