@@ -1,5 +1,7 @@
 """Every request leaves its events in the audit log. Source: CloudTrail User Guide, "CloudTrail record contents"."""
 
+import base64
+import hashlib
 import json
 import shutil
 import subprocess
@@ -165,3 +167,16 @@ def test_a_line_cannot_be_forged(server, alice, filled):
     answer = server.signed(alice, "GET", f"/{filled}/{evil}", headers={"User-Agent": "a\\\"}{"})
     the_event(server, answer)
     assert not [event for event in server.audit() if event["eventName"] == "Forged"]
+
+
+def test_names_made_up_by_a_stranger_do_not_stop_the_log(server, bob, s3, bucket):
+    """A record that nobody can read back would keep all those behind it from being delivered."""
+    names = "".join(f"<Object><Key>{'&#9;' * 250}{'k' * 3000}{number}</Key></Object>" for number in range(500))
+    body = f"<Delete>{names}</Delete>".encode()
+    headers = {"Content-MD5": base64.b64encode(hashlib.md5(body).digest()).decode()}
+    answer = server.signed(bob, "POST", f"/{bucket}", [("delete", "")], headers, body)
+    assert answer.status == 200 and answer.body.count(b"<Code>AccessDenied</Code>") == 500
+    later = s3.head_bucket(Bucket=bucket)["ResponseMetadata"]["RequestId"]
+    assert server.events_of(later)
+    events = server.events_of(answer.headers["x-amz-request-id"])
+    assert events and all(len(json.dumps(event)) < 256 * 1024 for event in events), "CloudTrail's largest event"

@@ -431,3 +431,17 @@ def test_a_stranger_is_denied_before_a_document_is_judged(server, alice, bob, bu
 def test_a_bucket_has_one_name(server, alice, bucket):
     answer = server.signed(alice, "PUT", f"/arn:aws:s3:::{bucket}/k", body=b"x")
     assert (answer.status, answer.code) == (400, "InvalidBucketName")
+
+
+def test_a_key_may_begin_as_the_paths_of_s3_control_do(s3_virtual, s3, bucket):
+    s3_virtual.put_object(Bucket=bucket, Key="v20180820/configuration/publicAccessBlock", Body=b"x")
+    assert s3.get_object(Bucket=bucket, Key="v20180820/configuration/publicAccessBlock")["Body"].read() == b"x"
+
+
+def test_an_upload_without_a_length_is_refused(server, alice, s3, bucket):
+    signed = sign(
+        alice, "PUT", f"/{bucket}/k", (), {"Host": server.authority()}, payload_hash=EMPTY_SHA256, region=server.region
+    )
+    answer = server.http("PUT", f"/{bucket}/k", signed)
+    assert (answer.status, answer.code) == (411, "MissingContentLength")
+    assert refused(s3.head_object, Bucket=bucket, Key="k") == ("404", 404)

@@ -4,6 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use strongroom_record::{Continued, Decided, Effect, Record, encode};
 
+/// Bytes of a key or version id in a record. S3 knows none that are longer.
+const MAX_NAME_BYTES: usize = 1024;
+
 /// Holds a request's `Decided` until it is durable: with a change, in that change's commit; otherwise by the pipeline.
 #[derive(Clone)]
 pub struct Ledger(Arc<Mutex<State>>);
@@ -28,8 +31,13 @@ impl Ledger {
         self.with(|state| f(&mut state.decided));
     }
 
-    /// Notes what was touched without a commit (reads), or what failed.
-    pub fn note(&self, effect: Effect) {
+    /// Notes what was touched without a commit (reads), or what failed. Names as long as no key can be are cut, so that
+    /// what a caller makes up does not fill the journal.
+    pub fn note(&self, mut effect: Effect) {
+        for text in [&mut effect.key, &mut effect.version_id].into_iter().flatten() {
+            let end = text.floor_char_boundary(MAX_NAME_BYTES);
+            text.truncate(end);
+        }
         self.with(|state| state.decided.effects.push(effect));
     }
 

@@ -5,8 +5,9 @@ use crate::Record;
 /// The format written today.
 const FORMAT: u8 = 1;
 
-/// Most bytes of one encoded record that are read back.
-const MAX_RECORD_BYTES: usize = 8 << 20;
+/// Most bytes of one encoded record that are read back: more than one commit can carry, so that what was kept can be
+/// read.
+const MAX_RECORD_BYTES: usize = 16 << 20;
 
 /// Why bytes are not a record.
 #[derive(Debug, thiserror::Error)]

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::HeaderValue;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use strongroom_gate::{Body, Caller, ErrorReply, Ledger, RequestFacts, is_read_only};
 use strongroom_record::{CallerRecord, Coalesced, Completed, Decided, Outcome, Record, TlsRecord, encode};
 use strongroom_s3::bucket::cors;
@@ -339,6 +340,9 @@ impl Pipeline {
         journey.ledger.fill(|decided| {
             decided.caller = authenticated.caller.record();
             decided.signature.clone_from(&authenticated.signature);
+            if let Some(region) = &authenticated.region {
+                decided.region = region.to_string();
+            }
         });
         let upload = form.into_upload(&bucket, policy)?;
         let region = authenticated.region;
@@ -359,7 +363,7 @@ impl Pipeline {
             request_id: journey.request_id.clone(),
         };
         let answer = self.services.dispatch(exchange).await?;
-        Ok(after.answer(answer, &headers))
+        Ok(after.answer(answer, &headers, journey.connection.tls.is_some()))
     }
 
     /// What a browser asks before it sends a request to a bucket. Source: S3 API Reference, "OPTIONS object".
@@ -542,7 +546,8 @@ async fn open_body(
     let of_this_body = operation.name != "CompleteMultipartUpload";
     let expected = decode::expected_digests(headers, declared, of_this_body)?;
     if operation.streaming_input {
-        if declared.is_none() {
+        let unframed = !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING);
+        if declared.is_none() || unframed {
             let message = "You must provide the Content-Length HTTP header.";
             return Err(ErrorReply::new(411, "MissingContentLength", message));
         }

@@ -205,8 +205,11 @@ impl Server {
         listeners.run(pipeline, readiness, shutdown).await;
         chores.abort();
         drop(chores.await);
-        // Every place and recorder is gone now, so the task ends once all records are durable.
-        drop(recording.await);
+        // Every place and recorder is gone now, so the task ends once all records are durable; but for work that goes on
+        // after its client has gone, whose records would read as interrupted either way.
+        if tokio::time::timeout(LAST_RECORDS, recording).await.is_err() {
+            tracing::warn!("requests were still at work; their records end as interrupted");
+        }
         // Readers of records stop after the last record is there for them.
         let _ = stop.send(true);
         if let Some(logging) = logging {
@@ -215,6 +218,9 @@ impl Server {
         drop(archiving.await);
     }
 }
+
+/// How long the end waits for records of work that goes on.
+const LAST_RECORDS: Duration = Duration::from_secs(10);
 
 /// What is done about once a second and once an hour.
 async fn chores(pipeline: Arc<Pipeline>, certificates: Arc<Certificates>) {

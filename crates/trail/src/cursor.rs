@@ -144,7 +144,10 @@ impl Cursor {
                     groups
                 }
             };
-            return self.give(&groups);
+            let records = self.give(&groups);
+            if !records.is_empty() {
+                return Ok(records);
+            }
         }
     }
 
@@ -159,20 +162,27 @@ impl Cursor {
         groups
     }
 
-    fn give(&mut self, groups: &[Group]) -> Result<Vec<(Position, Record)>, TrailError> {
+    /// A record that does not read is told of and passed over: it must not keep those behind it from being delivered.
+    fn give(&mut self, groups: &[Group]) -> Vec<(Position, Record)> {
         let mut records = Vec::new();
         for (position, group) in groups {
             for bytes in group {
-                let record =
-                    decode(bytes).map_err(|source| TrailError::Record { position: *position, source })?;
-                records.push((*position, record));
+                match decode(bytes) {
+                    Ok(record) => records.push((*position, record)),
+                    Err(error) => tracing::error!(
+                        cursor = self.name,
+                        position = position.0,
+                        %error,
+                        "a record does not read and was not delivered; run strongroom verify"
+                    ),
+                }
             }
         }
         if let Some((last, _)) = groups.last() {
             self.read = *last;
             self.seen_tail = None;
         }
-        Ok(records)
+        records
     }
 
     /// Says that everything up to and including `position` is done with. Costs a commit, which makes no record;

@@ -13,13 +13,17 @@ use super::limits::{MAX_TRIES, ROWS_AT_A_TIME};
 use super::settings::{configured, name};
 use crate::S3;
 use crate::error;
+use crate::multipart::{hold, remove};
 use crate::row::{self, Coded as _, PartRow};
 
 /// First bytes of the rows that are objects: with any of them the bucket is not empty.
 const OBJECTS: [&[u8]; 3] = [b"k", b"v", b"n"];
 
-/// First bytes of the rows of uploads. Uploads themselves come first: once they are gone no part can be added.
+/// First bytes of the rows of uploads.
 const UPLOADS: [&[u8]; 4] = [b"u", b"i", b"p", b"l"];
+
+/// First bytes of those that can be left once no upload is in progress.
+const REMAINS: [&[u8]; 3] = [b"i", b"p", b"l"];
 
 /// Deletes a bucket that holds no object, version or delete marker. Uploads in progress do not keep it: they are aborted
 /// first, as AWS documents only for directory buckets that they do.
@@ -92,35 +96,43 @@ impl S3 {
         rows.map_err(|error| ErrorReply::from(&error))
     }
 
-    /// Removes uploads in progress and what remains of completed ones, a bounded number of rows a commit, and gives
-    /// back the space of their parts.
+    /// Removes uploads in progress, each whole in a commit of its own, so that a kill or a racing upload leaves no part
+    /// without its upload; then what remains of completed ones. Gives back the space of their parts.
     async fn purge_uploads(
         &self,
         request: &mut Authorized<DeleteBucketInput>,
         partition: Partition,
     ) -> Result<Purged, ErrorReply> {
-        for tag in UPLOADS {
+        while let Some(entry) = self.rows(partition, b"u", 1).await?.into_iter().next() {
+            let Some(upload) = self.upload_of_row(&entry)? else { return Err(error::internal()) };
+            let parts = self.all_parts(partition, upload.id).await?;
+            let mut mutation = Self::purge_of_empty();
+            hold(&upload, &parts, &mut mutation);
+            remove(&upload, &parts, &mut mutation);
+            let key = row::decode_object_key(&entry.key).map(|(key, _)| key.to_string());
+            mutation.effect(Effect { kind: EffectKind::Delete, key, ..Effect::default() });
+            match request.commit(&*self.store, mutation).await {
+                Ok(_) => {}
+                Err(CommitError::Conflict) => return Ok(Purged::Again),
+                Err(error) => return Err(error.reply()),
+            }
+        }
+        for tag in REMAINS {
             loop {
                 let rows = self.rows(partition, tag, ROWS_AT_A_TIME).await?;
                 if rows.is_empty() {
                     break;
                 }
-                let mut mutation = Mutation::new();
-                for objects in OBJECTS {
-                    mutation.require(Precondition::RangeEmpty(prefix_range(objects)));
-                }
+                let mut mutation = Self::purge_of_empty();
+                // Parts that are added belong to an upload that was begun meanwhile.
+                mutation.require(Precondition::RangeEmpty(prefix_range(b"u")));
                 for Entry { key, row } in rows {
-                    if tag == b"u" {
-                        let key = row::decode_object_key(&key).map(|(key, _)| key.to_string());
-                        mutation.effect(Effect { kind: EffectKind::Delete, key, ..Effect::default() });
-                    }
                     if tag == b"p" {
                         mutation.release(PartRow::decode(&row.value)?.blob.id());
                     }
                     mutation.unchanged(key.as_ref(), Some(row.version));
                     mutation.delete(key.as_ref());
                 }
-                mutation.frees_space();
                 match request.commit(&*self.store, mutation).await {
                     Ok(_) => {}
                     Err(CommitError::Conflict) => return Ok(Purged::Again),
@@ -129,6 +141,16 @@ impl S3 {
             }
         }
         Ok(Purged::All)
+    }
+
+    /// A change of a bucket that holds no object.
+    fn purge_of_empty() -> Mutation {
+        let mut mutation = Mutation::new();
+        for objects in OBJECTS {
+            mutation.require(Precondition::RangeEmpty(prefix_range(objects)));
+        }
+        mutation.frees_space();
+        mutation
     }
 
     /// The keys of all configurations there are, and of all that might be written meanwhile.

@@ -106,10 +106,10 @@ impl S3 {
         let state = self.bucket_state(partition).await?;
         let current = self.current_row(partition, key).await?;
         order.conditions.check(key, &current)?;
-        let overtaken = current.as_ref().is_some_and(|(current, _)| current.sequence > upload.begun);
-        if order.conditions.any() && overtaken {
-            // The upload would come to lie below what was written since it began, which nobody wants who asks for the
-            // current object to be replaced. AWS: "If a conflicting operation occurs during the upload, S3 returns 409".
+        if order.conditions.any() && self.is_overtaken(partition, key, upload.begun).await? {
+            // The upload would come to lie below what was written or deleted since it began, which nobody wants who asks
+            // for the current object to be replaced. AWS: "If a conflicting operation occurs during the upload, S3
+            // returns 409".
             return Err(order.conditions.gave_up(key));
         }
         let new = NewVersion {

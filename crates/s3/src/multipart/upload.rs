@@ -1,7 +1,7 @@
 //! Uploads in progress and their parts, as they are found.
 
 use strongroom_gate::{ErrorReply, Mutation};
-use strongroom_storage::{Direction, Partition, Precondition, RowVersion};
+use strongroom_storage::{Direction, Entry, Partition, Precondition, RowVersion};
 use strongroom_types::{ObjectKey, UploadId};
 
 use crate::S3;
@@ -11,8 +11,8 @@ use crate::row::{self, Coded, ObjectSequence, PartRow, UploadRow};
 
 /// An upload in progress.
 #[derive(Debug, Clone)]
-pub(super) struct Upload {
-    pub(super) id: UploadId,
+pub(crate) struct Upload {
+    pub(crate) id: UploadId,
     /// The sequence of the version that it will become.
     pub(super) begun: ObjectSequence,
     pub(super) row: UploadRow,
@@ -24,7 +24,7 @@ pub(super) struct Upload {
 
 /// A part of an upload.
 #[derive(Debug, Clone)]
-pub(super) struct StoredPart {
+pub(crate) struct StoredPart {
     pub(super) number: u16,
     pub(super) row: PartRow,
     /// Which commit wrote its row.
@@ -94,8 +94,17 @@ impl S3 {
         self.find_upload(partition, key, id).await?.ok_or_else(|| error::no_such_upload(id))
     }
 
+    /// The upload that a row tells of; `None` for another row.
+    pub(crate) fn upload_of_row(&self, entry: &Entry) -> Result<Option<Upload>, ErrorReply> {
+        let Some((_, rest)) = row::decode_object_key(&entry.key) else { return Ok(None) };
+        let id = rest.last_chunk::<16>().copied().map(UploadId::from_bytes);
+        let row = UploadRow::decode(&entry.row.value)?;
+        let (place, version) = (entry.key.to_vec(), entry.row.version);
+        Ok(id.map(|id| Upload { id, begun: sequence_of(id), row, place, version }))
+    }
+
     /// All parts of an upload, by number.
-    pub(super) async fn all_parts(
+    pub(crate) async fn all_parts(
         &self,
         partition: Partition,
         id: UploadId,
@@ -123,7 +132,7 @@ impl S3 {
     ) -> Result<Vec<StoredPart>, ErrorReply> {
         let scan = self.store.scan(partition, row::parts(id, from), most, Direction::Forward);
         let entries = scan.await.map_err(|error| ErrorReply::from(&error))?;
-        let part = |entry: strongroom_storage::Entry| {
+        let part = |entry: Entry| {
             let (number, row) = (number_in(&entry.key)?, PartRow::decode(&entry.row.value)?);
             Ok(StoredPart { number, row, version: entry.row.version })
         };
@@ -132,7 +141,7 @@ impl S3 {
 }
 
 /// Demands that an upload and each of its parts are as they were read, and that it has no other parts.
-pub(super) fn hold(upload: &Upload, parts: &[StoredPart], mutation: &mut Mutation) {
+pub(crate) fn hold(upload: &Upload, parts: &[StoredPart], mutation: &mut Mutation) {
     mutation.unchanged(upload.place.clone(), Some(upload.version));
     let mut next = 1;
     for part in parts {
@@ -147,7 +156,7 @@ pub(super) fn hold(upload: &Upload, parts: &[StoredPart], mutation: &mut Mutatio
 }
 
 /// Removes an upload with all its parts, and releases their blobs.
-pub(super) fn remove(upload: &Upload, parts: &[StoredPart], mutation: &mut Mutation) {
+pub(crate) fn remove(upload: &Upload, parts: &[StoredPart], mutation: &mut Mutation) {
     mutation.delete(upload.place.clone());
     mutation.delete(row::index(upload.id));
     for part in parts {

@@ -101,7 +101,10 @@ impl S3 {
                 None => self.plan_delete(partition, key, &state, random, conditions, &mut mutation).await,
             };
             match planned {
-                Ok(Deleted::Nothing) => return Ok(Deleted::Nothing),
+                Ok(Deleted::Nothing) => {
+                    request.note(effect(EffectKind::Delete, key, version_id, None));
+                    return Ok(Deleted::Nothing);
+                }
                 Ok(deleted) => match request.commit(&*self.store, mutation).await {
                     Ok(_) => return Ok(deleted),
                     Err(CommitError::Conflict) => {}

@@ -186,6 +186,16 @@ impl S3 {
         Ok(newest.into_iter().next())
     }
 
+    /// Whether a version or delete marker of a key is newer than what began at `begun`.
+    pub(crate) async fn is_overtaken(
+        &self,
+        partition: Partition,
+        key: &ObjectKey,
+        begun: ObjectSequence,
+    ) -> Result<bool, ErrorReply> {
+        Ok(self.newest(partition, key).await?.is_some_and(|newest| newest.sequence > begun))
+    }
+
     /// The null version of a key, and the row that says where it is.
     async fn null_version(
         &self,

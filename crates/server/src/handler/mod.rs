@@ -40,6 +40,10 @@ pub(crate) struct Exchange {
     pub(crate) request_id: String,
 }
 
+/// Longest request parameters in a record. Source: CloudTrail User Guide, "CloudTrail record contents": longer ones are
+/// left out.
+const MAX_PARAMETERS_BYTES: usize = 100 * 1024;
+
 type Running<'a> = Pin<Box<dyn Future<Output = Result<Answer, ErrorReply>> + Send + 'a>>;
 
 impl Exchange {
@@ -58,7 +62,8 @@ impl Exchange {
         };
         let shown =
             strongroom_codec::render_cloudtrail_request(self.routed.service, self.routed.operation, &*input);
-        self.ledger.fill(|decided| decided.request_parameters = Some(shown));
+        let shown = (shown.len() <= MAX_PARAMETERS_BYTES).then_some(shown);
+        self.ledger.fill(|decided| decided.request_parameters = shown);
         decoded
     }
 }

@@ -34,16 +34,24 @@ impl AfterUpload {
     }
 
     /// The answer of the upload, as the form wanted it.
-    pub(crate) fn answer(self, mut answer: Answer, request: &HeaderMap) -> Answer {
+    pub(crate) fn answer(self, mut answer: Answer, request: &HeaderMap, secure: bool) -> Answer {
         let etag = answer.headers.get(header::ETAG).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let etag = etag.to_owned();
         let host = request.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let location = format!("https://{host}/{}/{}", self.bucket, utf8_percent_encode(&self.key, PATH));
+        let scheme = if secure { "https" } else { "http" };
+        // By virtual host the bucket is in the host's name already.
+        let in_host = host.to_lowercase().starts_with(&format!("{}.", self.bucket));
+        let bucket = if in_host { String::new() } else { format!("/{}", self.bucket) };
+        let location = format!("{scheme}://{host}{bucket}/{}", utf8_percent_encode(&self.key, PATH));
         if let Some(redirect) = &self.redirect {
+            let (redirect, fragment) = match redirect.split_once('#') {
+                Some((redirect, fragment)) => (redirect, format!("#{fragment}")),
+                None => (redirect.as_str(), String::new()),
+            };
             let separator = if redirect.contains('?') { '&' } else { '?' };
             let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
             let (bucket, key, etag) = (encode(&self.bucket), encode(&self.key), encode(&etag));
-            let target = format!("{redirect}{separator}bucket={bucket}&key={key}&etag={etag}");
+            let target = format!("{redirect}{separator}bucket={bucket}&key={key}&etag={etag}{fragment}");
             if let Ok(target) = HeaderValue::try_from(target) {
                 answer.status = 303;
                 answer.headers.insert(LOCATION, target);

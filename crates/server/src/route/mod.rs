@@ -13,8 +13,8 @@ use strongroom_shape::{OperationSchema, Protocol, ServiceSchema};
 pub(crate) use place::Locator;
 pub(crate) use query::{parse_query, redacted_target};
 
-/// The prefix of S3 Control's paths. It decides, since both services share one credential scope; no bucket can have
-/// this name (CreateBucket refuses it).
+/// The prefix of S3 Control's paths. Where the host names no bucket it decides, since both services share one credential
+/// scope; no bucket can have this name (CreateBucket refuses it).
 const S3_CONTROL_PREFIX: &str = "/v20180820/";
 
 /// An operation, and what of the request line it is bound to.
@@ -87,7 +87,7 @@ impl Routes {
     }
 
     fn s3(&self, head: &RouteHead<'_>) -> Result<Destination, ErrorReply> {
-        if head.raw_path.starts_with(S3_CONTROL_PREFIX) {
+        if head.raw_path.starts_with(S3_CONTROL_PREFIX) && self.is_control_host(head.headers) {
             return self.control(head);
         }
         let located = self.locator.locate(head.headers, head.raw_path)?;
@@ -113,6 +113,13 @@ impl Routes {
         labels.extend(located.key.map(|key| ("Key", Cow::Owned(key))));
         let service = &strongroom_api_s3::SERVICE;
         Ok(Destination::Operation(Routed { service, protocol: Protocol::RestXml, operation, labels }))
+    }
+
+    /// Whether the host can be S3 Control's: it names no bucket, or the account of the request. A key of a bucket by
+    /// virtual host may begin as S3 Control's paths do.
+    fn is_control_host(&self, headers: &http::HeaderMap) -> bool {
+        let account = headers.get("x-amz-account-id").map(http::HeaderValue::as_bytes);
+        self.locator.bucket_of_host(headers).is_none_or(|name| Some(name.as_bytes()) == account)
     }
 
     fn control(&self, head: &RouteHead<'_>) -> Result<Destination, ErrorReply> {

@@ -39,12 +39,15 @@ impl Locator {
         Ok(Located { bucket, key: non_empty(key)? })
     }
 
-    fn bucket_of_host(&self, headers: &http::HeaderMap) -> Option<String> {
+    /// What stands before the domain in the host's name: a bucket, or for S3 Control an account.
+    pub(super) fn bucket_of_host(&self, headers: &http::HeaderMap) -> Option<String> {
         let host = headers.get(http::header::HOST)?.to_str().ok()?.to_lowercase();
         let host = host
             .rsplit_once(':')
             .filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()))
             .map_or(host.as_str(), |(host, _)| host);
+        // The dot of the root does not make it another name.
+        let host = host.strip_suffix('.').unwrap_or(host);
         let longest =
             self.suffixes.iter().filter(|suffix| host.ends_with(suffix.as_str())).max_by_key(|s| s.len())?;
         let bucket = host.strip_suffix(longest.as_str())?;
@@ -76,6 +79,7 @@ mod tests {
         assert_eq!(locate("localhost:9000", "/b//..%2Fk"), (some("b"), some("/../k")));
         assert_eq!(locate("b.S3.localhost:9000", "/k/l"), (some("b"), some("k/l")));
         assert_eq!(locate("a.b.s3.localhost", "/"), (some("a.b"), None));
+        assert_eq!(locate("b.s3.localhost.:9000", "/k"), (some("b"), some("k")));
         assert_eq!(locate("s3.localhost", "/b/k"), (some("b"), some("k")));
     }
 }

@@ -349,3 +349,17 @@ async fn an_upload_that_was_overtaken_cannot_replace_what_it_names() {
     assert_eq!(code(result), (409, "ConditionalRequestConflict".into()));
     assert_eq!(get(&harness, "k").await.unwrap(), b"later");
 }
+
+#[tokio::test]
+async fn an_upload_that_a_deletion_overtook_does_not_come_to_lie_below_it() {
+    let harness = Harness::new().await;
+    harness.set_versioning(Versioning::Enabled).await;
+    let id = create(&harness, "k").await;
+    let part = part(&harness, "k", &id, 1, &bytes(1, 9)).await;
+    let input = DeleteObjectInput { bucket: BUCKET.into(), key: "k".into(), ..DeleteObjectInput::default() };
+    harness.call::<op::DeleteObject>(input, None).await.unwrap();
+    let input = complete_input("k", &id, &[(1, &part)]);
+    let conditional = CompleteMultipartUploadInput { if_none_match: Some("*".into()), ..input };
+    let result = harness.call::<op::CompleteMultipartUpload>(conditional, None).await;
+    assert_eq!(code(result), (409, "ConditionalRequestConflict".into()));
+}
