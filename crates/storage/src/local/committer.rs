@@ -129,10 +129,9 @@ impl Committer {
         }
         drop(snapshot);
         if !group.admitted.is_empty() {
-            if shared.health.check().is_ok() {
-                self.write(&mut group);
-            } else {
-                self.write_emergency(std::mem::take(&mut group.admitted));
+            match shared.health.check() {
+                Ok(()) => self.write(&mut group),
+                Err(error) => self.save_records(&mut group, &error),
             }
         }
         for (answer, error) in group.refused {
@@ -265,6 +264,22 @@ impl Committer {
         }
     }
 
+    /// The store was poisoned after the group was admitted, by another thread: only records are kept.
+    fn save_records(&mut self, group: &mut Group, error: &StoreError) {
+        let mut records = Vec::new();
+        for admitted in std::mem::take(&mut group.admitted) {
+            if admitted.records_only {
+                records.push(admitted);
+            } else {
+                admitted.staged.iter().for_each(|staged| staged.put_back());
+                group.refused.push((admitted.answer, error.clone()));
+            }
+        }
+        if !records.is_empty() {
+            self.write_emergency(records);
+        }
+    }
+
     /// Makes the group durable, shows it and answers it.
     fn write(&mut self, group: &mut Group) {
         let metas: Vec<_> =
@@ -328,7 +343,8 @@ impl Committer {
             admitted.staged.iter().for_each(|staged| staged.keep());
             let _ = admitted.answer.send(failed.clone().map_or(Ok(Position(position)), Err));
         }
-        if self.shared.index.active_bytes() >= self.shared.memtable_bytes {
+        // A memtable that holds a part of a frame must not become a table: the next start replays that frame whole.
+        if failed.is_none() && self.shared.index.active_bytes() >= self.shared.memtable_bytes {
             self.rotate();
         }
     }

@@ -47,8 +47,49 @@ pub(crate) fn index_error(error: &lsm_tree::Error) -> StoreError {
     StoreError::Corrupt { what: format!("the index ({error})").into() }
 }
 
+/// Why the index was not opened.
+#[derive(Debug)]
+pub(crate) enum IndexOpenError {
+    /// The file that lists its tables is not what was written.
+    Version(&'static str),
+    Tree(lsm_tree::Error),
+}
+
+/// Checks the file that says which tables make up the index. The tree writes its checksum into `current` and does not
+/// look at it: with one bit turned it would show old rows, or fail in ways that cannot be caught.
+///
+/// `current`: number of the version (8 bytes, little endian), XXH3-128 of the file `v<number>` (16 bytes, little
+/// endian), kind of the checksum (one byte, 0).
+fn check_version(path: &Path) -> Result<(), IndexOpenError> {
+    let damaged = |what| move |_: std::io::Error| IndexOpenError::Version(what);
+    let current = match std::fs::read(path.join("current")) {
+        Ok(current) => current,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(IndexOpenError::Tree(error.into())),
+    };
+    let form = || IndexOpenError::Version("the index's file `current` has not its form");
+    let (number, rest) = current.split_first_chunk::<8>().ok_or_else(form)?;
+    let (checksum, kind) = rest.split_first_chunk::<16>().ok_or_else(form)?;
+    if kind != [0] {
+        return Err(form());
+    }
+    let name = format!("v{}", u64::from_le_bytes(*number));
+    let version =
+        std::fs::read(path.join(name)).map_err(damaged("a version file of the index is missing"))?;
+    if xxhash_rust::xxh3::xxh3_128(&version) == u128::from_le_bytes(*checksum) {
+        Ok(())
+    } else {
+        Err(IndexOpenError::Version("a version file of the index is not what was written"))
+    }
+}
+
 impl Index {
-    pub(crate) fn open(path: &Path, cache_bytes: u64) -> Result<Self, lsm_tree::Error> {
+    pub(crate) fn open(path: &Path, cache_bytes: u64) -> Result<Self, IndexOpenError> {
+        check_version(path)?;
+        Self::open_tree(path, cache_bytes).map_err(IndexOpenError::Tree)
+    }
+
+    fn open_tree(path: &Path, cache_bytes: u64) -> Result<Self, lsm_tree::Error> {
         let sequence = SequenceNumberCounter::default();
         let tree = Config::new(path, sequence.clone(), SequenceNumberCounter::default())
             .use_cache(Arc::new(Cache::with_capacity_bytes(cache_bytes)))

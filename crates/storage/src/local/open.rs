@@ -14,7 +14,7 @@ use super::committer::Committer;
 use super::flush::{self, Flush};
 use super::frame::Instance;
 use super::health::Health;
-use super::index::Index;
+use super::index::{Index, IndexOpenError};
 use super::log::{Disk, LogDisk, sync_directory};
 use super::queue::Queue;
 use super::reclaim::{self, Chores};
@@ -156,7 +156,10 @@ pub(crate) fn open_with(directory: &Path, options: Options, seams: Seams) -> Res
 
     // Names that an earlier life gave in the index become durable before its recovery removes anything on their strength.
     sync_directory(&directory.join("index")).map_err(|error| OpenError::io("sync the index", error))?;
-    let index = Index::open(&directory.join("index"), options.cache_bytes).map_err(OpenError::Index)?;
+    let index = Index::open(&directory.join("index"), options.cache_bytes).map_err(|error| match error {
+        IndexOpenError::Version(what) => OpenError::Corrupt { what: what.into() },
+        IndexOpenError::Tree(error) => OpenError::Index(error),
+    })?;
     let snapshot = index.snapshot();
     let applied = rows::applied(&snapshot)?;
     let trimmed = rows::trimmed(&snapshot)?;
