@@ -60,6 +60,17 @@ pub const STORE_BATCH_BYTES: usize = 256 << 10;
 /// Most pieces in which such a batch may come, so that a body of tiny pieces costs no more memory than another.
 pub const STORE_BATCH_PIECES: usize = 1024;
 
+/// Plaintext that a large upload may leave, beyond the batch in hand, for its MD5 to be computed in company. More only
+/// fills the lanes better; of each upload under way this much memory is held at most.
+pub const MD5_LEFT_BYTES: usize = 512 << 10;
+
+/// How much of that for each other upload that has left something: none for an upload alone.
+pub const MD5_LEFT_FOR_EACH_OTHER_BYTES: usize = 128 << 10;
+
+/// Plaintext of each upload in one round of the lanes, about a third of a millisecond: how long one that becomes due
+/// waits for its place.
+pub const MD5_ROUND_BYTES: usize = 128 << 10;
+
 /// Plaintext that is read and opened at a time. One such chunk is under way to the client, and one is read ahead.
 pub const READ_CHUNK_BYTES: u64 = 1 << 20;
 

@@ -8,7 +8,7 @@ use strongroom_kms::Keys;
 use strongroom_storage::{BlobStore, MetaStore, Partition, RowVersion, StoreClock};
 use strongroom_types::{BlobId, Region, Timestamp};
 
-use crate::object::KeyLocks;
+use crate::object::{KeyLocks, Md5Combiner};
 use crate::row::Coded;
 
 /// The S3 and S3 Control services of an installation.
@@ -20,6 +20,8 @@ pub struct S3 {
     pub(crate) keys: Arc<Keys>,
     pub(crate) regions: Arc<[Region]>,
     pub(crate) key_locks: Arc<KeyLocks>,
+    /// Where the processor has lanes for it.
+    pub(crate) md5_combiner: Option<Arc<Md5Combiner>>,
 }
 
 impl S3 {
@@ -32,7 +34,15 @@ impl S3 {
         keys: Arc<Keys>,
         regions: Arc<[Region]>,
     ) -> Self {
-        Self { store, blobs, clock, keys, regions, key_locks: Arc::new(KeyLocks::new()) }
+        Self {
+            store,
+            blobs,
+            clock,
+            keys,
+            regions,
+            key_locks: Arc::new(KeyLocks::new()),
+            md5_combiner: Md5Combiner::new(),
+        }
     }
 
     /// The store clock.

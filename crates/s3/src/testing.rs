@@ -1,9 +1,9 @@
 //! What tests of operations stand on: the service over the memory engine, behind the real gate.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -35,34 +35,72 @@ pub(crate) static NOW: std::sync::LazyLock<Timestamp> =
 /// The bucket that is there from the beginning.
 pub(crate) const BUCKET: &str = "bucket";
 
-/// The memory engine, with an eye on its blobs. On demand it gives way at each call, so that requests interleave.
+/// The memory engine, watched. On demand it gives way at each call, so that requests interleave, and stops at a chosen
+/// commit, as if the process were killed there.
 #[derive(Clone)]
 pub(crate) struct Engine {
     pub(crate) inner: MemoryStore,
-    staged: Arc<Mutex<Vec<BlobId>>>,
+    watch: Arc<Watch>,
+}
+
+struct Watch {
+    staged: Mutex<Vec<BlobId>>,
     /// State of a generator of pseudo-random numbers; 0: never gives way.
-    dice: Arc<AtomicU64>,
+    dice: AtomicU64,
+    /// How many commits are still taken.
+    commits_left: AtomicUsize,
+    /// Every partition that was committed to.
+    touched: Mutex<BTreeSet<Partition>>,
+    /// Rows that scans gave out, and the scans.
+    scanned: Mutex<(usize, usize)>,
 }
 
 impl Engine {
     fn new() -> Self {
-        Self { inner: MemoryStore::at(*NOW), staged: Arc::default(), dice: Arc::default() }
+        let watch = Watch {
+            staged: Mutex::default(),
+            dice: AtomicU64::new(0),
+            commits_left: AtomicUsize::new(usize::MAX),
+            touched: Mutex::default(),
+            scanned: Mutex::default(),
+        };
+        Self { inner: MemoryStore::at(*NOW), watch: Arc::new(watch) }
     }
 
     /// From now on requests interleave, by this seed.
     pub(crate) fn interleave(&self, seed: u64) {
-        self.dice.store(seed | 1, Ordering::Relaxed);
+        self.watch.dice.store(seed | 1, Ordering::Relaxed);
+    }
+
+    /// From now on only so many further commits are taken.
+    pub(crate) fn crash_after(&self, commits: usize) {
+        self.watch.commits_left.store(commits, Ordering::Relaxed);
+    }
+
+    /// From now on all commits are taken again.
+    pub(crate) fn restart(&self) {
+        self.crash_after(usize::MAX);
+    }
+
+    /// Every partition that was ever committed to.
+    pub(crate) fn touched(&self) -> BTreeSet<Partition> {
+        self.watch.touched.lock().unwrap().clone()
+    }
+
+    /// How many rows were given out by scans since this was last asked, and by how many scans.
+    pub(crate) fn scanned(&self) -> (usize, usize) {
+        std::mem::take(&mut *self.watch.scanned.lock().unwrap())
     }
 
     async fn give_way(&self) {
-        let mut dice = self.dice.load(Ordering::Relaxed);
+        let mut dice = self.watch.dice.load(Ordering::Relaxed);
         if dice == 0 {
             return;
         }
         dice ^= dice << 13;
         dice ^= dice >> 7;
         dice ^= dice << 17;
-        self.dice.store(dice, Ordering::Relaxed);
+        self.watch.dice.store(dice, Ordering::Relaxed);
         for _ in 0..dice % 4 {
             tokio::task::yield_now().await;
         }
@@ -70,7 +108,7 @@ impl Engine {
 
     /// Blobs that are committed and not released.
     pub(crate) async fn live_blobs(&self) -> Vec<BlobId> {
-        let staged = self.staged.lock().unwrap().clone();
+        let staged = self.watch.staged.lock().unwrap().clone();
         let mut live = Vec::new();
         for id in staged {
             if BlobStore::len(&self.inner, id).await.is_ok() {
@@ -95,10 +133,16 @@ impl MetaStore for Engine {
         direction: Direction,
     ) -> Result<Vec<Entry>, StoreError> {
         self.give_way().await;
-        self.inner.scan(partition, range, limit, direction).await
+        let found = self.inner.scan(partition, range, limit, direction).await?;
+        let mut scanned = self.watch.scanned.lock().unwrap();
+        *scanned = (scanned.0 + found.len(), scanned.1 + 1);
+        Ok(found)
     }
     async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
         self.give_way().await;
+        let left = self.watch.commits_left.load(Ordering::Relaxed);
+        self.watch.commits_left.store(left.checked_sub(1).ok_or(StoreError::Closed)?, Ordering::Relaxed);
+        self.watch.touched.lock().unwrap().insert(batch.partition);
         let result = self.inner.commit(batch).await;
         self.give_way().await;
         result
@@ -111,7 +155,7 @@ impl MetaStore for Engine {
 #[async_trait]
 impl BlobStore for Engine {
     async fn stage(&self, id: BlobId, expected: Option<u64>) -> Result<Box<dyn BlobWriter>, StoreError> {
-        self.staged.lock().unwrap().push(id);
+        self.watch.staged.lock().unwrap().push(id);
         self.inner.stage(id, expected).await
     }
     async fn read(&self, id: BlobId, range: Range<u64>) -> Result<Bytes, StoreError> {
@@ -205,20 +249,26 @@ pub(crate) struct Harness {
 impl Harness {
     /// With the bucket [`BUCKET`], its versioning off.
     pub(crate) async fn new() -> Self {
+        let harness = Self::empty();
+        harness.make_bucket(BUCKET, false).await;
+        harness
+    }
+
+    /// Without a bucket.
+    pub(crate) fn empty() -> Self {
         let engine = Engine::new();
         let keyring = Keyring::create(&SystemEntropy::new());
+        let regions = ["us-east-1", "eu-west-1", "eu-central-1"].map(|name| Region::parse(name).unwrap());
         let s3 = S3::new(
             Arc::new(engine.clone()),
             Arc::new(engine.clone()),
             Arc::new(engine.inner.clone()),
             Arc::new(Keys::from_keyring(keyring).unwrap()),
-            Arc::from([Region::us_east_1()]),
+            Arc::new(regions),
         );
         let account = AccountId::parse("111122223333").unwrap();
         let facts = TestFacts(BucketDirectory::new(Arc::new(engine.clone())), account);
-        let harness = Self { s3, engine, gate: Gate::new(Arc::new(facts)), caller: root(account) };
-        harness.make_bucket(BUCKET, false).await;
-        harness
+        Self { s3, engine, gate: Gate::new(Arc::new(facts)), caller: root(account) }
     }
 
     /// Makes a bucket of the harness's account.
@@ -291,9 +341,24 @@ impl Harness {
         self.call_as(self.caller.clone(), input, body).await
     }
 
-    /// Calls an operation: through the gate, into the record, its answer's body read to the end.
+    /// Calls an operation in the region us-east-1.
     pub(crate) async fn call_as<O>(
         &self,
+        caller: Caller,
+        input: O::Input,
+        body: Option<Body>,
+    ) -> Result<Answer<O>, ErrorReply>
+    where
+        O: Operation,
+        S3: Handle<O>,
+    {
+        self.call_in(Region::us_east_1(), caller, input, body).await
+    }
+
+    /// Calls an operation: through the gate, into the record, its answer's body read to the end.
+    pub(crate) async fn call_in<O>(
+        &self,
+        region: Region,
         caller: Caller,
         input: O::Input,
         body: Option<Body>,
@@ -305,9 +370,10 @@ impl Harness {
         static REQUESTS: AtomicU64 = AtomicU64::new(1);
         let request_id = format!("{:016X}", REQUESTS.fetch_add(1, Ordering::Relaxed));
         let ledger = Ledger::new(Decided { request_id: request_id.clone(), ..Decided::default() });
+        let of_control = strongroom_api_s3control::SERVICE.operations.contains(&O::SCHEMA);
         let facts = RequestFacts {
-            service: "s3",
-            region: Region::us_east_1(),
+            service: if of_control { "s3control" } else { "s3" },
+            region,
             now: self.engine.inner.now(),
             source_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
             secure_transport: true,
@@ -352,11 +418,13 @@ impl Harness {
     }
 }
 
-/// The root user of an account.
+/// The root user of an account, for tests in which accounts need no canonical id of their own.
 pub(crate) fn root(account: AccountId) -> Caller {
-    Caller::Root(RootUser {
-        account,
-        canonical: CanonicalUserId::from_bytes([7; 32]),
-        access_key_id: AccessKeyId::parse("AKIAIOSFODNN7EXAMPLE").unwrap(),
-    })
+    root_of(account, CanonicalUserId::from_bytes([7; 32]))
+}
+
+/// The root user of an account.
+pub(crate) fn root_of(account: AccountId, canonical: CanonicalUserId) -> Caller {
+    let access_key_id = AccessKeyId::parse("AKIAIOSFODNN7EXAMPLE").unwrap();
+    Caller::Root(RootUser { account, canonical, access_key_id })
 }

@@ -1,7 +1,7 @@
 //! Amazon S3: the operations, their inputs and outputs, and the descriptions through which codecs walk them.
 //!
-//! Everything comes from the service's model; `cargo xtask generate` writes it again. Inputs can be read and written;
-//! outputs can be written, and read with the feature `client`.
+//! Everything but the answer of ListObjectVersions comes from the service's model; `cargo xtask generate` writes it
+//! again. Inputs can be read and written; outputs can be written, and read with the feature `client`.
 
 #[allow(
     missing_docs,
@@ -15,6 +15,7 @@
 mod generated;
 
 mod error_code;
+mod listed_versions;
 mod router;
 
 pub use error_code::ErrorCode;
@@ -22,9 +23,16 @@ pub use generated::operations::*;
 pub use generated::service::SERVICE;
 pub use generated::types::*;
 pub use generated::{errors, schema, service};
+pub use listed_versions::{ListObjectVersionsInput, ListObjectVersionsOutput, ListedVersion};
 #[doc(hidden)]
 pub use router::fuzz_router;
 pub use router::router;
+
+/// A marker type for each operation.
+pub mod op {
+    pub use crate::generated::operations::op::*;
+    pub use crate::listed_versions::op::ListObjectVersions;
+}
 
 #[cfg(test)]
 mod tests;

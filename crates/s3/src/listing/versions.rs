@@ -5,17 +5,16 @@
 
 use async_trait::async_trait;
 use strongroom_api_s3::{
-    ChecksumAlgorithm, ChecksumType, DeleteMarkerEntry, EncodingType, ListObjectVersionsInput,
-    ListObjectVersionsOutput, ObjectVersion, ObjectVersionStorageClass, Owner, op,
+    ChecksumAlgorithm, ChecksumType, DeleteMarkerEntry, ListObjectVersionsInput, ListObjectVersionsOutput,
+    ListedVersion, ObjectVersion, ObjectVersionStorageClass, Owner, op,
 };
 use strongroom_gate::{Authorized, ErrorReply, Handle, Reply};
 use strongroom_storage::{Direction, Entry, Partition};
 use strongroom_types::{ObjectKey, VersionId};
 
-use super::objects::after_marker;
 use super::rows::Version;
-use super::walk::{Item, Page, Start, Walk, common_prefix};
-use super::wire::{common_prefixes, encoded, listed, most_items, owner, present, quoted};
+use super::walk::{Item, Start};
+use super::wire::{Asked, listed, most_items, owner, present, quoted};
 use crate::row::{self, Coded as _, NullRow, ObjectSequence, VersionRow};
 use crate::{S3, error};
 
@@ -28,41 +27,28 @@ impl Handle<op::ListObjectVersions> for S3 {
     ) -> Result<Reply<ListObjectVersionsOutput>, ErrorReply> {
         let (input, bucket) = (request.input(), request.bucket()?);
         let most = most_items("maxKeys", input.max_keys)?;
-        let prefix = input.prefix.as_deref().unwrap_or_default();
-        let delimiter = present(input.delimiter.as_ref());
-        let Beginning { start, not_latest } =
-            self.version_start(bucket.partition(), input, prefix, delimiter).await?;
-        let page = Walk {
-            store: self.store.as_ref(),
-            partition: bucket.partition(),
-            prefix,
-            delimiter,
-            start,
-            most: most.into(),
-        }
-        .page::<Version>()
-        .await?;
+        let asked = Asked::new(most, input.prefix.as_ref(), input.delimiter.as_ref(), input.encoding_type);
+        let Beginning { start, not_latest } = self.version_start(bucket.partition(), input, &asked).await?;
+        let page = asked.page::<Version>(&*self.store, bucket, start).await?;
         request.note(listed());
-        let encoding = input.encoding_type;
-        let text = |text: &str| encoded(encoding, text);
-        let (next_key_marker, next_version_id_marker) = next_markers(&page);
+        let next = page.next();
+        let next_key_marker = next.map(|item| asked.text(item.position()));
+        let next_version_id_marker = next.and_then(Item::row).map(Version::id);
         let truncated = page.truncated;
         let (found, prefixes) = page.split();
-        let (versions, delete_markers) = shown(found, not_latest, encoding, &owner(bucket));
         Ok(Reply::new(ListObjectVersionsOutput {
             is_truncated: Some(truncated),
-            key_marker: Some(text(input.key_marker.as_deref().unwrap_or_default())),
+            key_marker: Some(asked.text(input.key_marker.as_deref().unwrap_or_default())),
             version_id_marker: Some(input.version_id_marker.clone().unwrap_or_default()),
-            next_key_marker: next_key_marker.as_deref().map(text),
+            next_key_marker,
             next_version_id_marker,
-            versions,
-            delete_markers,
+            entries: shown(found, not_latest, &asked, &owner(bucket)),
             name: Some(bucket.name().to_string()),
-            prefix: Some(text(prefix)),
-            delimiter: delimiter.map(text),
+            prefix: Some(asked.text(asked.prefix)),
+            delimiter: asked.shown_delimiter(),
             max_keys: Some(most.into()),
-            common_prefixes: common_prefixes(encoding, &prefixes),
-            encoding_type: encoding,
+            common_prefixes: asked.common_prefixes(&prefixes),
+            encoding_type: asked.encoding,
             request_charged: None,
         }))
     }
@@ -80,13 +66,12 @@ impl S3 {
         &self,
         partition: Partition,
         input: &ListObjectVersionsInput,
-        prefix: &str,
-        delimiter: Option<&str>,
+        asked: &Asked<'_>,
     ) -> Result<Beginning, ErrorReply> {
         let marker = present(input.key_marker.as_ref());
         let beginning = |start| Ok(Beginning { start, not_latest: None });
         let Some(id) = present(input.version_id_marker.as_ref()) else {
-            return beginning(after_marker(marker, prefix, delimiter));
+            return beginning(asked.after(marker));
         };
         let Some(marker) = marker else {
             let message = "A version-id marker cannot be specified without a key marker.";
@@ -97,9 +82,7 @@ impl S3 {
             return Err(error::invalid_argument("version-id-marker", id, message));
         };
         // A marker that no key can be has no versions either.
-        let key =
-            ObjectKey::parse(marker).ok().filter(|_| common_prefix(marker, prefix, delimiter).is_none());
-        let Some(key) = key else { return beginning(after_marker(Some(marker), prefix, delimiter)) };
+        let Some(key) = asked.marked_key(marker) else { return beginning(asked.after(Some(marker))) };
         let sequence = match version_id {
             VersionId::Null => self.null_sequence(partition, &key).await?,
             VersionId::Id(bytes) => bytes.first_chunk().map(|head| ObjectSequence(u64::from_be_bytes(*head))),
@@ -141,52 +124,55 @@ impl S3 {
     }
 }
 
-fn next_markers(page: &Page<Version>) -> (Option<String>, Option<String>) {
-    match page.items.last().filter(|_| page.truncated) {
-        None => (None, None),
-        Some(Item::Prefix(prefix)) => (Some(prefix.clone()), None),
-        Some(Item::Row(version)) => (Some(version.key.to_string()), Some(version.id())),
-    }
-}
-
+/// Each is the latest of its key if nothing of that key is before it.
 fn shown(
     found: Vec<Version>,
     not_latest: Option<ObjectKey>,
-    encoding: Option<EncodingType>,
+    asked: &Asked<'_>,
     owner: &Owner,
-) -> (Vec<ObjectVersion>, Vec<DeleteMarkerEntry>) {
-    let (mut versions, mut delete_markers) = (Vec::with_capacity(found.len()), Vec::new());
+) -> Vec<ListedVersion> {
     let mut before = not_latest;
-    for version in found {
-        let version_id = Some(version.id());
-        let last_modified = Some(version.summary.modified());
-        let key = Some(encoded(encoding, version.key.as_str()));
-        let is_latest = Some(before.as_ref() != Some(&version.key));
-        let owner = Some(Box::new(owner.clone()));
+    let entries = found.into_iter().map(|version| {
+        let is_latest = before.as_ref() != Some(&version.key);
+        let entry = entry(&version, is_latest, asked, owner);
         before = Some(version.key);
-        let Some(content) = version.summary.content else {
-            delete_markers.push(DeleteMarkerEntry { owner, key, version_id, is_latest, last_modified });
-            continue;
-        };
-        let checksums = &content.checksums;
-        let class = content.storage_class.as_deref().unwrap_or("STANDARD");
-        versions.push(ObjectVersion {
-            etag: Some(quoted(&content.etag)),
-            checksum_algorithm: checksums
-                .iter()
-                .filter_map(|sum| ChecksumAlgorithm::parse(&sum.algorithm))
-                .collect(),
-            checksum_type: checksums.first().and_then(|sum| ChecksumType::parse(&sum.kind)),
-            size: i64::try_from(content.size).ok(),
-            // The model knows STANDARD only; other classes cannot be shown here.
-            storage_class: ObjectVersionStorageClass::parse(class),
+        entry
+    });
+    entries.collect()
+}
+
+fn entry(version: &Version, is_latest: bool, asked: &Asked<'_>, owner: &Owner) -> ListedVersion {
+    let version_id = Some(version.id());
+    let last_modified = Some(version.summary.modified());
+    let key = Some(asked.text(version.key.as_str()));
+    let is_latest = Some(is_latest);
+    let owner = Some(Box::new(owner.clone()));
+    let Some(content) = &version.summary.content else {
+        return ListedVersion::DeleteMarker(DeleteMarkerEntry {
+            owner,
             key,
             version_id,
             is_latest,
             last_modified,
-            owner,
-            restore_status: None,
         });
-    }
-    (versions, delete_markers)
+    };
+    let checksums = &content.checksums;
+    let class = content.storage_class.as_deref().unwrap_or("STANDARD");
+    ListedVersion::Version(ObjectVersion {
+        etag: Some(quoted(&content.etag)),
+        checksum_algorithm: checksums
+            .iter()
+            .filter_map(|sum| ChecksumAlgorithm::parse(&sum.algorithm))
+            .collect(),
+        checksum_type: checksums.first().and_then(|sum| ChecksumType::parse(&sum.kind)),
+        size: i64::try_from(content.size).ok(),
+        // The model knows STANDARD only; other classes cannot be shown here.
+        storage_class: ObjectVersionStorageClass::parse(class),
+        key,
+        version_id,
+        is_latest,
+        last_modified,
+        owner,
+        restore_status: None,
+    })
 }

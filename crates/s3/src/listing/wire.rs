@@ -78,8 +78,7 @@ impl<'r> Asked<'r> {
         start: Start,
     ) -> Result<Page<L>, ErrorReply> {
         let Self { most, prefix, delimiter, .. } = *self;
-        let walk =
-            Walk { store, partition: bucket.partition(), prefix, delimiter, start, most: most.into() };
+        let walk = Walk { store, partition: bucket.partition(), prefix, delimiter, start, most: most.into() };
         walk.page().await
     }
 

@@ -4,9 +4,8 @@ use std::ops::Range;
 
 use async_trait::async_trait;
 use strongroom_api_s3::{
-    ChecksumAlgorithm, ChecksumType, Initiator, ListMultipartUploadsInput,
-    ListMultipartUploadsOutput, ListPartsInput, ListPartsOutput, MultipartUpload, Owner, Part, StorageClass,
-    op,
+    ChecksumAlgorithm, ChecksumType, Initiator, ListMultipartUploadsInput, ListMultipartUploadsOutput,
+    ListPartsInput, ListPartsOutput, MultipartUpload, Owner, Part, StorageClass, op,
 };
 use strongroom_gate::{Authorized, ErrorReply, Handle, Reply};
 use strongroom_record::EffectKind;

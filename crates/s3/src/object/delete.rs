@@ -134,17 +134,14 @@ impl S3 {
         conditions.check(key, &current)?;
         match state.versioning {
             Versioning::Off => {
-                let Some((_, version)) = current else {
+                let Some((current, version)) = &current else {
                     // Nothing is there, and nothing else is what the caller wanted: told as done, like AWS's trail does.
                     mutation.effect(effect(EffectKind::Delete, key, None, None));
                     return Ok(Deleted::Nothing);
                 };
                 // What the conditions held of is what is deleted.
-                mutation.unchanged(row::current(key), Some(version));
-                let removed = self.plan_remove(partition, key, &[VersionId::Null], mutation).await?;
-                if removed.first().copied().flatten().is_none() {
-                    return Err(Unplanned::Stale);
-                }
+                mutation.unchanged(row::current(key), Some(*version));
+                self.plan_end(partition, key, current.sequence, mutation).await?;
                 mutation.effect(effect(EffectKind::Delete, key, None, None));
                 Ok(Deleted::Object)
             }

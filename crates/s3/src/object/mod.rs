@@ -1,7 +1,7 @@
 //! Objects and their versions.
 //!
 //! In reading order: `versions` is the state machine of a key; `store_body` and `read_body` are the ways of bytes into and
-//! out of sealed blobs; `write_options`, `metadata`, `tags`, `conditions`, `range` and `checksums` read and show what stands
+//! out of sealed blobs, `md5_combiner` the uploads' MD5s; `write_options`, `metadata`, `tags`, `conditions`, `range` and `checksums` read and show what stands
 //! beside the bytes; the rest are the operations, a file per family.
 
 mod acl;
@@ -14,6 +14,7 @@ mod delete_many;
 mod get;
 mod key_locks;
 mod lock;
+mod md5_combiner;
 pub(crate) mod metadata;
 pub(crate) mod put;
 pub(crate) mod range;
@@ -28,6 +29,7 @@ pub(crate) mod versions;
 pub(crate) mod write_options;
 
 pub(crate) use key_locks::KeyLocks;
+pub(crate) use md5_combiner::Md5Combiner;
 #[doc(hidden)]
 pub use metadata::fuzz_metadata_value;
 #[doc(hidden)]

@@ -12,6 +12,7 @@ use strongroom_storage::{BlobWriter, StagedBlob, StoreError};
 use strongroom_types::{BucketId, ObjectKey};
 use tokio::task::JoinHandle;
 
+use super::md5_combiner::{Md5Combiner, Md5Upload};
 use crate::S3;
 use crate::error;
 use crate::limits::{STORE_BATCH_BYTES, STORE_BATCH_PIECES};
@@ -193,15 +194,14 @@ impl S3 {
             .wrap_for_bucket(bucket, data_key.key(), &blob_encryption_context())
             .map_err(|_| error::internal())?;
         let binding = BlobBinding { bucket, key, blob: id };
-        let works = Works {
-            digest: MultiDigest::new(true, false, checksums),
-            sealer: Sealer::new(data_key, &binding, length),
-        };
+        let sealer = Sealer::new(data_key, &binding, length);
         let store = |error: StoreError| ErrorReply::from(&error);
         let mut writer = self.blobs.stage(id, length.map(sealed_len)).await.map_err(store)?;
         let (batch, more) = plain.batch().await?;
+        let md5 = self.md5_combiner.as_ref().filter(|_| more).map(Md5Combiner::begin);
+        let works = Works { digest: MultiDigest::new(md5.is_none(), false, checksums), sealer };
         let digests = if more {
-            pipe(plain, works, batch, writer.as_mut(), most_bytes).await?
+            pipe(plain, works, md5, batch, writer.as_mut(), most_bytes).await?
         } else {
             inline(works, batch, writer.as_mut()).await?
         };
@@ -233,15 +233,19 @@ async fn inline(
     Ok(digests)
 }
 
-/// A large body: one batch arrives while the one before is digested and sealed and the one before that is written.
+/// A large body: one batch arrives while the one before is digested and sealed and the one before that is written. Its
+/// MD5 is computed beside that, with those of other uploads, or with its other digests where `md5` is `None`.
 async fn pipe(
     mut plain: Plain<'_>,
     works: Works,
+    md5: Option<Md5Upload>,
     first: Vec<Bytes>,
     writer: &mut dyn BlobWriter,
     most_bytes: u64,
 ) -> Result<Digests, ErrorReply> {
     let mut seen = total(&first);
+    let leave = |batch: &[Bytes], more| md5.iter().for_each(|md5| md5.leave(batch, more));
+    leave(&first, true);
     let mut busy = Busy::start(Box::new(works), first);
     loop {
         let (batch, more) = plain.batch().await?;
@@ -249,11 +253,15 @@ async fn pipe(
         if seen > most_bytes {
             return Err(error::entity_too_large(seen, most_bytes));
         }
+        leave(&batch, more);
         let (works, frames) = busy.done().await?;
         busy = Busy::start(works, batch);
         write(writer, frames).await?;
         if !more {
             break;
+        }
+        if let Some(md5) = &md5 {
+            md5.keep_up().await;
         }
     }
     let (works, mut frames) = busy.done().await?;
@@ -261,8 +269,11 @@ async fn pipe(
         let digests = works.end(&mut frames);
         (digests, frames)
     });
-    let (digests, frames) = end.await.map_err(|_| error::internal())?;
+    let (mut digests, frames) = end.await.map_err(|_| error::internal())?;
     write(writer, frames).await?;
+    if let Some(md5) = md5 {
+        digests.md5 = Some(md5.finish().await?);
+    }
     Ok(digests)
 }
 

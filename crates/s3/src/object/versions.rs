@@ -504,6 +504,20 @@ impl S3 {
         Ok(removed)
     }
 
+    /// Works out the end of a key whose bucket was never versioned: of the one version that there is.
+    pub(crate) async fn plan_end(
+        &self,
+        partition: Partition,
+        key: &ObjectKey,
+        sequence: ObjectSequence,
+        mutation: &mut Mutation,
+    ) -> Result<(), Unplanned> {
+        let old = self.version_at(partition, key, sequence).await?.ok_or(Unplanned::Stale)?;
+        self.plan_discard(partition, key, &old, mutation).await?;
+        mutation.delete(row::current(key));
+        Ok(())
+    }
+
     /// Finds which version is the newest once `doomed` are gone, and makes it the current one.
     async fn plan_promotion(
         &self,

@@ -20,7 +20,7 @@ async fn bucket() -> Bed {
 
 async fn generation(bed: &Bed) -> u64 {
     let partition = bed.partition("bucket").await.unwrap();
-    let row = bed.store.get(partition, row::STATE).await.unwrap().unwrap();
+    let row = bed.engine.inner.get(partition, row::STATE).await.unwrap().unwrap();
     <StateRow as crate::row::Coded>::decode(&row.value).unwrap().generation
 }
 

@@ -2,7 +2,7 @@
 
 use strongroom_api_s3::{
     BucketCannedAcl, BucketLocationConstraint, BucketNamespace, BucketVersioningStatus,
-    CreateBucketConfiguration, CreateBucketInput, ObjectOwnership, Tag,
+    CreateBucketConfiguration, CreateBucketInput, ObjectOwnership, Tag, op,
 };
 use strongroom_crypto::Entropy as _;
 use strongroom_record::EffectKind;
@@ -12,6 +12,7 @@ use strongroom_types::{BlobId, ObjectKey, UploadId};
 use super::*;
 use crate::bucket::limits::MAX_BUCKETS_PER_ACCOUNT;
 use crate::row::{self, BlobRow, Coded, ObjectSequence, PartRow};
+use crate::testing::body;
 
 async fn create(bed: &Bed, name: &str) {
     bed.ok(on!(CreateBucketInput, name)).await;
@@ -192,7 +193,7 @@ async fn an_account_owns_at_most_ten_thousand_buckets() {
         let name = BucketName::parse(&format!("bucket-{number}")).unwrap();
         batch.put(row::account_bucket(account(ALICE), &name), Vec::new());
     }
-    bed.store.commit(batch).await.unwrap();
+    bed.engine.inner.commit(batch).await.unwrap();
     assert_eq!(bed.refused(on!(CreateBucketInput, "one-more")).await, is(400, "TooManyBuckets"));
     assert!(bed.at(BOB, "us-east-1", on!(CreateBucketInput, "one-more")).await.is_ok());
 }
@@ -212,7 +213,7 @@ async fn a_bucket_with_an_object_or_a_version_is_not_deleted() {
         assert_eq!(bed.refused(on!(DeleteBucketInput, name)).await, is(409, "BucketNotEmpty"), "{name}");
         let mut batch = Batch::new(partition);
         batch.delete(row_key);
-        bed.store.commit(batch).await.unwrap();
+        bed.engine.inner.commit(batch).await.unwrap();
         bed.ok(on!(DeleteBucketInput, name)).await;
         assert_eq!(bed.refused(on!(HeadBucketInput, name)).await, is(404, "NoSuchBucket"));
         assert_eq!(bed.refused(on!(DeleteBucketInput, name)).await, is(404, "NoSuchBucket"));
@@ -222,7 +223,7 @@ async fn a_bucket_with_an_object_or_a_version_is_not_deleted() {
 async fn stage(bed: &Bed) -> StagedBlob {
     let mut id = [0; 16];
     SystemEntropy::new().fill(&mut id);
-    let mut writer = bed.store.stage(BlobId::from_bytes(id), None).await.unwrap();
+    let mut writer = bed.engine.stage(BlobId::from_bytes(id), None).await.unwrap();
     writer.write(vec![1, 2, 3].into()).await.unwrap();
     writer.finish().await.unwrap()
 }
@@ -232,26 +233,30 @@ async fn uploads_in_progress_go_with_their_bucket() {
     let bed = Bed::new();
     create(&bed, "uploads").await;
     let partition = bed.partition("uploads").await.unwrap();
-    let (key, upload) = (ObjectKey::parse("key").unwrap(), UploadId::from_bytes([7; 16]));
-    let blob = stage(&bed).await;
-    let id = blob.id();
+    let begun = bed.ok(on!(CreateMultipartUploadInput, "uploads", key: "key".into())).await;
+    let part = on!(
+        UploadPartInput, "uploads",
+        key: "key".into(), upload_id: begun.upload_id.unwrap(), part_number: Some(1)
+    );
+    assert!(bed.call_as::<op::UploadPart>(root(ALICE), part, Some(body(b"123"))).await.is_ok());
+    // What is left of another upload.
+    let (upload, blob) = (UploadId::from_bytes([7; 16]), stage(&bed).await);
     let part = PartRow {
-        blob: BlobRow { id: *id.as_bytes(), wrapped_key: vec![1], plain_bytes: 3 },
+        blob: BlobRow { id: *blob.id().as_bytes(), wrapped_key: vec![1], plain_bytes: 3 },
         md5: [0; 16],
         modified_millis: 0,
         checksums: Vec::new(),
     };
     let mut batch = Batch::new(partition);
-    batch.put(row::upload(&key, ObjectSequence(1), upload), vec![1]);
     batch.put(row::index(upload), vec![1]);
     batch.put(row::part(upload, 1), Coded::encode(&part));
     batch.put(row::layout(upload), vec![1]);
     batch.blobs.push(blob);
-    bed.store.commit(batch).await.unwrap();
-    assert!(bed.store.len(id).await.is_ok());
+    bed.engine.commit(batch).await.unwrap();
+    assert_eq!(bed.engine.live_blobs().await.len(), 2);
     bed.ok(on!(DeleteBucketInput, "uploads")).await;
-    assert!(bed.store.len(id).await.is_err(), "the part's space was not given back");
-    let left = bed.store.scan(partition, vec![]..vec![0xff], 10, Direction::Forward).await.unwrap();
+    assert_eq!(bed.engine.live_blobs().await, [], "the space of the parts is given back");
+    let left = bed.engine.inner.scan(partition, vec![]..vec![0xff], 10, Direction::Forward).await.unwrap();
     assert_eq!(left, []);
 }
 
@@ -263,7 +268,7 @@ async fn a_bucket_made_again_shares_nothing_with_the_old_one() {
     let tag_set = vec![Tag { key: "k".into(), value: "v".into() }];
     bed.ok(on!(PutBucketTaggingInput, "again", tagging: strongroom_api_s3::Tagging { tag_set })).await;
     bed.ok(on!(DeleteBucketInput, "again")).await;
-    assert_eq!(bed.store.scan(old, vec![]..vec![0xff], 10, Direction::Forward).await.unwrap(), []);
+    assert_eq!(bed.engine.inner.scan(old, vec![]..vec![0xff], 10, Direction::Forward).await.unwrap(), []);
     assert!(bed.at(BOB, "us-east-1", on!(CreateBucketInput, "again")).await.is_ok());
     assert_ne!(bed.partition("again").await.unwrap(), old);
     let tags = bed.at(BOB, "us-east-1", on!(GetBucketTaggingInput, "again")).await;
@@ -276,9 +281,9 @@ async fn a_bucket_made_again_shares_nothing_with_the_old_one() {
 async fn killed_while_creating_the_name_is_free_or_the_bucket_whole() {
     for commits in 0..5 {
         let bed = Bed::new();
-        bed.crash_after(commits);
+        bed.engine.crash_after(commits);
         let answered = bed.at(ALICE, "us-east-1", on!(CreateBucketInput, "crash")).await.is_ok();
-        bed.restart();
+        bed.engine.restart();
         bed.s3.settle_intents().await.unwrap();
         let there = bed.partition("crash").await.is_some();
         assert_eq!(there, answered, "{commits} commits");
@@ -297,9 +302,9 @@ async fn killed_while_deleting_the_bucket_is_whole_or_its_name_free() {
     for commits in 0..5 {
         let bed = Bed::new();
         create(&bed, "crash").await;
-        bed.crash_after(commits);
+        bed.engine.crash_after(commits);
         let answered = bed.at(ALICE, "us-east-1", on!(DeleteBucketInput, "crash")).await.is_ok();
-        bed.restart();
+        bed.engine.restart();
         bed.s3.settle_intents().await.unwrap();
         assert_eq!(bed.partition("crash").await.is_none(), answered, "{commits} commits");
         assert_eq!(bed.rows_of_buckets().await == 0, answered, "{commits} commits");
@@ -327,7 +332,7 @@ async fn of_many_who_ask_for_a_name_one_gets_it() {
     let answers = futures_util::future::join_all(asks).await;
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
     let everything =
-        bed.store.scan(Partition::Names, vec![]..vec![0xff], 10, Direction::Forward).await.unwrap();
+        bed.engine.inner.scan(Partition::Names, vec![]..vec![0xff], 10, Direction::Forward).await.unwrap();
     assert_eq!(everything.len(), 2, "one name, one place in an index");
 }
 
