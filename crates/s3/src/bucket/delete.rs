@@ -13,7 +13,7 @@ use super::limits::{MAX_TRIES, ROWS_AT_A_TIME};
 use super::settings::{configured, name};
 use crate::S3;
 use crate::error;
-use crate::multipart::{hold, remove};
+use crate::multipart::{hold, remove, upload_of_row};
 use crate::row::{self, Coded as _, PartRow};
 
 /// First bytes of the rows that are objects: with any of them the bucket is not empty.
@@ -104,7 +104,7 @@ impl S3 {
         partition: Partition,
     ) -> Result<Purged, ErrorReply> {
         while let Some(entry) = self.rows(partition, b"u", 1).await?.into_iter().next() {
-            let Some(upload) = self.upload_of_row(&entry)? else { return Err(error::internal()) };
+            let Some(upload) = upload_of_row(&entry)? else { return Err(error::internal()) };
             let parts = self.all_parts(partition, upload.id).await?;
             let mut mutation = Self::purge_of_empty();
             hold(&upload, &parts, &mut mutation);

@@ -30,4 +30,4 @@ mod tests;
 
 #[doc(hidden)]
 pub use copy::fuzz_copy_source_range;
-pub(crate) use upload::{hold, remove};
+pub(crate) use upload::{hold, remove, upload_of_row};

@@ -94,15 +94,6 @@ impl S3 {
         self.find_upload(partition, key, id).await?.ok_or_else(|| error::no_such_upload(id))
     }
 
-    /// The upload that a row tells of; `None` for another row.
-    pub(crate) fn upload_of_row(&self, entry: &Entry) -> Result<Option<Upload>, ErrorReply> {
-        let Some((_, rest)) = row::decode_object_key(&entry.key) else { return Ok(None) };
-        let id = rest.last_chunk::<16>().copied().map(UploadId::from_bytes);
-        let row = UploadRow::decode(&entry.row.value)?;
-        let (place, version) = (entry.key.to_vec(), entry.row.version);
-        Ok(id.map(|id| Upload { id, begun: sequence_of(id), row, place, version }))
-    }
-
     /// All parts of an upload, by number.
     pub(crate) async fn all_parts(
         &self,
@@ -138,6 +129,15 @@ impl S3 {
         };
         entries.into_iter().map(part).collect()
     }
+}
+
+/// The upload that a row tells of; `None` for another row.
+pub(crate) fn upload_of_row(entry: &Entry) -> Result<Option<Upload>, ErrorReply> {
+    let Some((_, rest)) = row::decode_object_key(&entry.key) else { return Ok(None) };
+    let id = rest.last_chunk::<16>().copied().map(UploadId::from_bytes);
+    let row = UploadRow::decode(&entry.row.value)?;
+    let (place, version) = (entry.key.to_vec(), entry.row.version);
+    Ok(id.map(|id| Upload { id, begun: sequence_of(id), row, place, version }))
 }
 
 /// Demands that an upload and each of its parts are as they were read, and that it has no other parts.

@@ -97,7 +97,7 @@ fn describe(
     (served, operation): (&'static ServiceSchema, &'static str),
 ) {
     decided.caller = Caller::Service(service.clone()).record();
-    decided.source_ip = service.name.to_owned();
+    service.name.clone_into(&mut decided.source_ip);
     decided.user_agent = Some(service.name.to_owned());
     decided.region = region.to_string();
     served.signing_name.clone_into(&mut decided.service);

@@ -40,10 +40,6 @@ pub(crate) struct Exchange {
     pub(crate) request_id: String,
 }
 
-/// Longest request parameters in a record. Source: CloudTrail User Guide, "CloudTrail record contents": longer ones are
-/// left out.
-const MAX_PARAMETERS_BYTES: usize = 100 * 1024;
-
 type Running<'a> = Pin<Box<dyn Future<Output = Result<Answer, ErrorReply>> + Send + 'a>>;
 
 impl Exchange {
@@ -62,8 +58,7 @@ impl Exchange {
         };
         let shown =
             strongroom_codec::render_cloudtrail_request(self.routed.service, self.routed.operation, &*input);
-        let shown = (shown.len() <= MAX_PARAMETERS_BYTES).then_some(shown);
-        self.ledger.fill(|decided| decided.request_parameters = shown);
+        self.ledger.fill(|decided| decided.request_parameters = Some(shown));
         decoded
     }
 }

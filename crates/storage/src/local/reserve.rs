@@ -115,7 +115,7 @@ impl Reserve {
 
     /// Forgets what was left up to `end`, durably, so that no old frame can be taken for a later one.
     pub(crate) fn clear(&self, end: u64) -> io::Result<()> {
-        const ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+        static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
         let mut at = 0;
         while at < end {
             let size = usize::try_from((end - at).min(ZEROS.len() as u64)).unwrap_or(ZEROS.len());

@@ -28,9 +28,9 @@ impl BodySource for Whole {
     }
 }
 
-fn body(bytes: &'static [u8]) -> Option<Body> {
+fn body(bytes: &'static [u8]) -> Body {
     let expected = ExpectedDigests { length: Some(bytes.len() as u64), ..ExpectedDigests::default() };
-    Some(Body::new(Box::new(Whole(Some(Bytes::from_static(bytes)))), expected))
+    Body::new(Box::new(Whole(Some(Bytes::from_static(bytes)))), expected)
 }
 
 /// An installation with a bucket `logs`, and its errands.
@@ -90,20 +90,20 @@ impl House {
         Handle::<op::CreateBucket>::handle(&services.s3, allowed).await.unwrap();
     }
 
-    fn as_service(&self, account: AccountId) -> ServicePrincipal {
+    fn as_service(account: AccountId) -> ServicePrincipal {
         ServicePrincipal { name: LOG_DELIVERY, account }
     }
 
     async fn put(&self, account: AccountId) -> Result<(), ErrorReply> {
         let input =
             PutObjectInput { bucket: "logs".to_owned(), key: "2026".to_owned(), ..PutObjectInput::default() };
-        let service = self.as_service(account);
+        let service = Self::as_service(account);
         Dispatch::<op::PutObject>::dispatch(
             &self.errands,
             service,
             Region::us_east_1(),
             input,
-            body(b"line\n"),
+            Some(body(b"line\n")),
         )
         .await
         .map(drop)
@@ -181,7 +181,7 @@ async fn what_is_read_is_counted_and_an_answer_dropped_half_way_was_aborted() {
     for read in [true, false] {
         let input =
             GetObjectInput { bucket: "logs".to_owned(), key: "2026".to_owned(), ..GetObjectInput::default() };
-        let service = house.as_service(house.account.account);
+        let service = House::as_service(house.account.account);
         let reply =
             Dispatch::<op::GetObject>::dispatch(&house.errands, service, Region::us_east_1(), input, None)
                 .await
