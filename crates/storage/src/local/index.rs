@@ -4,6 +4,8 @@
 //! registered, and no version that a registered reader may need is collected.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
 use std::ops::{Bound, Range};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +13,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use lsm_tree::{AbstractTree, AnyTree, Cache, Config, DescriptorTable, Guard, SequenceNumberCounter};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::limits;
 use crate::contract::{Direction, Row, RowVersion, StoreError};
@@ -162,6 +165,34 @@ impl Index {
             self.tree.compact(strategy.clone(), self.watermark())?;
             if before == (self.tree.table_count(), self.tree.l0_run_count(), self.tree.disk_space()) {
                 break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Index {
+    /// Compares every table's file with the checksum that the version file has of it: filters and the tables' own
+    /// descriptions too, which no read of rows looks at whole.
+    pub(crate) fn check_tables(&self) -> Result<(), StoreError> {
+        let mut piece = vec![0; 1 << 20];
+        for table in self.tree.current_version().iter_tables() {
+            let unread = |error: std::io::Error| StoreError::Corrupt {
+                what: super::log::failure("a table of the index", &error),
+            };
+            let mut file = File::open(&*table.path).map_err(unread)?;
+            let mut hash = Xxh3::new();
+            loop {
+                let read = file.read(&mut piece).map_err(unread)?;
+                match piece.get(..read) {
+                    Some(bytes) if read > 0 => hash.update(bytes),
+                    _ => break,
+                }
+            }
+            if hash.digest128() != table.checksum().into_u128() {
+                return Err(StoreError::Corrupt {
+                    what: "a table of the index is not what was written".into(),
+                });
             }
         }
         Ok(())

@@ -99,8 +99,9 @@ impl LocalStore {
         Ok(decode_frame(&whole, self.shared().instance).map(|(header, _)| header).ok_or("a frame is damaged"))
     }
 
-    /// Reads every row of the index, which checks every block on the way.
+    /// Checks every table of the index whole, then reads every row.
     pub(crate) fn count_rows(&self) -> Result<u64, StoreError> {
+        self.shared().index.check_tables()?;
         let snapshot = self.shared().index.snapshot();
         let mut rows = 0;
         for row in snapshot.range(vec![]..vec![0xff], Direction::Forward) {
