@@ -102,9 +102,12 @@ pub(crate) struct InitArgs {
     SIGTERM ends it when what is in flight is answered (10 s at most); SIGHUP reloads certificates and configuration."
 )]
 pub(crate) struct ServeArgs {
-    /// Where.
-    #[command(flatten)]
-    pub(crate) data: DataArgs,
+    /// The data directory
+    #[arg(long, value_name = "DIR", required_unless_present = "print_limits")]
+    data: Option<PathBuf>,
+    /// Where the root key lies [default: the file DIR.root-key, beside the data directory]
+    #[arg(long, value_name = "file:PATH", value_parser = root_key)]
+    root_key: Option<RootKeySource>,
     /// Address of the TLS listener [default: 127.0.0.1:9000]
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) listen: Option<SocketAddr>,
@@ -129,12 +132,21 @@ pub(crate) struct ServeArgs {
     /// What to log to standard error, in place of RUST_LOG: error, warn, info, debug, trace, or a filter [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub(crate) log_level: Option<String>,
-    /// How to print the addresses
+    /// Print every limit that the server holds to, those of the configuration file included, and end
+    #[arg(long)]
+    pub(crate) print_limits: bool,
+    /// How to print the addresses, or the limits
     #[arg(long, value_enum, default_value_t)]
     pub(crate) output: Output,
 }
 
 impl ServeArgs {
+    /// Where.
+    pub(crate) fn place(&self) -> DataArgs {
+        // INVARIANT: the directory is missing only where limits are printed, which needs none.
+        DataArgs { data: self.data.clone().unwrap_or_default(), root_key: self.root_key.clone() }
+    }
+
     /// What lies over the configuration file.
     pub(crate) fn overrides(&self) -> strongroom_server::config::CommandLine {
         strongroom_server::config::CommandLine {
@@ -274,7 +286,7 @@ mod tests {
         assert_eq!(regions, ["us-east-1", "eu-west-1"]);
         assert_eq!(overrides.audit_log, Some(PathBuf::from("a.jsonl")));
         assert_eq!(args.output, Output::Json);
-        assert!(args.data.root_key().path().is_some_and(|path| path.is_absolute() && path.ends_with("k")));
+        assert!(args.place().root_key().path().is_some_and(|path| path.is_absolute() && path.ends_with("k")));
     }
 
     #[test]

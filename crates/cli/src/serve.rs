@@ -4,8 +4,10 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde_json::json;
 use strongroom_server::config::Config;
 use strongroom_server::installation::{Installation, ca_path, is_empty};
+use strongroom_server::limits::{self, Amount};
 use strongroom_server::listener::ShutdownTrigger;
 use strongroom_server::serve::{Certificates, Server};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -13,10 +15,13 @@ use tracing_subscriber::EnvFilter;
 
 use crate::args::{Output, ServeArgs};
 use crate::error::CliError;
-use crate::output::{Showing, pairs};
+use crate::output::{Showing, pairs, print, print_json, table};
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) async fn run(args: &ServeArgs) -> Result<(), CliError> {
+    if args.print_limits {
+        return print_limits(&Config::load(args.config.as_deref(), &args.overrides())?, args.output);
+    }
     start_log(args.log_level.as_deref())?;
     raise_file_limit();
     // From here on no signal is lost, and none ends a start half done.
@@ -45,9 +50,32 @@ pub(crate) async fn run(args: &ServeArgs) -> Result<(), CliError> {
     Ok(())
 }
 
+fn print_limits(config: &Config, output: Output) -> Result<(), CliError> {
+    let all = limits::all(config);
+    match output {
+        Output::Text => {
+            let rows: Vec<_> = all
+                .into_iter()
+                .map(|limit| [limit.of.to_owned(), limit.name, limit.value.to_string()])
+                .collect();
+            print(&table(["OF", "LIMIT", "VALUE"], &rows))
+        }
+        Output::Json => {
+            let shown = all.into_iter().map(|limit| {
+                let value = match limit.value {
+                    Amount::Number(number) => json!(number),
+                    Amount::Time(time) => json!(time.as_secs_f64()),
+                };
+                json!({ "of": limit.of, "name": limit.name, "value": value })
+            });
+            print_json(&json!({ "limits": shown.collect::<Vec<_>>() }))
+        }
+    }
+}
+
 /// Opens the installation; makes it first in an empty directory.
 async fn open(args: &ServeArgs, config: &Config) -> Result<(Installation, Option<PathBuf>), CliError> {
-    let (data, root_key) = (args.data.data(), args.data.root_key());
+    let (data, root_key) = (args.place().data(), args.place().root_key());
     if !is_empty(&data)? {
         return Ok((Installation::open(&data, &root_key).await?, None));
     }
@@ -64,7 +92,7 @@ async fn open(args: &ServeArgs, config: &Config) -> Result<(Installation, Option
 
 /// One theft of the disk would take both.
 fn warn_of_shared_file_system(args: &ServeArgs) {
-    match args.data.root_key().shares_file_system_with(&args.data.data()) {
+    match args.place().root_key().shares_file_system_with(&args.place().data()) {
         Ok(false) => {}
         Ok(true) => tracing::warn!(
             "the root key and the data are on one file system, so whoever takes the disk takes both; move the key and \
@@ -88,7 +116,7 @@ fn announce(
     if let Some(path) = &credentials {
         tracing::info!(path = %path.display(), "a new installation was made; its root credentials are in this file");
     }
-    let ca = ca_path(&args.data.data());
+    let ca = ca_path(&args.place().data());
     let text = match args.output {
         Output::Json => {
             let object = serde_json::json!({

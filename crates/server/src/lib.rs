@@ -40,6 +40,7 @@ mod gate;
 mod handler;
 pub mod http;
 pub mod installation;
+pub mod limits;
 pub mod listener;
 mod pipeline;
 pub mod pki;
