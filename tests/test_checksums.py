@@ -143,3 +143,10 @@ def test_a_copy_computes_the_algorithm_asked_for(s3, bucket):
     assert copied["CopyObjectResult"]["ChecksumSHA256"] == ALGORITHMS["SHA256"](BODY)
     kept = s3.copy_object(Bucket=bucket, Key="kept", CopySource={"Bucket": bucket, "Key": "k"})
     assert kept["CopyObjectResult"]["ChecksumCRC32"] == ALGORITHMS["CRC32"](BODY)
+
+
+def test_the_mode_is_read_without_regard_to_case(server, alice, s3, bucket):
+    """The AWS SDK for C++ sends it in lower case."""
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x", ChecksumAlgorithm="CRC32C")
+    answer = server.signed(alice, "GET", f"/{bucket}/k", headers={"x-amz-checksum-mode": "enabled"})
+    assert answer.status == 200 and "x-amz-checksum-crc32c" in answer.headers

@@ -229,7 +229,7 @@ impl Pipeline {
             }
         };
         let facts = self.facts(journey, &routed, region);
-        let headers = decode::without_bad_dates(headers);
+        let headers = decode::tolerated(headers);
         let ledger = journey.ledger.clone();
         let request_id = journey.request_id.clone();
         let exchange = Exchange {

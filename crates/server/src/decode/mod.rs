@@ -44,8 +44,13 @@ fn is_empty_location(error: &ReadError) -> bool {
     error.kind == ReadErrorKind::UnknownValue(String::new()) && error.member == LOCATION
 }
 
-/// Removes conditions whose dates are none: they count as absent. Source: RFC 9110, sections 13.1.3 and 13.1.4.
-pub(crate) fn without_bad_dates(mut headers: http::HeaderMap) -> http::HeaderMap {
+/// Headers as the model expects them, where S3 takes more. Conditions whose dates are none count as absent (RFC 9110,
+/// sections 13.1.3 and 13.1.4); the AWS SDK for C++ asks for checksums in lower case.
+pub(crate) fn tolerated(mut headers: http::HeaderMap) -> http::HeaderMap {
+    const CHECKSUM_MODE: &str = "x-amz-checksum-mode";
+    if headers.get(CHECKSUM_MODE).is_some_and(|mode| mode.as_bytes().eq_ignore_ascii_case(b"enabled")) {
+        headers.insert(CHECKSUM_MODE, http::HeaderValue::from_static("ENABLED"));
+    }
     const DATES: [&str; 4] = [
         "if-modified-since",
         "if-unmodified-since",

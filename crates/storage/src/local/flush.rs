@@ -127,10 +127,9 @@ impl Flush {
     }
 }
 
-/// Also where a sync found no room, a flush can be tried again: it writes new files, and those of the failed one are not
-/// named by any version of the index.
-fn found_no_room(error: &lsm_tree::Error) -> bool {
-    matches!(error, lsm_tree::Error::Io(error) if is_full(error))
+/// Whether a flush or compaction failed for want of room, and can be tried again.
+fn found_no_room(shared: &Shared, error: &lsm_tree::Error) -> bool {
+    matches!(error, lsm_tree::Error::Io(error) if is_full(error)) && shared.index.is_where_it_was()
 }
 
 /// The thread: flushes what is sealed, then compacts.
@@ -144,7 +143,7 @@ pub(crate) fn run(shared: &Shared) {
                 shared.index.compact().err()
             }
             Err(error) => {
-                let full = found_no_room(&error);
+                let full = found_no_room(shared, &error);
                 if full {
                     shared.reserve.give_back();
                 }
@@ -152,7 +151,7 @@ pub(crate) fn run(shared: &Shared) {
                 Some(error)
             }
         };
-        if let Some(error) = failed.filter(|error| !found_no_room(error)) {
+        if let Some(error) = failed.filter(|error| !found_no_room(shared, error)) {
             // What a failed sync left of the index is unknown; the log has it all.
             shared.health.poison(format!("index: {error}").into());
             return;

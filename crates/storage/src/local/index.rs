@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
 use std::ops::{Bound, Range};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -21,6 +21,7 @@ use crate::locked;
 
 /// The tree and what its readers hold.
 pub(crate) struct Index {
+    path: PathBuf,
     tree: AnyTree,
     sequence: SequenceNumberCounter,
     // The tree raises the counter it is given on its own account, also for flushes: ours is apart from it.
@@ -101,7 +102,7 @@ impl Index {
         let next = tree.get_highest_seqno().map_or(1, |highest| highest + 1);
         sequence.fetch_max(next);
         let visible = AtomicU64::new(sequence.get());
-        Ok(Self { tree, sequence, visible, readers: Mutex::default() })
+        Ok(Self { path: path.to_owned(), tree, sequence, visible, readers: Mutex::default() })
     }
 
     /// Registers a reader at what is published now.
@@ -172,6 +173,14 @@ impl Index {
 }
 
 impl Index {
+    /// Whether the disk names the version that the tree stands at: false after a flush or compaction that failed between
+    /// naming its version and syncing the name. To try again then would write over the version that is named.
+    pub(crate) fn is_where_it_was(&self) -> bool {
+        let named = std::fs::read(self.path.join("current")).ok();
+        let named = named.as_deref().and_then(<[u8]>::first_chunk::<8>).copied().map(u64::from_le_bytes);
+        named == Some(self.tree.current_version().id())
+    }
+
     /// Compares every table's file with the checksum that the version file has of it: filters and the tables' own
     /// descriptions too, which no read of rows looks at whole.
     pub(crate) fn check_tables(&self) -> Result<(), StoreError> {
