@@ -99,7 +99,7 @@ impl Credential {
         if terminal != TERMINAL {
             return Err(Problem::Terminal);
         }
-        let region = Region::parse(region).map_err(|_| Problem::Credential)?;
+        let region = region_near(region).ok_or(Problem::Credential)?;
         let service = parse_service(service)?;
         let access_key_id = AccessKeyId::parse(id).map_err(|_| Problem::AccessKeyId)?;
         Ok(Self { access_key_id, scope: CredentialScope { date, region, service } })
@@ -110,6 +110,13 @@ impl fmt::Display for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.access_key_id, self.scope)
     }
+}
+
+/// The region, or for a name that no region has the nearest that one could have: it is refused as the wrong one, with the
+/// right one in the answer, which clients wait for (s3cmd signs for `US` first). No signature made for the given name
+/// verifies under another.
+fn region_near(text: &str) -> Option<Region> {
+    Region::parse(text).or_else(|_| Region::parse(&text.to_ascii_lowercase().replace('_', "-"))).ok()
 }
 
 fn parse_service(text: &str) -> Result<Box<str>, Problem> {
@@ -138,6 +145,15 @@ mod tests {
         assert!(credential.scope.is_s3());
         assert!(credential.scope.is_of_day("20130524T235959Z"));
         assert!(!credential.scope.is_of_day("20130525T000000Z"));
+    }
+
+    #[test]
+    fn a_region_that_none_can_be_is_a_wrong_one_and_not_a_wrong_form() {
+        let credential = Credential::parse("AKIAIOSFODNN7EXAMPLE/20130524/US/s3/aws4_request").unwrap();
+        assert_eq!(credential.scope.region().as_str(), "us");
+        let credential =
+            Credential::parse("AKIAIOSFODNN7EXAMPLE/20130524/us_east_1/s3/aws4_request").unwrap();
+        assert_ne!(credential.scope.to_string(), "20130524/us_east_1/s3/aws4_request");
     }
 
     #[test]
