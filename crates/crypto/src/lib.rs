@@ -30,8 +30,8 @@ pub use blob::{
 };
 pub use digest::{
     Checksum, ChecksumAlgorithm, ChecksumParseError, ChecksumSet, ChecksumType, CombineError, Digests,
-    Md5Digest, MultiDigest, MultipartChecksum, Sha256Digest, combine_full_object, composite_checksum,
-    multipart_etag,
+    Md5Digest, Md5Lanes, Md5Stream, MultiDigest, MultipartChecksum, Sha256Digest, combine_full_object,
+    composite_checksum, multipart_etag,
 };
 pub use envelope::{RowKey, SecretKey, sealed_epoch};
 pub use error::{KeyringError, OpenError, WrapError};

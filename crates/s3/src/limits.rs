@@ -60,8 +60,8 @@ pub const STORE_BATCH_BYTES: usize = 256 << 10;
 /// Most pieces in which such a batch may come, so that a body of tiny pieces costs no more memory than another.
 pub const STORE_BATCH_PIECES: usize = 1024;
 
-/// Plaintext that a large upload may leave, beyond the batch in hand, for its MD5 to be computed in company. More only
-/// fills the lanes better; of each upload under way this much memory is held at most.
+/// Plaintext that a large upload may leave, beyond the batch in hand, for its MD5 to be computed in company. More fills
+/// the lanes better; so much more memory is held of an upload that comes in faster than its MD5 is computed.
 pub const MD5_LEFT_BYTES: usize = 512 << 10;
 
 /// How much of that for each other upload that has left something: none for an upload alone.

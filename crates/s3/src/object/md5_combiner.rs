@@ -138,10 +138,10 @@ impl Md5Combiner {
 
     fn give_back(&self, round: Vec<Taken>, done: bool) {
         let mut board = self.board();
-        board.in_lanes -= round.len();
         let mut pieces = Vec::with_capacity(round.len());
         for taken in round {
             pieces.push(taken.pieces);
+            board.in_lanes -= 1;
             if let Some(upload) = board.uploads.get_mut(&taken.upload) {
                 upload.place = if done { Place::Here(taken.stream) } else { Place::Lost };
                 upload.wake.notify_one();
@@ -220,13 +220,19 @@ pub(crate) struct Md5Upload {
 }
 
 impl Md5Upload {
-    /// Leaves the next pieces; `more` is whether others follow. To be called on a runtime.
-    pub(crate) fn leave(&self, pieces: &[Bytes], more: bool) {
+    /// Leaves the next pieces. To be called on a runtime.
+    pub(crate) fn leave(&self, pieces: &[Bytes]) {
+        self.put(pieces, false);
+    }
+
+    fn put(&self, pieces: &[Bytes], ending: bool) {
         let mut board = self.combiner.board();
-        if let Some(upload) = board.uploads.get_mut(&self.number) {
+        if let Some(upload) = board.uploads.get_mut(&self.number)
+            && !matches!(upload.place, Place::Lost)
+        {
             upload.left.extend(pieces.iter().cloned());
             upload.left_bytes += pieces.iter().map(Bytes::len).sum::<usize>();
-            upload.ending |= !more;
+            upload.ending |= ending;
         }
         board.settle(self.number);
         if !board.due.is_empty() && board.workers < self.combiner.most_workers {
@@ -242,12 +248,12 @@ impl Md5Upload {
         self.until(|upload| upload.left_bytes <= MD5_LEFT_BYTES || matches!(upload.place, Place::Lost)).await;
     }
 
-    /// The MD5 of all pieces.
+    /// The MD5 of all pieces, as soon as it can be had: best asked for when all else is done.
     ///
     /// # Errors
     /// `InternalError` if a round failed.
     pub(crate) async fn finish(self) -> Result<Md5Digest, ErrorReply> {
-        self.leave(&[], false);
+        self.put(&[], true);
         let ended = |upload: &Upload| match upload.place {
             Place::Here(_) => upload.left.is_empty(),
             Place::Lost => true,
@@ -315,7 +321,7 @@ mod tests {
                 let pieces = pieces(seed, 10 + seed);
                 let upload = combiner.begin();
                 for batch in pieces.chunks(1 + seed % 5) {
-                    upload.leave(batch, true);
+                    upload.leave(batch);
                     upload.keep_up().await;
                 }
                 assert_eq!(upload.finish().await.unwrap(), Md5Digest::of(&pieces.concat()), "{seed}");
@@ -339,13 +345,13 @@ mod tests {
         let Some(combiner) = combiner(0) else { return };
         let piece = [Bytes::from_static(&[7; 1000])];
         let (first, second) = (combiner.begin(), combiner.begin());
-        first.leave(&piece, true);
+        first.leave(&piece);
         assert_eq!(combiner.board().due, [1]);
-        second.leave(&piece, true);
+        second.leave(&piece);
         assert_eq!(combiner.board().due, [1]);
         assert!(combiner.board().company.contains(&2));
         let most = vec![0; MD5_LEFT_FOR_EACH_OTHER_BYTES];
-        second.leave(&[most.into()], true);
+        second.leave(&[most.into()]);
         assert_eq!(combiner.board().due, [1, 2]);
     }
 
@@ -354,8 +360,11 @@ mod tests {
         let Some(combiner) = combiner(0) else { return };
         let (ends, stays) = (combiner.begin(), combiner.begin());
         let piece = [Bytes::from_static(&[7; 1000])];
-        ends.leave(&piece, false);
-        stays.leave(&piece, true);
+        stays.combiner.board().in_lanes = 1;
+        ends.leave(&piece);
+        stays.leave(&piece);
+        assert!(combiner.board().due.is_empty());
+        ends.put(&[], true);
         let round = combiner.take_round().unwrap();
         assert_eq!(round.iter().map(|taken| taken.upload).collect::<Vec<_>>(), [1, 2]);
     }
@@ -365,10 +374,10 @@ mod tests {
         let Some(combiner) = combiner(0) else { return };
         let piece = [Bytes::from_static(&[7; 1000])];
         let (due, company, taken) = (combiner.begin(), combiner.begin(), combiner.begin());
-        taken.leave(&piece, true);
+        taken.leave(&piece);
         let round = combiner.take_round().unwrap();
-        due.leave(&piece, false);
-        company.leave(&piece, true);
+        due.put(&piece, true);
+        company.leave(&piece);
         drop((due, company, taken));
         combiner.give_back(round, true);
         assert!(board_is_empty(&combiner));
@@ -382,7 +391,7 @@ mod tests {
         let Some(combiner) = combiner(0) else { return };
         let piece = [Bytes::from_static(&[7; 1000])];
         let (lost, other) = (combiner.begin(), combiner.begin());
-        lost.leave(&piece, true);
+        lost.leave(&piece);
         let round = combiner.take_round().unwrap();
         combiner.give_back(round, false);
         lost.keep_up().await;

@@ -200,8 +200,8 @@ impl S3 {
         let (batch, more) = plain.batch().await?;
         let md5 = self.md5_combiner.as_ref().filter(|_| more).map(Md5Combiner::begin);
         let works = Works { digest: MultiDigest::new(md5.is_none(), false, checksums), sealer };
-        let digests = if more {
-            pipe(plain, works, md5, batch, writer.as_mut(), most_bytes).await?
+        let mut digests = if more {
+            pipe(plain, works, md5.as_ref(), batch, writer.as_mut(), most_bytes).await?
         } else {
             inline(works, batch, writer.as_mut()).await?
         };
@@ -209,6 +209,9 @@ impl S3 {
             return Err(error::entity_too_large(digests.length, most_bytes));
         }
         let staged = writer.finish().await.map_err(store)?;
+        if let Some(md5) = md5 {
+            digests.md5 = Some(md5.finish().await?);
+        }
         let row = BlobRow { id: *id.as_bytes(), wrapped_key: wrapped.encode(), plain_bytes: digests.length };
         Ok(StoredBlob { staged, row, digests, bucket })
     }
@@ -234,18 +237,18 @@ async fn inline(
 }
 
 /// A large body: one batch arrives while the one before is digested and sealed and the one before that is written. Its
-/// MD5 is computed beside that, with those of other uploads, or with its other digests where `md5` is `None`.
+/// MD5 is left to `md5`, or computed with its other digests where that is `None`.
 async fn pipe(
     mut plain: Plain<'_>,
     works: Works,
-    md5: Option<Md5Upload>,
+    md5: Option<&Md5Upload>,
     first: Vec<Bytes>,
     writer: &mut dyn BlobWriter,
     most_bytes: u64,
 ) -> Result<Digests, ErrorReply> {
     let mut seen = total(&first);
-    let leave = |batch: &[Bytes], more| md5.iter().for_each(|md5| md5.leave(batch, more));
-    leave(&first, true);
+    let leave = |batch: &[Bytes]| md5.iter().for_each(|md5| md5.leave(batch));
+    leave(&first);
     let mut busy = Busy::start(Box::new(works), first);
     loop {
         let (batch, more) = plain.batch().await?;
@@ -253,14 +256,14 @@ async fn pipe(
         if seen > most_bytes {
             return Err(error::entity_too_large(seen, most_bytes));
         }
-        leave(&batch, more);
+        leave(&batch);
         let (works, frames) = busy.done().await?;
         busy = Busy::start(works, batch);
         write(writer, frames).await?;
         if !more {
             break;
         }
-        if let Some(md5) = &md5 {
+        if let Some(md5) = md5 {
             md5.keep_up().await;
         }
     }
@@ -269,11 +272,8 @@ async fn pipe(
         let digests = works.end(&mut frames);
         (digests, frames)
     });
-    let (mut digests, frames) = end.await.map_err(|_| error::internal())?;
+    let (digests, frames) = end.await.map_err(|_| error::internal())?;
     write(writer, frames).await?;
-    if let Some(md5) = md5 {
-        digests.md5 = Some(md5.finish().await?);
-    }
     Ok(digests)
 }
 
