@@ -15,6 +15,7 @@ use bytes::Bytes;
 use lsm_tree::{AbstractTree, AnyTree, Cache, Config, DescriptorTable, Guard, SequenceNumberCounter};
 use xxhash_rust::xxh3::Xxh3;
 
+use super::blobs::read_at;
 use super::limits;
 use crate::contract::{Direction, Row, RowVersion, StoreError};
 use crate::locked;
@@ -87,9 +88,48 @@ fn check_version(path: &Path) -> Result<(), IndexOpenError> {
     }
 }
 
+/// Most entries of a table file's list of contents; the tree writes five or six.
+const MAX_CONTENTS: u32 = 64;
+
+/// Checks how long each table's list of contents says that it is. The tree's file reader makes room for that many entries
+/// before it compares the list's checksum, and a wrong length ends the process.
+///
+/// The end of a file: `SFA!`, version (2 bytes), checksum (16), the list's position (8) and length (8); the list: `TOC!`,
+/// number of entries (4); little endian. A file that a power cut tore has another end, and the tree removes it unread.
+fn check_contents(path: &Path) -> Result<(), IndexOpenError> {
+    let unread = |error: std::io::Error| IndexOpenError::Tree(error.into());
+    let tables = match std::fs::read_dir(path.join("tables")) {
+        Ok(tables) => tables,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(unread(error)),
+    };
+    for table in tables {
+        let file = File::open(table.map_err(unread)?.path()).map_err(unread)?;
+        if entries_of(&file).map_err(unread)?.is_some_and(|count| count > MAX_CONTENTS) {
+            return Err(IndexOpenError::Version("a table of the index is not what was written"));
+        }
+    }
+    Ok(())
+}
+
+/// The number of entries that a table file's list of contents claims, if it has one.
+fn entries_of(file: &File) -> std::io::Result<Option<u32>> {
+    const TRAILER_BYTES: u64 = 38;
+    let Some(start) = file.metadata()?.len().checked_sub(TRAILER_BYTES) else { return Ok(None) };
+    let trailer = read_at(file, start, 38)?;
+    let Some(rest) = trailer.strip_prefix(b"SFA!\x01\x00") else { return Ok(None) };
+    let position = rest.get(16..).and_then(<[u8]>::first_chunk::<8>).copied().map(u64::from_le_bytes);
+    let Some(position) = position.filter(|position| position.saturating_add(8) <= start) else {
+        return Ok(None);
+    };
+    let list = read_at(file, position, 8)?;
+    Ok(list.strip_prefix(b"TOC!").and_then(<[u8]>::first_chunk::<4>).copied().map(u32::from_le_bytes))
+}
+
 impl Index {
     pub(crate) fn open(path: &Path, cache_bytes: u64) -> Result<Self, IndexOpenError> {
         check_version(path)?;
+        check_contents(path)?;
         Self::open_tree(path, cache_bytes).map_err(IndexOpenError::Tree)
     }
 

@@ -22,6 +22,9 @@ use std::path::{Path, PathBuf};
 /// What the seed is set by, as in the crash test.
 const SEED: &str = "STRONGROOM_SEED";
 
+/// What children are started from: this very program, even if another has been built meanwhile.
+const THIS_PROGRAM: &str = "/proc/self/exe";
+
 /// How many points in all, of which each test takes a share.
 fn points() -> u64 {
     let long = std::env::var("STRONGROOM_TEST_MODE").is_ok_and(|mode| mode == "long");

@@ -19,7 +19,7 @@ use strongroom_types::BlobId;
 use super::survey::Survey;
 use super::told::Told;
 use super::work::{self, options};
-use super::{SEED, data, rot, scratch};
+use super::{SEED, THIS_PROGRAM, data, rot, scratch};
 
 /// A directory that a kept record is run again from.
 const REPLAY: &str = "STRONGROOM_FAULTS_REPLAY";
@@ -33,6 +33,8 @@ pub(super) enum Kind {
     Cut,
     /// Nothing happened but that bits have changed.
     Rot,
+    /// The same with bits of lengths.
+    Lengths,
 }
 
 /// Where, and with which chance.
@@ -77,7 +79,7 @@ impl Recording {
         static LIVES: AtomicU64 = AtomicU64::new(1);
         let (root, trace) = (self.place.path().join("root"), self.place.path().join("trace"));
         let life = LIVES.fetch_add(1, Ordering::Relaxed);
-        let mut command = Command::new(std::env::current_exe().unwrap());
+        let mut command = Command::new(THIS_PROGRAM);
         command
             .args(["the_child_works_until_its_disk_fails", "--nocapture", "--test-threads=1"])
             .env(work::DIRECTORY, data(&root))
@@ -200,6 +202,7 @@ fn look(disk: &Disk, seed: u64, told: &Told, point: Point) -> Result<Option<Arc<
         Kind::Whole => State::everything(disk),
         Kind::Cut => State::cut(disk, &mut random),
         Kind::Rot => return rot::look(disk, seed, told, &mut random).map(|()| None),
+        Kind::Lengths => return rot::look_at_lengths(disk, seed, told).map(|()| None),
     };
     let place = scratch();
     state.write_to(place.path()).unwrap();

@@ -1,6 +1,7 @@
 //! Bits that change on the disk: found and named by the start, by reads or by the verification; never served.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
@@ -14,7 +15,7 @@ use super::point::{Kind, Point, Recording, opened, runtime};
 use super::survey::Survey;
 use super::told::Told;
 use super::work::options;
-use super::{SEED, data, points, scratch, seed};
+use super::{SEED, THIS_PROGRAM, data, points, scratch, seed};
 
 /// Rotten copies of one state.
 const COPIES: u64 = 25;
@@ -86,6 +87,12 @@ fn change(state: &mut State, random: &mut Random) -> Option<Damage> {
     Some(damage)
 }
 
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "byte {} of {} in {}", self.at, self.bytes, self.path.display())
+    }
+}
+
 impl Damage {
     /// Whether what was hit means nothing: the case of a hexadecimal number and the line's end in `FORMAT`, ballast, a file
     /// that the index's library never came to rename.
@@ -98,14 +105,39 @@ impl Damage {
     }
 }
 
+/// Random bits: whether they are found, and what is served meanwhile.
 pub(super) fn look(disk: &Disk, seed: u64, told: &Told, random: &mut Random) -> Result<(), String> {
     let mut state = State::everything(disk);
     let Some(damage) = change(&mut state, random) else { return Ok(()) };
+    examine(&state, seed, told, &damage)
+}
+
+/// Every bit that makes the number of a table's parts much larger: the index's library makes room for so many before it
+/// compares any checksum, and memory that is not there ends a process.
+pub(super) fn look_at_lengths(disk: &Disk, seed: u64, told: &Told) -> Result<(), String> {
+    const MAGIC: &[u8] = b"TOC!";
+    let mut state = State::everything(disk);
+    let tables: Vec<_> =
+        (0..state.files().len()).filter(|at| state.files()[*at].0.starts_with("data/index/tables")).collect();
+    for file in tables {
+        let (path, bytes) = state.files()[file].clone();
+        let Some(toc) = bytes.windows(MAGIC.len()).rposition(|window| window == MAGIC) else { continue };
+        let at = toc + MAGIC.len() + 3;
+        let damage = Damage { part: "data/index/tables/", path, at, bytes: bytes.len(), last_frame: None };
+        for bit in 0..8 {
+            state.flip(file, at * 8 + bit);
+            examine(&state, seed, told, &damage)?;
+            state.flip(file, at * 8 + bit);
+        }
+    }
+    Ok(())
+}
+
+fn examine(state: &State, seed: u64, told: &Told, damage: &Damage) -> Result<(), String> {
     let place = scratch();
     state.write_to(place.path()).unwrap();
-    let what = format!("byte {} of {} in {}", damage.at, damage.bytes, damage.path.display());
     let mut outcome =
-        meet_apart(place.path(), seed, told, &damage).map_err(|wrong| format!("{what}: {wrong}"))?;
+        meet_apart(place.path(), seed, told, damage).map_err(|wrong| format!("{damage}: {wrong}"))?;
     if outcome == UNSEEN {
         let rotten = state.files().iter().find(|(path, _)| *path == damage.path).map(|(_, bytes)| bytes);
         if damage.last_frame.is_some() {
@@ -113,7 +145,7 @@ pub(super) fn look(disk: &Disk, seed: u64, told: &Told, random: &mut Random) -> 
         } else if std::fs::read(place.path().join(&damage.path)).ok().as_ref() != rotten {
             outcome = String::from("in what was to go");
         } else if !damage.is_in_dead_space() {
-            return Err(format!("{what}: nobody has found it"));
+            return Err(format!("{damage}: nobody has found it"));
         }
     }
     *OUTCOMES.lock().unwrap().entry((damage.part, outcome)).or_default() += 1;
@@ -124,7 +156,7 @@ pub(super) fn look(disk: &Disk, seed: u64, told: &Told, random: &mut Random) -> 
 fn meet_apart(place: &Path, seed: u64, told: &Told, damage: &Damage) -> Result<String, String> {
     std::fs::write(place.join("told"), told.tell()).unwrap();
     let last_frame = damage.last_frame.map_or(String::new(), |position| position.to_string());
-    let output = Command::new(std::env::current_exe().unwrap())
+    let output = Command::new(THIS_PROGRAM)
         .args(["the_child_meets_rotten_bits", "--nocapture", "--test-threads=1"])
         .env(PLACE, place)
         .env(SEED, seed.to_string())
@@ -214,4 +246,13 @@ fn bits_that_change_are_found_and_never_served() {
     for ((part, outcome), count) in OUTCOMES.lock().unwrap().iter() {
         println!("{count:>6} {part}: {outcome}");
     }
+}
+
+#[test]
+fn a_length_that_has_rotted_ends_no_process() {
+    let seed = seed("rotten lengths");
+    let mut recording = Recording::new(seed, None);
+    let (status, told) = recording.live(&Plan::default(), 40);
+    assert!(status.success() && told.contains("HEALTH ready"), "{status}: {told}");
+    recording.examine(vec![Point { kind: Kind::Lengths, at: recording.trace.len(), chance: 0 }]);
 }
