@@ -141,8 +141,8 @@ impl Router {
         routes.retain(|route| route.literals_are_in(request.query));
         routes.retain(|route| named.is_none_or(|name| route.has_literal(name)));
         keep_greatest(&mut routes, |route| route.literals.len());
-        // Without a sub-resource, the parameters that an operation needs are what tells that it is asked for.
-        routes.retain(|route| !route.literals.is_empty() || route.has_required_query(request.query));
+        // Where neither path nor sub-resource names an operation, the parameters that it needs tell that it is asked for.
+        routes.retain(|route| route.is_named() || route.has_required_query(request.query));
         if routes.len() > 1 {
             routes.retain(|route| route.missing(request).next().is_none());
             keep_greatest(&mut routes, |route| route.required_query.len() + route.required_headers.len());
@@ -225,6 +225,11 @@ impl Route {
     /// The literal without a value, if there is one: the name of a sub-resource.
     fn sub_resource(&self) -> Option<&'static str> {
         self.literals.iter().find(|(_, value)| value.is_none()).map(|(name, _)| *name)
+    }
+
+    /// Whether something fixed of its path or query tells it from others.
+    fn is_named(&self) -> bool {
+        !self.literals.is_empty() || self.segments.iter().any(|part| matches!(part, Segment::Literal(_)))
     }
 
     fn has_required_query(&self, query: &[(&str, &str)]) -> bool {
