@@ -162,7 +162,8 @@ async fn list(client: &mut Client, job: &Job) -> Result<u64, Failure> {
         let page = client.list_page(Space::Kept, job.size, token.as_deref()).await?;
         keys += page.keys;
         match page {
-            Page { next_token: Some(next), keys: 1.. } if keys < job.keys => token = Some(next),
+            // Some servers say that there is more behind the last key, and then show an empty page.
+            Page { next_token: Some(next), keys: 1.. } if keys <= job.keys => token = Some(next),
             Page { next_token: None, .. } if keys == job.keys => return Ok(0),
             Page { .. } => {
                 return Err(Failure::Wrong(format!("a listing of {} keys told {keys}", job.keys)));
