@@ -26,7 +26,7 @@ mod xml;
 
 pub use error::BenchError;
 pub use histogram::Histogram;
-pub use http::{Endpoint, Trust};
+pub use http::{Endpoint, Trust, connector};
 pub use plan::{Op, Payload, Plan, Side, Size, parse_duration};
 pub use process::{Process, Usage};
 pub use report::{Cell, RATIO_TITLES, Report, Round, Spread, TITLES};

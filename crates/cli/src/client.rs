@@ -1,20 +1,17 @@
 //! Signed requests of the service `strongroom` to a running server.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Request, Uri};
+use http::{HeaderMap, HeaderValue, Request};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::ServerName;
 use strongroom_api_strongroom::SERVICE;
+use strongroom_bench::{BenchError, Endpoint, Trust};
 use strongroom_codec::{EncodedRequest, decode_error, decode_response, encode_request};
 use strongroom_server::installation::wall_clock;
 use strongroom_shape::{Input, Operation, Protocol};
@@ -116,73 +113,39 @@ pub(crate) enum ClientError {
     },
 }
 
-/// Where a server is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Endpoint {
-    url: String,
-    host: String,
-    port: u16,
-    /// As `Host` has it.
-    authority: String,
-    is_tls: bool,
+/// Reads where a server is. Answers carry secrets, so that one without TLS must be this very machine.
+fn endpoint(url: &str) -> Result<Endpoint, ClientError> {
+    let endpoint = Endpoint::parse(url).map_err(|_| ClientError::Endpoint(visible(url)))?;
+    if endpoint.is_tls() || endpoint.is_loopback() {
+        Ok(endpoint)
+    } else {
+        Err(ClientError::NoTls(endpoint.url().to_owned()))
+    }
 }
 
-impl Endpoint {
-    fn parse(url: &str) -> Result<Self, ClientError> {
-        let bad = || ClientError::Endpoint(visible(url));
-        let uri: Uri = url.parse().map_err(|_| bad())?;
-        let authority = uri.authority().ok_or_else(bad)?;
-        if !matches!(uri.path(), "" | "/") || uri.query().is_some() || authority.as_str().contains('@') {
-            return Err(bad());
-        }
-        let (is_tls, default_port) = match uri.scheme_str() {
-            Some("https") => (true, 443),
-            Some("http") => (false, 80),
-            _ => return Err(bad()),
-        };
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
-        let port = authority.port_u16().unwrap_or(default_port);
-        if host.is_empty() || (authority.port().is_none() && authority.as_str().ends_with(':')) {
-            return Err(bad());
-        }
-        let endpoint = Self {
-            url: visible(url.trim_end_matches('/')),
-            host,
-            port,
-            authority: if port == default_port { authority.host() } else { authority.as_str() }.to_owned(),
-            is_tls,
-        };
-        if endpoint.is_tls || endpoint.is_loopback() {
-            Ok(endpoint)
+async fn connect(endpoint: &Endpoint) -> Result<TcpStream, ClientError> {
+    let connecting = async { TcpStream::connect(endpoint.addresses().await?.as_slice()).await };
+    let url = endpoint.url().to_owned();
+    match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(source)) => Err(ClientError::Connect { endpoint: url, source }),
+        Err(_) => Err(ClientError::Timeout(url)),
+    }
+}
+
+/// What makes TLS connections; none for http. Only the bundle is trusted.
+fn connector(endpoint: &Endpoint, bundle: Option<&Path>) -> Result<Option<TlsConnector>, ClientError> {
+    if !endpoint.is_tls() {
+        return Ok(None);
+    }
+    let bundle = bundle.ok_or(ClientError::NoAuthority)?.to_owned();
+    strongroom_bench::connector(endpoint, &Trust::Bundle(bundle.clone())).map_err(|error| {
+        if let BenchError::Tls(source) = error {
+            ClientError::Tls(source)
         } else {
-            Err(ClientError::NoTls(endpoint.url))
+            ClientError::CaBundle(bundle)
         }
-    }
-
-    /// Source: RFC 6761, section 6.3: names under `localhost` are loopback addresses without asking anybody.
-    fn is_local_name(&self) -> bool {
-        self.host == "localhost" || self.host.ends_with(".localhost")
-    }
-
-    fn is_loopback(&self) -> bool {
-        self.is_local_name() || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
-    }
-
-    async fn connect(&self) -> Result<TcpStream, ClientError> {
-        let connecting = async {
-            if self.is_local_name() {
-                let both = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
-                TcpStream::connect(&both.map(|ip| SocketAddr::new(ip, self.port))[..]).await
-            } else {
-                TcpStream::connect((self.host.as_str(), self.port)).await
-            }
-        };
-        match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
-            Ok(Ok(stream)) => Ok(stream),
-            Ok(Err(source)) => Err(ClientError::Connect { endpoint: self.url.clone(), source }),
-            Err(_) => Err(ClientError::Timeout(self.url.clone())),
-        }
-    }
+    })
 }
 
 /// Asks one server, in the name of one access key.
@@ -199,13 +162,8 @@ impl Client {
     /// [`ClientError`]: a URL without TLS, or no authority to trust. Only the bundle is trusted, never the system's
     /// authorities: none of them vouches for a private one.
     pub(crate) fn new(environment: Environment) -> Result<Self, ClientError> {
-        let endpoint = Endpoint::parse(&environment.endpoint)?;
-        let tls = if endpoint.is_tls {
-            let bundle = environment.ca_bundle.as_deref().ok_or(ClientError::NoAuthority)?;
-            Some(connector(bundle)?)
-        } else {
-            None
-        };
+        let endpoint = endpoint(&environment.endpoint)?;
+        let tls = connector(&endpoint, environment.ca_bundle.as_deref())?;
         Ok(Self { environment, endpoint, tls })
     }
 
@@ -223,14 +181,14 @@ impl Client {
             .map_err(|error| ClientError::Request(error.to_string()))?;
         let request = self.sign(encoded)?;
         let asking = async {
-            let stream = self.endpoint.connect().await?;
+            let stream = connect(&self.endpoint).await?;
             match &self.tls {
                 None => self.exchange(stream, request).await,
                 Some(tls) => {
-                    let name = ServerName::try_from(self.endpoint.host.clone())
-                        .map_err(|_| ClientError::Endpoint(self.endpoint.url.clone()))?;
+                    let name = ServerName::try_from(self.endpoint.host().to_owned())
+                        .map_err(|_| ClientError::Endpoint(self.endpoint.url().to_owned()))?;
                     let stream = tls.connect(name, stream).await.map_err(|source| {
-                        ClientError::Handshake { endpoint: self.endpoint.url.clone(), source }
+                        ClientError::Handshake { endpoint: self.endpoint.url().to_owned(), source }
                     })?;
                     self.exchange(stream, request).await
                 }
@@ -238,20 +196,20 @@ impl Client {
         };
         let answer = tokio::time::timeout(REQUEST_TIMEOUT, asking).await;
         let (status, headers, body) =
-            answer.map_err(|_| ClientError::Timeout(self.endpoint.url.clone()))??;
+            answer.map_err(|_| ClientError::Timeout(self.endpoint.url().to_owned()))??;
         if status != operation.status {
             return Err(refused(protocol, status, &headers, &body));
         }
         let mut output = <I::Operation as Operation>::Output::default();
         decode_response(protocol, &SERVICE, operation, status, &headers, &body, &mut output)
-            .map_err(|_| ClientError::Answer(self.endpoint.url.clone()))?;
+            .map_err(|_| ClientError::Answer(self.endpoint.url().to_owned()))?;
         Ok(output)
     }
 
     fn sign(&self, encoded: EncodedRequest) -> Result<Request<Full<Bytes>>, ClientError> {
         let unwritable = |error: &dyn std::fmt::Display| ClientError::Request(error.to_string());
         let mut headers: HeaderMap = encoded.headers.into_iter().collect();
-        let host = HeaderValue::from_str(&self.endpoint.authority).map_err(|error| unwritable(&error))?;
+        let host = HeaderValue::from_str(self.endpoint.authority()).map_err(|error| unwritable(&error))?;
         headers.insert(HOST, host);
         headers
             .insert(USER_AGENT, HeaderValue::from_static(concat!("strongroom/", env!("CARGO_PKG_VERSION"))));
@@ -285,7 +243,7 @@ impl Client {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let broken = |source| ClientError::Broken { endpoint: self.endpoint.url.clone(), source };
+        let broken = |source| ClientError::Broken { endpoint: self.endpoint.url().to_owned(), source };
         let (mut sender, connection) = http1::Builder::new()
             .max_buf_size(MAX_HEAD_BYTES)
             .handshake(TokioIo::new(stream))
@@ -294,7 +252,7 @@ impl Client {
         let asking = async {
             let (head, body) = sender.send_request(request).await.map_err(broken)?.into_parts();
             let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
-            let body = body.map_err(|_| ClientError::Answer(self.endpoint.url.clone()))?.to_bytes();
+            let body = body.map_err(|_| ClientError::Answer(self.endpoint.url().to_owned()))?.to_bytes();
             Ok((head.status.as_u16(), head.headers, body))
         };
         let mut asking = std::pin::pin!(asking);
@@ -308,23 +266,6 @@ impl Client {
             },
         }
     }
-}
-
-fn connector(bundle: &Path) -> Result<TlsConnector, ClientError> {
-    let unusable = || ClientError::CaBundle(bundle.to_owned());
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(bundle).map_err(|_| unusable())? {
-        roots.add(certificate.map_err(|_| unusable())?).map_err(|_| unusable())?;
-    }
-    if roots.is_empty() {
-        return Err(unusable());
-    }
-    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(ClientError::Tls)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
 }
 
 fn refused(protocol: Protocol, status: u16, headers: &HeaderMap, body: &[u8]) -> ClientError {
@@ -347,15 +288,15 @@ mod tests {
 
     #[test]
     fn an_endpoint_is_a_url_without_a_path() {
-        let endpoint = Endpoint::parse("https://s3.LOCALHOST:9000/").unwrap();
-        assert_eq!((endpoint.host.as_str(), endpoint.port), ("s3.localhost", 9000));
-        assert_eq!(endpoint.authority, "s3.LOCALHOST:9000");
-        let endpoint = Endpoint::parse("https://store.example:443").unwrap();
-        assert_eq!(endpoint.authority, "store.example", "the default port is not part of Host");
-        let endpoint = Endpoint::parse("https://[::1]:9000").unwrap();
-        assert_eq!((endpoint.host.as_str(), endpoint.authority.as_str()), ("::1", "[::1]:9000"));
+        let found = endpoint("https://s3.LOCALHOST:9000/").unwrap();
+        assert_eq!((found.host(), found.port()), ("s3.localhost", 9000));
+        assert_eq!(found.authority(), "s3.LOCALHOST:9000");
+        let found = endpoint("https://store.example:443").unwrap();
+        assert_eq!(found.authority(), "store.example", "the default port is not part of Host");
+        let found = endpoint("https://[::1]:9000").unwrap();
+        assert_eq!((found.host(), found.authority()), ("::1", "[::1]:9000"));
         for bad in ["", "localhost:9000", "ftp://h", "https://h/path", "https://h?q", "https://u:p@h", "/x"] {
-            assert!(matches!(Endpoint::parse(bad), Err(ClientError::Endpoint(_))), "{bad}");
+            assert!(matches!(endpoint(bad), Err(ClientError::Endpoint(_))), "{bad}");
         }
     }
 
@@ -364,22 +305,26 @@ mod tests {
         for good in
             ["http://127.0.0.1:9080", "http://[::1]:9080", "http://localhost", "http://s3.localhost:1"]
         {
-            assert!(!Endpoint::parse(good).unwrap().is_tls);
+            assert!(!endpoint(good).unwrap().is_tls());
         }
         for bad in ["http://192.0.2.1:9080", "http://store.example", "http://localhost.example"] {
-            assert!(matches!(Endpoint::parse(bad), Err(ClientError::NoTls(_))), "{bad}");
+            assert!(matches!(endpoint(bad), Err(ClientError::NoTls(_))), "{bad}");
         }
     }
 
     #[test]
     fn only_a_file_of_certificates_is_a_bundle() {
+        let server = endpoint("https://h").unwrap();
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("ca.pem");
         for text in ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
             std::fs::write(&path, text).unwrap();
-            assert!(matches!(connector(&path), Err(ClientError::CaBundle(_))), "{text:?}");
+            assert!(matches!(connector(&server, Some(&path)), Err(ClientError::CaBundle(_))), "{text:?}");
         }
-        assert!(matches!(connector(&directory.path().join("none")), Err(ClientError::CaBundle(_))));
+        assert!(matches!(
+            connector(&server, Some(&directory.path().join("none"))),
+            Err(ClientError::CaBundle(_))
+        ));
     }
 
     #[test]

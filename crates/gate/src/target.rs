@@ -37,18 +37,20 @@ impl CopySource {
             None => (text, None),
         };
         let bad = || TargetError::CopySource;
-        // Some clients encode the slash behind the bucket too.
-        let decoded = percent_decode_str(path).collect::<Vec<u8>>();
+        let decode = |text: &str| percent_decode_str(text).collect::<Vec<u8>>();
         let (bucket, key) = match path.strip_prefix('/').unwrap_or(path).split_once('/') {
-            Some((bucket, key)) => (bucket, percent_decode_str(key).collect::<Vec<u8>>()),
+            Some((bucket, key)) => (bucket.as_bytes().to_vec(), decode(key)),
+            // Some clients encode the slash behind the bucket too.
             None => {
-                let whole = decoded.strip_prefix(b"/").unwrap_or(&decoded);
+                let whole = decode(path);
+                let whole = whole.strip_prefix(b"/").unwrap_or(&whole);
                 let slash = whole.iter().position(|byte| *byte == b'/').ok_or_else(bad)?;
                 let (bucket, key) = whole.split_at(slash);
-                (std::str::from_utf8(bucket).map_err(|_| bad())?, key.get(1..).unwrap_or_default().to_vec())
+                (bucket.to_vec(), key.get(1..).unwrap_or_default().to_vec())
             }
         };
-        let bucket = BucketName::parse(bucket).map_err(|_| bad())?;
+        let bucket = std::str::from_utf8(&bucket).ok().and_then(|name| BucketName::parse(name).ok());
+        let bucket = bucket.ok_or_else(bad)?;
         let key = ObjectKey::from_bytes(&key).map_err(|_| bad())?;
         let version_id = match query {
             None => None,

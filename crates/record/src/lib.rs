@@ -6,9 +6,11 @@
 
 mod coding;
 mod model;
+mod uuid;
 
 pub use coding::{RecordError, decode, encode, fuzz_record};
 pub use model::{
     CallerKind, CallerRecord, Coalesced, Completed, Continued, Decided, Effect, EffectKind, Outcome, Record,
     ResourceRecord, SignatureRecord, TlsRecord, Verdict,
 };
+pub use uuid::uuid;

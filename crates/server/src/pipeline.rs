@@ -24,12 +24,12 @@ use tokio::sync::Semaphore;
 use crate::authn::{Authenticated, Authn, auth_reply, signature_record};
 use crate::decode::{self, SignedBody};
 use crate::encode::{self, Answer, Ids};
-use crate::handler::{Exchange, Services};
+use crate::handler::{Content, Exchange, Services};
 use crate::http::{
     BytesRead, Connection, Finished, Handler, Incoming, IncomingBody, MalformedHead, Outgoing, OutgoingBody,
 };
 use crate::listener::{Admit, FloodBudget};
-use crate::post::PostForm;
+use crate::post::{PostForm, Upload};
 use crate::record::{Opened, Place, Registry, Unrecordable};
 use crate::route::{Destination, RouteHead, Routed, Routes, parse_query, redacted_target, rpc_operation};
 
@@ -196,14 +196,7 @@ impl Pipeline {
         digest: BodyDigest,
     ) -> Result<Authenticated, ErrorReply> {
         let authenticated = self.authn.authenticate(auth, journey.now, digest).await?;
-        journey.known = authenticated.caller != Caller::Anonymous;
-        journey.ledger.fill(|decided| {
-            decided.caller = authenticated.caller.record();
-            decided.signature.clone_from(&authenticated.signature);
-            if let Some(region) = &authenticated.region {
-                decided.region = region.to_string();
-            }
-        });
+        recognise(journey, &authenticated);
         Ok(authenticated)
     }
 
@@ -220,31 +213,15 @@ impl Pipeline {
         let authenticated = self.authenticate(journey, &auth, BodyDigest::Pending).await?;
         let Parts { method, query, headers, body } = parts;
         let Authenticated { caller, payload, region, .. } = authenticated;
-        let ((whole_body, body), spoiled) = if caller == Caller::Anonymous {
-            ((Bytes::new(), None), None)
+        let content = if caller == Caller::Anonymous {
+            Content::default()
         } else {
-            match open_body(&routed, &headers, body, payload).await {
-                Ok(opened) => (opened, None),
-                Err(reply) => ((Bytes::new(), None), Some(reply)),
-            }
+            let opened = open_body(&routed, &headers, body, payload).await;
+            opened.unwrap_or_else(|reply| Content { spoiled: Some(reply), ..Content::default() })
         };
-        let facts = self.facts(journey, &routed, region);
         let headers = decode::tolerated(headers);
-        let ledger = journey.ledger.clone();
-        let request_id = journey.request_id.clone();
-        let exchange = Exchange {
-            routed,
-            method,
-            query,
-            headers,
-            caller,
-            facts,
-            whole_body,
-            spoiled,
-            body,
-            ledger,
-            request_id,
-        };
+        let exchange =
+            self.exchange(journey, routed, (caller, region), Head { method, query, headers }, content);
         if exchange.routed.operation.name == "CompleteMultipartUpload" {
             return self.services.dispatch_slowly(exchange).await;
         }
@@ -276,22 +253,9 @@ impl Pipeline {
         })?;
         journey.form = (routed.protocol, service);
         describe_operation(&journey.ledger, &routed);
-        let facts = self.facts(journey, &routed, region);
-        let ledger = journey.ledger.clone();
-        let request_id = journey.request_id.clone();
-        let exchange = Exchange {
-            routed,
-            method,
-            query,
-            headers,
-            caller,
-            facts,
-            whole_body,
-            spoiled: None,
-            body: None,
-            ledger,
-            request_id,
-        };
+        let content = Content { whole: whole_body, ..Content::default() };
+        let exchange =
+            self.exchange(journey, routed, (caller, region), Head { method, query, headers }, content);
         self.services.dispatch(exchange).await
     }
 
@@ -312,14 +276,25 @@ impl Pipeline {
         Err(encode::not_implemented(service))
     }
 
-    fn facts(&self, journey: &Journey, routed: &Routed, region: Option<Region>) -> RequestFacts {
-        RequestFacts {
+    /// A request that is ready for its handler, by a caller who signed for a region.
+    fn exchange(
+        &self,
+        journey: &Journey,
+        routed: Routed,
+        (caller, region): (Caller, Option<Region>),
+        head: Head,
+        content: Content,
+    ) -> Exchange {
+        let facts = RequestFacts {
             service: routed.service.name,
             region: region.unwrap_or_else(|| self.registry.home.clone()),
             now: journey.now,
             source_ip: journey.connection.peer.ip(),
             secure_transport: journey.connection.tls.is_some(),
-        }
+        };
+        let Head { method, query, headers } = head;
+        let (ledger, request_id) = (journey.ledger.clone(), journey.request_id.clone());
+        Exchange { routed, method, query, headers, caller, facts, content, ledger, request_id }
     }
 
     /// A browser upload: the form's fields are the request's head, its file the body.
@@ -336,32 +311,12 @@ impl Pipeline {
         });
         let form = in_time(PostForm::read(&headers, body)).await??;
         let (authenticated, policy) = self.authn.authenticate_form(&form, journey.now).await?;
-        journey.known = authenticated.caller != Caller::Anonymous;
-        journey.ledger.fill(|decided| {
-            decided.caller = authenticated.caller.record();
-            decided.signature.clone_from(&authenticated.signature);
-            if let Some(region) = &authenticated.region {
-                decided.region = region.to_string();
-            }
-        });
-        let upload = form.into_upload(&bucket, policy)?;
-        let region = authenticated.region;
-        let routed = upload.routed.clone();
-        let facts = self.facts(journey, &routed, region);
-        let after = upload.after;
-        let exchange = Exchange {
-            routed,
-            method: http::Method::PUT,
-            query: Vec::new(),
-            headers: upload.headers,
-            caller: authenticated.caller,
-            facts,
-            whole_body: Bytes::new(),
-            spoiled: None,
-            body: Some(upload.body),
-            ledger: journey.ledger.clone(),
-            request_id: journey.request_id.clone(),
-        };
+        recognise(journey, &authenticated);
+        let Upload { routed, headers: fields, body, after } = form.into_upload(&bucket, policy)?;
+        let Authenticated { caller, region, .. } = authenticated;
+        let head = Head { method: http::Method::PUT, query: Vec::new(), headers: fields };
+        let content = Content { stream: Some(body), ..Content::default() };
+        let exchange = self.exchange(journey, routed, (caller, region), head, content);
         let answer = self.services.dispatch(exchange).await?;
         Ok(after.answer(answer, &headers, journey.connection.tls.is_some()))
     }
@@ -481,6 +436,13 @@ struct Parts {
     body: IncomingBody,
 }
 
+/// The head of a request, as its operation is decoded from it.
+struct Head {
+    method: http::Method,
+    query: Vec<(String, String)>,
+    headers: http::HeaderMap,
+}
+
 /// The second part of a record, waiting for the last byte.
 struct Completion {
     received_at: Instant,
@@ -504,6 +466,18 @@ impl Completion {
         self.completed.outcome = if finished.complete { Outcome::Sent } else { Outcome::Aborted };
         self.place.give_last(encode(&Record::Completed(Box::new(self.completed))));
     }
+}
+
+/// Notes who asks, now that it is known.
+fn recognise(journey: &mut Journey, authenticated: &Authenticated) {
+    journey.known = authenticated.caller != Caller::Anonymous;
+    journey.ledger.fill(|decided| {
+        decided.caller = authenticated.caller.record();
+        decided.signature.clone_from(&authenticated.signature);
+        if let Some(region) = &authenticated.region {
+            decided.region = region.to_string();
+        }
+    });
 }
 
 fn body_digest(body: &[u8]) -> BodyDigest {
@@ -534,11 +508,11 @@ async fn open_body(
     headers: &http::HeaderMap,
     wire: IncomingBody,
     payload: PayloadCheck,
-) -> Result<(Bytes, Option<Body>), ErrorReply> {
+) -> Result<Content, ErrorReply> {
     let operation = routed.operation;
     let needs_body = strongroom_codec::needs_body(routed.protocol, operation);
     if !needs_body && !operation.streaming_input {
-        return Ok((Bytes::new(), None));
+        return Ok(Content::default());
     }
     let source = SignedBody::new(wire, payload);
     let declared = source.declared_bytes();
@@ -551,7 +525,8 @@ async fn open_body(
             let message = "You must provide the Content-Length HTTP header.";
             return Err(ErrorReply::new(411, "MissingContentLength", message));
         }
-        return Ok((Bytes::new(), Some(Body::new(Box::new(source), expected))));
+        let stream = Some(Body::new(Box::new(source), expected));
+        return Ok(Content { stream, ..Content::default() });
     }
     // The model demands a digest of ACLs too; S3 does not, and s3cmd sends none.
     let is_acl = operation.name.ends_with("Acl");
@@ -563,7 +538,7 @@ async fn open_body(
         return Err(decode::too_long());
     }
     let whole = decode::collect(Body::new(Box::new(source), expected), limit).await?;
-    Ok((whole, None))
+    Ok(Content { whole, ..Content::default() })
 }
 
 fn describe_head(ledger: &Ledger, method: &http::Method, target: &str, headers: &http::HeaderMap) {

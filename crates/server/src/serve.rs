@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use strongroom_crypto::Entropy as _;
 use strongroom_gate::Gate;
 use strongroom_kms::SystemEntropy;
-use strongroom_s3::BucketDirectory;
+use strongroom_s3::{BucketDirectory, S3};
 use strongroom_storage::{MetaStore, StoreClock, StoreHealth};
 use strongroom_trail::{Archive, ArchiveSettings, Archiver, AuditLog, AuditLogSettings, TrailError};
 use strongroom_types::Region;
@@ -51,6 +51,7 @@ pub enum ServeError {
 /// A server whose sockets are open.
 pub struct Server {
     installation: Installation,
+    s3: S3,
     config: Config,
     listeners: Listeners,
     certificates: Arc<Certificates>,
@@ -153,7 +154,7 @@ impl Server {
             None => None,
         };
         let archiver = Archiver::new(archive, installation.clock.clone(), settings);
-        Ok(Self { installation, config, listeners, certificates, archiver, audit_log })
+        Ok(Self { installation, s3, config, listeners, certificates, archiver, audit_log })
     }
 
     /// The certificates, for reloading.
@@ -168,7 +169,7 @@ impl Server {
 
     /// Serves until `shutdown`; returns when what was in flight is answered and recorded.
     pub async fn run(self, shutdown: Shutdown) {
-        let Self { installation, config, listeners, certificates, archiver, audit_log } = self;
+        let Self { installation, s3, config, listeners, certificates, archiver, audit_log } = self;
         let regions: Arc<[Region]> = config.regions.clone().into();
         let home = regions.first().cloned().unwrap_or_else(Region::us_east_1);
         let facts = InstallationFacts {
@@ -177,7 +178,7 @@ impl Server {
         };
         let services = Arc::new(Services {
             gate: Gate::new(Arc::new(facts)),
-            s3: installation.s3(regions.clone()),
+            s3,
             identity: installation.identity.clone(),
         });
         let (recorder, recording) = Recorder::start(installation.journal.clone());

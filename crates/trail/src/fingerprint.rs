@@ -35,16 +35,7 @@ fn of_bytes(bytes: &[u8]) -> u128 {
 /// A UUID (RFC 9562, version 8) that depends on nothing but `name` and `index`.
 pub(crate) fn uuid(name: &str, index: u32) -> String {
     let hash = of_bytes(&[name.as_bytes(), b"/", &index.to_be_bytes()].concat());
-    let versioned = hash & !(0xf << 76) | (8 << 76);
-    let n = versioned & !(0b11 << 62) | (0b10 << 62);
-    format!(
-        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        n >> 96,
-        (n >> 80) & 0xffff,
-        (n >> 64) & 0xffff,
-        (n >> 48) & 0xffff,
-        n & 0xffff_ffff_ffff
-    )
+    strongroom_record::uuid(hash, 8)
 }
 
 #[cfg(test)]

@@ -53,19 +53,36 @@ impl Endpoint {
     }
 
     /// The name that the certificate must be good for.
-    pub(crate) fn host(&self) -> &str {
+    pub fn host(&self) -> &str {
         &self.host
     }
 
+    /// The port, also where it is the scheme's own.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// As the header `Host` has it.
-    pub(crate) fn authority(&self) -> &str {
+    pub fn authority(&self) -> &str {
         &self.authority
     }
 
+    /// Whether it is this very machine: what is sent there does not leave it.
+    pub fn is_loopback(&self) -> bool {
+        self.is_local_name() || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+    }
+
+    /// Source: RFC 6761, section 6.3: names under `localhost` are loopback addresses without asking anybody.
+    fn is_local_name(&self) -> bool {
+        self.host == "localhost" || self.host.ends_with(".localhost")
+    }
+
     /// The addresses behind the name, which is asked for once so that no request waits for it.
-    pub(crate) async fn addresses(&self) -> std::io::Result<Vec<SocketAddr>> {
-        // Source: RFC 6761, section 6.3: names under `localhost` are loopback addresses without asking anybody.
-        if self.host == "localhost" || self.host.ends_with(".localhost") {
+    ///
+    /// # Errors
+    /// Those of the resolver.
+    pub async fn addresses(&self) -> std::io::Result<Vec<SocketAddr>> {
+        if self.is_local_name() {
             let both = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
             return Ok(both.map(|ip| SocketAddr::new(ip, self.port)).to_vec());
         }

@@ -14,5 +14,4 @@ mod tls;
 
 pub(crate) use connection::{Answer, Connection, Fault, Keep};
 pub use endpoint::Endpoint;
-pub use tls::Trust;
-pub(crate) use tls::connector;
+pub use tls::{Trust, connector};

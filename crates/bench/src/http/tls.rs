@@ -28,7 +28,10 @@ pub enum Trust {
 }
 
 /// What makes TLS connections to an endpoint; none for http.
-pub(crate) fn connector(endpoint: &Endpoint, trust: &Trust) -> Result<Option<TlsConnector>, BenchError> {
+///
+/// # Errors
+/// [`BenchError::NoAuthority`], [`BenchError::CaBundle`], [`BenchError::Tls`].
+pub fn connector(endpoint: &Endpoint, trust: &Trust) -> Result<Option<TlsConnector>, BenchError> {
     if !endpoint.is_tls() {
         return Ok(None);
     }

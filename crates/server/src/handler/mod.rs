@@ -30,14 +30,20 @@ pub(crate) struct Exchange {
     pub(crate) headers: http::HeaderMap,
     pub(crate) caller: Caller,
     pub(crate) facts: RequestFacts,
-    /// The whole body, for operations that need it before they are decided on.
-    pub(crate) whole_body: Bytes,
-    /// What is wrong with the body, which then is not there. It is told to those who may do what they ask.
-    pub(crate) spoiled: Option<ErrorReply>,
-    /// The streaming body.
-    pub(crate) body: Option<Body>,
+    pub(crate) content: Content,
     pub(crate) ledger: Ledger,
     pub(crate) request_id: String,
+}
+
+/// What of a request's body its operation gets.
+#[derive(Default)]
+pub(crate) struct Content {
+    /// The whole body, for operations that need it before they are decided on.
+    pub(crate) whole: Bytes,
+    /// The streaming body.
+    pub(crate) stream: Option<Body>,
+    /// What is wrong with the body, which then is not there. It is told to those who may do what they ask.
+    pub(crate) spoiled: Option<ErrorReply>,
 }
 
 type Running<'a> = Pin<Box<dyn Future<Output = Result<Answer, ErrorReply>> + Send + 'a>>;
@@ -54,7 +60,7 @@ impl Exchange {
             decode::decode_head(&self.routed, &head, input);
             Ok(())
         } else {
-            decode::decode(&self.routed, &head, &self.whole_body, input)
+            decode::decode(&self.routed, &head, &self.content.whole, input)
         };
         let shown =
             strongroom_codec::render_cloudtrail_request(self.routed.service, self.routed.operation, &*input);
@@ -65,12 +71,12 @@ impl Exchange {
 
 /// Decodes and decides. What does not decode is answered only to those whom the gate lets through, on as much as could be
 /// read: a stranger learns that he is one, as on AWS.
-async fn decide<I: Input>(gate: &Gate, mut exchange: Exchange) -> Result<Authorized<I>, ErrorReply> {
+async fn decide<I: Input>(gate: &Gate, exchange: Exchange) -> Result<Authorized<I>, ErrorReply> {
     let mut input = I::default();
     let decoded = exchange.decode(&mut input);
-    let sound = exchange.spoiled.take().map_or(decoded, Err);
-    let Exchange { caller, facts, ledger, body, .. } = exchange;
-    match (gate.authorize(caller, facts, input, body, &ledger).await, sound) {
+    let Exchange { caller, facts, ledger, content: Content { stream, spoiled, .. }, .. } = exchange;
+    let sound = spoiled.map_or(decoded, Err);
+    match (gate.authorize(caller, facts, input, stream, &ledger).await, sound) {
         (Ok(authorized), Ok(())) => Ok(authorized),
         (Ok(_) | Err(Refusal::Target(_)), Err(unsound)) => Err(unsound),
         (Err(refusal), _) => Err(refusal.reply()),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use strongroom_crypto::Entropy as _;
 use strongroom_kms::Keys;
-use strongroom_record::Decided;
+use strongroom_record::{Decided, uuid};
 use strongroom_storage::{MetaStore, StoreClock, StoreHealth};
 use strongroom_types::{HostId, Region, RequestId, Timestamp};
 
@@ -50,7 +50,7 @@ impl Registry {
         Ok(Opened { decided, now, place })
     }
 
-    /// Request id, extended request id and the event's UUID.
+    /// Request id, extended request id and the event's UUID, a random one (version 4).
     fn ids(&self) -> (String, String, String) {
         let mut random = [0; 72];
         self.keys.entropy().fill(&mut random);
@@ -59,21 +59,6 @@ impl Registry {
         host.iter_mut().zip(random.iter().skip(8)).for_each(|(to, from)| *to = *from);
         event.iter_mut().zip(random.iter().skip(56)).for_each(|(to, from)| *to = *from);
         let id = RequestId::from_bytes(id).to_string();
-        (id, HostId::from_bytes(&host).to_string(), uuid(event))
+        (id, HostId::from_bytes(&host).to_string(), uuid(u128::from_be_bytes(event), 4))
     }
-}
-
-/// A random UUID (RFC 9562, version 4).
-fn uuid(mut bytes: [u8; 16]) -> String {
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    let n = u128::from_be_bytes(bytes);
-    format!(
-        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        n >> 96,
-        (n >> 80) & 0xffff,
-        (n >> 64) & 0xffff,
-        (n >> 48) & 0xffff,
-        n & 0xffff_ffff_ffff
-    )
 }

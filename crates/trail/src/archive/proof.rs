@@ -7,7 +7,7 @@ use std::sync::Arc;
 use strongroom_record::decode;
 use strongroom_storage::{MetaStore, Position};
 
-use super::chunk::{ChunkSeal, Reader};
+use super::chunk::{ChunkSeal, Group, Reader};
 use super::{files, read_progress};
 use crate::error::{TrailError, blocking};
 
@@ -34,25 +34,24 @@ impl Proof {
         self.faults.push(ArchiveFault { after, what: what.to_string() });
     }
 
-    /// Opens everything in a chunk; gives its last position.
-    fn chunk(&mut self, reader: &mut Reader) -> u64 {
-        let (after, last) = (reader.header().after, reader.header().last);
+    /// Opens everything in a chunk.
+    fn chunk(&mut self, reader: &mut Reader) {
+        let after = reader.header().after;
         for block in reader.candidates(&[], (i64::MIN, i64::MAX), Position(0)) {
             match reader.groups(block) {
-                Ok(groups) => {
-                    for (position, records) in groups {
-                        for bytes in &records {
-                            match decode(bytes) {
-                                Ok(_) => self.records += 1,
-                                Err(error) => self.fault(position.0, &error),
-                            }
-                        }
-                    }
-                }
+                Ok(groups) => groups.iter().for_each(|group| self.group(group)),
                 Err(error) => self.fault(after, &error),
             }
         }
-        last
+    }
+
+    fn group(&mut self, (position, records): &Group) {
+        for bytes in records {
+            match decode(bytes) {
+                Ok(_) => self.records += 1,
+                Err(error) => self.fault(position.0, &error),
+            }
+        }
     }
 }
 
@@ -86,7 +85,8 @@ pub async fn prove(
             if after != expected {
                 proof.fault(expected, &format!("records up to {after} are missing"));
             }
-            expected = proof.chunk(&mut reader);
+            proof.chunk(&mut reader);
+            expected = last;
         }
         if expected < through {
             proof.fault(expected, &format!("records up to {through} are missing"));
