@@ -5,12 +5,10 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -25,6 +23,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
+
+	"strongroom.invalid/tests/check"
 )
 
 const mib = 1 << 20
@@ -35,25 +35,6 @@ var odd = []string{
 	"odd/'single' \"double\" `back`", "odd/star*bang!tilde~(paren)", "odd/[brackets]{braces}|pipe^caret",
 	"odd/日本語/é/🦀", "odd/e\u0301 is not é", "odd/.hidden", "odd//empty//segments", "odd/./dots/../of/paths",
 	"odd/folder/", "odd/\u0001control\u007f", "odd/" + strings.Repeat("long", 100),
-}
-
-func must[T any](value T, err error) T {
-	check(err)
-	return value
-}
-
-func check(err error) {
-	if err != nil {
-		log.Output(3, err.Error())
-		os.Exit(1)
-	}
-}
-
-func agree(what string, got, want any) {
-	if fmt.Sprint(got) != fmt.Sprint(want) {
-		log.Output(2, fmt.Sprintf("%s: got %v, want %v", what, got, want))
-		os.Exit(1)
-	}
 }
 
 func same(what string, got, want []byte) {
@@ -72,22 +53,7 @@ func code(err error) string {
 }
 
 func trusting(ca string) *http.Client {
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(must(os.ReadFile(ca))) {
-		log.Fatal("no certificate in " + ca)
-	}
-	dialer := net.Dialer{Timeout: 10 * time.Second}
-	return &http.Client{Transport: &http.Transport{
-		TLSClientConfig: &tls.Config{RootCAs: pool},
-		// Names under .localhost are this machine (RFC 6761, section 6.3), also where the system does not say so.
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			_, port, err := net.SplitHostPort(address)
-			if err != nil {
-				return nil, err
-			}
-			return dialer.DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", port))
-		},
-	}}
+	return &http.Client{Transport: check.Transport(ca)}
 }
 
 func connect(ca string) *s3.Client {
@@ -105,24 +71,24 @@ func main() {
 	log.SetFlags(log.Lshortfile)
 	ctx := context.Background()
 	bucket := aws.String(os.Getenv("BUCKET"))
-	body := must(os.ReadFile(os.Getenv("BODY")))
+	body := check.Must(os.ReadFile(os.Getenv("BODY")))
 	kept := map[string][]byte{
 		"kept/small": body[:1000], "kept/empty": {}, "kept/big": body, "kept/odd ü+&%=~ (1).bin": body[:70_000],
 	}
 
 	_, err := connect(os.Getenv("OTHER_CA")).ListBuckets(ctx, &s3.ListBucketsInput{})
 	var untrusted *tls.CertificateVerificationError
-	agree("another authority is not trusted", errors.As(err, &untrusted), true)
+	check.Agree("another authority is not trusted", errors.As(err, &untrusted), true)
 
 	store := connect(os.Getenv("CA"))
-	must(store.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: bucket}))
-	check(s3.NewBucketExistsWaiter(store).Wait(ctx, &s3.HeadBucketInput{Bucket: bucket}, time.Minute))
+	check.Must(store.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: bucket}))
+	check.Check(s3.NewBucketExistsWaiter(store).Wait(ctx, &s3.HeadBucketInput{Bucket: bucket}, time.Minute))
 	get := func(input s3.GetObjectInput) []byte {
 		input.Bucket = bucket
 		input.ChecksumMode = types.ChecksumModeEnabled
-		answer := must(store.GetObject(ctx, &input))
+		answer := check.Must(store.GetObject(ctx, &input))
 		defer answer.Body.Close()
-		return must(io.ReadAll(answer.Body))
+		return check.Must(io.ReadAll(answer.Body))
 	}
 	list := func(prefix string) []string {
 		keys := []string{}
@@ -130,8 +96,8 @@ func main() {
 			Bucket: bucket, Prefix: &prefix, MaxKeys: aws.Int32(4), EncodingType: types.EncodingTypeUrl,
 		})
 		for pages.HasMorePages() {
-			for _, object := range must(pages.NextPage(ctx)).Contents {
-				keys = append(keys, must(url.QueryUnescape(*object.Key)))
+			for _, object := range check.Must(pages.NextPage(ctx)).Contents {
+				keys = append(keys, check.Must(url.QueryUnescape(*object.Key)))
 			}
 		}
 		return keys
@@ -142,17 +108,17 @@ func main() {
 		options.PartSizeBytes, options.Concurrency, options.MultipartUploadThreshold = 5*mib, 4, 8*mib
 	})
 	for key, want := range kept {
-		must(manager.UploadObject(ctx, &transfermanager.UploadObjectInput{
+		check.Must(manager.UploadObject(ctx, &transfermanager.UploadObjectInput{
 			Bucket: bucket, Key: &key, Body: bytes.NewReader(want), Metadata: map[string]string{"colour": "blue"},
 		}))
 		same(key, get(s3.GetObjectInput{Key: &key}), want)
-		head := must(store.HeadObject(ctx, &s3.HeadObjectInput{Bucket: bucket, Key: &key}))
-		agree("size", *head.ContentLength, len(want))
-		agree("metadata", head.Metadata["colour"], "blue")
-		agree("parts of "+key, strings.HasSuffix(*head.ETag, `-5"`), key == "kept/big")
+		head := check.Must(store.HeadObject(ctx, &s3.HeadObjectInput{Bucket: bucket, Key: &key}))
+		check.Agree("size", *head.ContentLength, len(want))
+		check.Agree("metadata", head.Metadata["colour"], "blue")
+		check.Agree("parts of "+key, strings.HasSuffix(*head.ETag, `-5"`), key == "kept/big")
 	}
-	back := must(manager.GetObject(ctx, &transfermanager.GetObjectInput{Bucket: bucket, Key: aws.String("kept/big")}))
-	same("in parts at once", must(io.ReadAll(back.Body)), body)
+	back := check.Must(manager.GetObject(ctx, &transfermanager.GetObjectInput{Bucket: bucket, Key: aws.String("kept/big")}))
+	same("in parts at once", check.Must(io.ReadAll(back.Body)), body)
 	big := aws.String("kept/big")
 	same("range", get(s3.GetObjectInput{Key: big, Range: aws.String("bytes=5242875-5242884")}), body[5*mib-5:5*mib+5])
 	same("part", get(s3.GetObjectInput{Key: big, PartNumber: aws.Int32(2)}), body[5*mib:10*mib])
@@ -162,7 +128,7 @@ func main() {
 		types.ChecksumAlgorithmSha1, types.ChecksumAlgorithmSha256,
 	} {
 		// Over TLS the SDK sends unsigned chunks and each of these in the trailer.
-		must(store.PutObject(ctx, &s3.PutObjectInput{
+		check.Must(store.PutObject(ctx, &s3.PutObjectInput{
 			Bucket: bucket, Key: aws.String("odd/.hidden"), Body: bytes.NewReader(body[:9000]), ChecksumAlgorithm: algorithm,
 		}))
 		same(string(algorithm), get(s3.GetObjectInput{Key: aws.String("odd/.hidden")}), body[:9000])
@@ -171,46 +137,46 @@ func main() {
 	var group sync.WaitGroup
 	for _, key := range odd {
 		group.Go(func() {
-			must(store.PutObject(ctx, &s3.PutObjectInput{Bucket: bucket, Key: &key, Body: strings.NewReader(key)}))
+			check.Must(store.PutObject(ctx, &s3.PutObjectInput{Bucket: bucket, Key: &key, Body: strings.NewReader(key)}))
 			same(key, get(s3.GetObjectInput{Key: &key}), []byte(key))
 		})
 	}
 	group.Wait()
 	slices.Sort(odd)
-	agree("odd keys", fmt.Sprintf("%q", list("odd/")), fmt.Sprintf("%q", odd))
+	check.Agree("odd keys", fmt.Sprintf("%q", list("odd/")), fmt.Sprintf("%q", odd))
 	source := *bucket + "/" + url.PathEscape("odd/question?hash#amp&equals=")
-	must(store.CopyObject(ctx, &s3.CopyObjectInput{Bucket: bucket, Key: aws.String("copied"), CopySource: &source}))
+	check.Must(store.CopyObject(ctx, &s3.CopyObjectInput{Bucket: bucket, Key: aws.String("copied"), CopySource: &source}))
 	same("copy", get(s3.GetObjectInput{Key: aws.String("copied")}), []byte("odd/question?hash#amp&equals="))
 
 	signer := s3.NewPresignClient(store)
-	signed := must(signer.PresignPutObject(ctx, &s3.PutObjectInput{Bucket: bucket, Key: aws.String("signed ü")}))
-	request := must(http.NewRequest(signed.Method, signed.URL, strings.NewReader("up")))
-	agree("presigned put", must(trusting(os.Getenv("CA")).Do(request)).StatusCode, 200)
-	signed = must(signer.PresignGetObject(ctx, &s3.GetObjectInput{Bucket: bucket, Key: aws.String("signed ü")}))
-	answer := must(trusting(os.Getenv("CA")).Get(signed.URL))
-	same("presigned get", must(io.ReadAll(answer.Body)), []byte("up"))
+	signed := check.Must(signer.PresignPutObject(ctx, &s3.PutObjectInput{Bucket: bucket, Key: aws.String("signed ü")}))
+	request := check.Must(http.NewRequest(signed.Method, signed.URL, strings.NewReader("up")))
+	check.Agree("presigned put", check.Must(trusting(os.Getenv("CA")).Do(request)).StatusCode, 200)
+	signed = check.Must(signer.PresignGetObject(ctx, &s3.GetObjectInput{Bucket: bucket, Key: aws.String("signed ü")}))
+	answer := check.Must(trusting(os.Getenv("CA")).Get(signed.URL))
+	same("presigned get", check.Must(io.ReadAll(answer.Body)), []byte("up"))
 
 	doomed := []types.ObjectIdentifier{{Key: aws.String("copied")}, {Key: aws.String("signed ü")}}
 	for _, key := range odd {
 		// XML 1.0 cannot carry most control characters, so those go one by one.
 		if strings.ContainsRune(key, '\u0001') {
-			must(store.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: bucket, Key: &key}))
+			check.Must(store.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: bucket, Key: &key}))
 			continue
 		}
 		doomed = append(doomed, types.ObjectIdentifier{Key: &key})
 	}
-	gone := must(store.DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: bucket, Delete: &types.Delete{Objects: doomed}}))
-	agree("deleted", len(gone.Deleted), len(doomed))
-	agree("errors", len(gone.Errors), 0)
+	gone := check.Must(store.DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: bucket, Delete: &types.Delete{Objects: doomed}}))
+	check.Agree("deleted", len(gone.Deleted), len(doomed))
+	check.Agree("errors", len(gone.Errors), 0)
 	_, err = store.GetObject(ctx, &s3.GetObjectInput{Bucket: bucket, Key: aws.String("copied")})
-	agree("deleted", code(err), "NoSuchKey")
+	check.Agree("deleted", code(err), "NoSuchKey")
 	_, err = store.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: bucket})
-	agree("not empty", code(err), "BucketNotEmpty")
+	check.Agree("not empty", code(err), "BucketNotEmpty")
 	left := []string{}
 	for key := range kept {
 		left = append(left, key)
 	}
 	slices.Sort(left)
-	agree("left", list(""), left)
+	check.Agree("left", list(""), left)
 	fmt.Println("all agree")
 }
