@@ -48,8 +48,9 @@ pub(crate) const READ_FILES: usize = 128;
 /// Size of the file `reserve`. DESIGN, "Disk full".
 pub(crate) const RESERVE_BYTES: u64 = 256 << 20;
 
-/// Free space under which writes stop: 5 % of the disk, and at least this. DESIGN, "Disk full".
-pub(crate) const LOW_WATER_BYTES: u64 = 1 << 30;
+/// Free space under which writes stop: 5 % of the disk, within these bounds. Records, reclaim and the index need the
+/// rest; what they need does not grow with the disk, so that a large one does not go to waste.
+pub(crate) const LOW_WATER_BYTES: std::ops::RangeInclusive<u64> = 1 << 30..=4 << 30;
 
 /// How long a look at the free space is believed.
 pub(crate) const SPACE_AGE: Duration = Duration::from_secs(1);

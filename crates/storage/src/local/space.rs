@@ -16,6 +16,11 @@ pub(crate) fn real_statvfs(path: &Path) -> std::io::Result<(u64, u64)> {
     Ok((stat.f_bavail.saturating_mul(stat.f_frsize), stat.f_blocks.saturating_mul(stat.f_frsize)))
 }
 
+/// Free bytes under which writes stop, on a disk of so many.
+fn low_water_bytes(total: u64) -> u64 {
+    (total / 20).clamp(*limits::LOW_WATER_BYTES.start(), *limits::LOW_WATER_BYTES.end())
+}
+
 /// Watches the free space of the data directory's disk.
 pub(crate) struct Space {
     directory: PathBuf,
@@ -39,7 +44,7 @@ impl Space {
         }
         // A disk that cannot say how much room it has is taken as full: writing would fail next.
         let (free, total) = (self.statvfs)(&self.directory).unwrap_or((0, 0));
-        let low = self.low_water_bytes.unwrap_or_else(|| limits::LOW_WATER_BYTES.max(total / 20));
+        let low = self.low_water_bytes.unwrap_or_else(|| low_water_bytes(total));
         *last = Some((Instant::now(), free, low));
         (free, low)
     }
@@ -58,5 +63,17 @@ impl Space {
         *locked(&self.last) = None;
         let (free_bytes, low_water_bytes) = self.look();
         StoreError::DiskFull { free_bytes, low_water_bytes }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::low_water_bytes;
+
+    #[test]
+    fn writes_stop_at_five_percent_but_a_large_disk_does_not_go_to_waste() {
+        assert_eq!(low_water_bytes(0), 1 << 30);
+        assert_eq!(low_water_bytes(40 << 30), 2 << 30);
+        assert_eq!(low_water_bytes(8 << 40), 4 << 30);
     }
 }
