@@ -1,8 +1,11 @@
 //! Who asks.
 
+use std::fmt;
+use std::sync::Arc;
+
 use strongroom_policy::Principal;
 use strongroom_record::{CallerKind, CallerRecord};
-use strongroom_types::{AccessKeyId, AccountId, Arn, CanonicalUserId};
+use strongroom_types::{AccessKeyId, AccountId, Arn, CanonicalUserId, Timestamp};
 
 /// The authenticated (or anonymous) author of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +14,12 @@ pub enum Caller {
     Anonymous,
     /// The root user of an account.
     Root(RootUser),
+    /// An IAM user, with a long-term key or with what GetSessionToken gave.
+    User(IamUser),
+    /// A session of a role.
+    Role(RoleSession),
+    /// A session that GetFederationToken made.
+    Federated(FederatedUser),
     /// A part of the store that works without a request.
     Service(ServicePrincipal),
 }
@@ -24,6 +33,120 @@ pub struct RootUser {
     pub canonical: CanonicalUserId,
     /// The key that signed.
     pub access_key_id: AccessKeyId,
+    /// Where the key is temporary: its session.
+    pub session: Option<Arc<Session>>,
+}
+
+/// An IAM user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IamUser {
+    /// The account.
+    pub account: AccountId,
+    /// Canonical user id of the account.
+    pub canonical: CanonicalUserId,
+    /// Unique id, as in `AIDA…`.
+    pub user_id: String,
+    /// Name.
+    pub name: String,
+    /// Path, with a slash at both ends.
+    pub path: String,
+    /// The key that signed.
+    pub access_key_id: AccessKeyId,
+    /// Where the key is temporary: its session.
+    pub session: Option<Arc<Session>>,
+}
+
+/// A session of a role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleSession {
+    /// The role's account.
+    pub account: AccountId,
+    /// Canonical user id of the account.
+    pub canonical: CanonicalUserId,
+    /// Unique id of the role, as in `AROA…`.
+    pub role_id: String,
+    /// Name of the role.
+    pub role_name: String,
+    /// Path of the role, with a slash at both ends.
+    pub role_path: String,
+    /// Name of the session.
+    pub session_name: String,
+    /// The key that signed.
+    pub access_key_id: AccessKeyId,
+    /// The session.
+    pub session: Arc<Session>,
+}
+
+/// A session that GetFederationToken made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FederatedUser {
+    /// The account.
+    pub account: AccountId,
+    /// Canonical user id of the account.
+    pub canonical: CanonicalUserId,
+    /// Name that the federated user was given.
+    pub name: String,
+    /// Who asked for the session: a user, whose policies bound it, or the root user.
+    pub issuer: FederationIssuer,
+    /// The key that signed.
+    pub access_key_id: AccessKeyId,
+    /// The session.
+    pub session: Arc<Session>,
+}
+
+/// Who asked for a federated session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FederationIssuer {
+    /// The root user of the account.
+    Root,
+    /// An IAM user.
+    User {
+        /// Unique id.
+        user_id: String,
+        /// Name.
+        name: String,
+        /// Path.
+        path: String,
+    },
+}
+
+/// What temporary credentials carry. Everything here was fixed when they were issued.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Session {
+    /// When they were issued: `aws:TokenIssueTime`.
+    pub issued_at: Timestamp,
+    /// When they end.
+    pub expires_at: Timestamp,
+    /// When the caller proved a second factor; `None` without one.
+    pub mfa_at: Option<Timestamp>,
+    /// Session policy, JSON as it was given.
+    pub policy: Option<String>,
+    /// ARNs of managed policies that bound the session.
+    pub policy_arns: Vec<String>,
+    /// Session tags.
+    pub tags: Vec<(String, String)>,
+    /// Keys of those session tags that go on into chained sessions.
+    pub transitive_tags: Vec<String>,
+    /// Source identity, which chained sessions keep.
+    pub source_identity: Option<String>,
+    /// The identity provider and its facts (`accounts.example.com:sub` → values), for AssumeRoleWithWebIdentity.
+    pub federation: Option<Federation>,
+}
+
+/// The identity provider's word on a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Federation {
+    /// ARN of the provider: `aws:FederatedProvider`.
+    pub provider: String,
+    /// Condition keys with their values.
+    pub keys: Vec<(String, Vec<String>)>,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Session policies and tags may tell of people and data; logs need neither.
+        f.debug_struct("Session").field("issued_at", &self.issued_at).finish_non_exhaustive()
+    }
 }
 
 /// A service principal acting in an account.
@@ -35,12 +158,48 @@ pub struct ServicePrincipal {
     pub account: AccountId,
 }
 
+impl IamUser {
+    /// Its ARN.
+    pub fn arn(&self) -> Arn {
+        user_arn(self.account, &self.path, &self.name)
+    }
+}
+
+impl RoleSession {
+    /// ARN of the role, as policies name it.
+    pub fn role_arn(&self) -> Arn {
+        let resource = format!("role{}{}", self.role_path, self.role_name);
+        Arn::new("iam", "", &self.account.to_string(), &resource)
+    }
+
+    /// ARN of the session.
+    pub fn arn(&self) -> Arn {
+        let resource = format!("assumed-role/{}/{}", self.role_name, self.session_name);
+        Arn::new("sts", "", &self.account.to_string(), &resource)
+    }
+}
+
+impl FederatedUser {
+    /// ARN of the session.
+    pub fn arn(&self) -> Arn {
+        Arn::new("sts", "", &self.account.to_string(), &format!("federated-user/{}", self.name))
+    }
+}
+
+/// ARN of an IAM user.
+fn user_arn(account: AccountId, path: &str, name: &str) -> Arn {
+    Arn::new("iam", "", &account.to_string(), &format!("user{path}{name}"))
+}
+
 impl Caller {
     /// The caller's account.
     pub fn account(&self) -> Option<AccountId> {
         match self {
             Self::Anonymous => None,
             Self::Root(root) => Some(root.account),
+            Self::User(user) => Some(user.account),
+            Self::Role(role) => Some(role.account),
+            Self::Federated(federated) => Some(federated.account),
             Self::Service(service) => Some(service.account),
         }
     }
@@ -48,9 +207,11 @@ impl Caller {
     /// The caller's ARN, as policies and GetCallerIdentity show it.
     pub fn arn(&self) -> Option<Arn> {
         match self {
-            Self::Anonymous => None,
+            Self::Anonymous | Self::Service(_) => None,
             Self::Root(root) => Some(Arn::new("iam", "", &root.account.to_string(), "root")),
-            Self::Service(_) => None,
+            Self::User(user) => Some(user.arn()),
+            Self::Role(role) => Some(role.arn()),
+            Self::Federated(federated) => Some(federated.arn()),
         }
     }
 
@@ -58,7 +219,43 @@ impl Caller {
     pub fn canonical(&self) -> Option<CanonicalUserId> {
         match self {
             Self::Root(root) => Some(root.canonical),
+            Self::User(user) => Some(user.canonical),
+            Self::Role(role) => Some(role.canonical),
+            Self::Federated(federated) => Some(federated.canonical),
             Self::Anonymous | Self::Service(_) => None,
+        }
+    }
+
+    /// The key that signed.
+    pub fn access_key_id(&self) -> Option<&AccessKeyId> {
+        match self {
+            Self::Root(root) => Some(&root.access_key_id),
+            Self::User(user) => Some(&user.access_key_id),
+            Self::Role(role) => Some(&role.access_key_id),
+            Self::Federated(federated) => Some(&federated.access_key_id),
+            Self::Anonymous | Self::Service(_) => None,
+        }
+    }
+
+    /// The session of temporary credentials.
+    pub fn session(&self) -> Option<&Session> {
+        match self {
+            Self::Root(RootUser { session, .. }) | Self::User(IamUser { session, .. }) => session.as_deref(),
+            Self::Role(role) => Some(&role.session),
+            Self::Federated(federated) => Some(&federated.session),
+            Self::Anonymous | Self::Service(_) => None,
+        }
+    }
+
+    /// `aws:userid`, which GetCallerIdentity shows too. Source: IAM User Guide, "IAM policy elements: Variables and
+    /// tags", table of principal key values.
+    pub fn user_id(&self) -> Option<String> {
+        match self {
+            Self::Anonymous | Self::Service(_) => None,
+            Self::Root(root) => Some(root.account.to_string()),
+            Self::User(user) => Some(user.user_id.clone()),
+            Self::Role(role) => Some(format!("{}:{}", role.role_id, role.session_name)),
+            Self::Federated(federated) => Some(format!("{}:{}", federated.account, federated.name)),
         }
     }
 
@@ -67,33 +264,41 @@ impl Caller {
             Self::Anonymous => Principal::Anonymous,
             Self::Root(root) => Principal::Root(root.account),
             Self::Service(service) => Principal::Service(service.account),
+            Self::User(_) | Self::Role(_) | Self::Federated(_) => Principal::Anonymous,
+        }
+    }
+
+    fn kind(&self) -> CallerKind {
+        match self {
+            Self::Anonymous => CallerKind::Anonymous,
+            Self::Root(_) => CallerKind::Root,
+            Self::User(_) => CallerKind::IamUser,
+            Self::Role(_) => CallerKind::AssumedRole,
+            Self::Federated(_) => CallerKind::FederatedUser,
+            Self::Service(_) => CallerKind::AwsService,
+        }
+    }
+
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::Anonymous | Self::Root(_) => None,
+            Self::User(user) => Some(&user.name),
+            Self::Role(role) => Some(&role.session_name),
+            Self::Federated(federated) => Some(&federated.name),
+            Self::Service(service) => Some(service.name),
         }
     }
 
     /// The caller as records show it.
     pub fn record(&self) -> CallerRecord {
-        let account = self.account().map(|account| account.to_string());
-        let arn = self.arn().map(|arn| arn.to_string());
-        match self {
-            Self::Anonymous => CallerRecord::default(),
-            Self::Root(root) => CallerRecord {
-                kind: CallerKind::Root,
-                principal_id: account.clone(),
-                arn,
-                account,
-                canonical_user_id: Some(root.canonical.to_string()),
-                access_key_id: Some(root.access_key_id.to_string()),
-                name: None,
-            },
-            Self::Service(service) => CallerRecord {
-                kind: CallerKind::AwsService,
-                principal_id: None,
-                arn,
-                account,
-                canonical_user_id: None,
-                access_key_id: None,
-                name: Some(service.name.to_owned()),
-            },
+        CallerRecord {
+            kind: self.kind(),
+            principal_id: self.user_id(),
+            arn: self.arn().map(|arn| arn.to_string()),
+            account: self.account().map(|account| account.to_string()),
+            canonical_user_id: self.canonical().map(|id| id.to_string()),
+            access_key_id: self.access_key_id().map(ToString::to_string),
+            name: self.name().map(ToOwned::to_owned),
         }
     }
 }

@@ -47,7 +47,10 @@ mod target;
 
 pub use authorized::{Authorized, BucketGrant, CommitError, Permit};
 pub use body::{Body, BodyError, BodySource, BodyVerified, ExpectedDigests};
-pub use caller::{Caller, RootUser, ServicePrincipal};
+pub use caller::{
+    Caller, FederatedUser, Federation, FederationIssuer, IamUser, RoleSession, RootUser, ServicePrincipal,
+    Session,
+};
 pub use facts::{BucketFacts, Facts};
 pub use gate::{Gate, RequestFacts};
 pub use ledger::Ledger;

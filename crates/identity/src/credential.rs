@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use strongroom_gate::RootUser;
+use strongroom_gate::{Caller, RootUser};
 use strongroom_storage::Partition;
 use strongroom_types::{AccessKeyId, AccountId, CanonicalUserId, SecretAccessKey};
 
@@ -14,13 +14,13 @@ use crate::{Identity, IdentityError};
 pub struct Credential {
     /// The secret.
     pub secret: SecretAccessKey,
-    /// The root user whose key it is.
-    pub root: RootUser,
+    /// Whose it is.
+    pub caller: Caller,
 }
 
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Credential({})", self.root.access_key_id)
+        write!(f, "Credential({:?})", self.caller.access_key_id())
     }
 }
 
@@ -42,8 +42,9 @@ impl Identity {
             account: AccountId::parse(&key.account).map_err(|_| IdentityError::Damaged)?,
             canonical: CanonicalUserId::parse(&key.canonical).map_err(|_| IdentityError::Damaged)?,
             access_key_id: id.clone(),
+            session: None,
         };
-        Ok(Some(Credential { secret: SecretAccessKey::new(secret), root }))
+        Ok(Some(Credential { secret: SecretAccessKey::new(secret), caller: Caller::Root(root) }))
     }
 
     /// A new root key of an account, and its row.

@@ -15,8 +15,7 @@ impl Handle<api::op::GetCallerIdentity> for Identity {
         let caller = request.caller();
         let account = caller.account().map(|account| account.to_string());
         Ok(Reply::new(api::GetCallerIdentityOutput {
-            // The unique id of a root user is its account id.
-            user_id: account.clone(),
+            user_id: caller.user_id(),
             account,
             arn: caller.arn().map(|arn| arn.to_string()),
         }))

@@ -426,5 +426,5 @@ pub(crate) fn root(account: AccountId) -> Caller {
 /// The root user of an account.
 pub(crate) fn root_of(account: AccountId, canonical: CanonicalUserId) -> Caller {
     let access_key_id = AccessKeyId::parse("AKIAIOSFODNN7EXAMPLE").unwrap();
-    Caller::Root(RootUser { account, canonical, access_key_id })
+    Caller::Root(RootUser { account, canonical, access_key_id, session: None })
 }

@@ -70,7 +70,7 @@ impl Authn {
         let verified = signed.verify(&key, now, &expected, body).map_err(fail)?;
         let (head, payload) = verified.into_parts();
         Ok(Authenticated {
-            caller: Caller::Root(found.root),
+            caller: found.caller,
             signature: Some(signature_record(head.mechanism())),
             payload,
             region: Some(head.scope().region().clone()),
@@ -105,7 +105,7 @@ impl Authn {
         let verified = signed.verify(&key, now, &expected).map_err(|error| post_reply(&error))?;
         let signature = SignatureRecord { version: "SigV4".to_owned(), method: "POST".to_owned() };
         let authenticated = Authenticated {
-            caller: Caller::Root(found.root),
+            caller: found.caller,
             signature: Some(signature),
             payload: PayloadCheck::Unsigned,
             region: Some(verified.scope().region().clone()),

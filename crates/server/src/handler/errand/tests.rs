@@ -75,6 +75,7 @@ impl House {
             account: self.account.account,
             canonical: self.account.canonical,
             access_key_id: self.account.access_key_id.clone(),
+            session: None,
         });
         let facts = RequestFacts {
             service: "s3",
