@@ -333,6 +333,20 @@ pub trait BlobStore: Send + Sync {
     /// or an error.
     async fn read(&self, id: BlobId, range: Range<u64>) -> Result<Bytes, StoreError>;
 
+    /// As [`read`](Self::read), into a buffer that the caller has; what it held is lost. Its room is used where that
+    /// suffices.
+    async fn read_into(
+        &self,
+        id: BlobId,
+        range: Range<u64>,
+        mut buffer: Vec<u8>,
+    ) -> Result<Vec<u8>, StoreError> {
+        let bytes = self.read(id, range).await?;
+        buffer.clear();
+        buffer.extend_from_slice(&bytes);
+        Ok(buffer)
+    }
+
     /// Length of the sealed bytes of a committed blob.
     async fn len(&self, id: BlobId) -> Result<u64, StoreError>;
 }

@@ -1,7 +1,7 @@
 //! Blobs on their way in, and where they lie once they are there.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::fs::{File, OpenOptions};
+use std::fs::{DirEntry, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
@@ -76,6 +76,13 @@ struct Waiting {
     staged: HashSet<BlobId>,
 }
 
+/// A file in `blobs/`.
+pub(crate) struct Listed {
+    pub(crate) path: PathBuf,
+    /// `None` for what does not have a blob's name, or is not where it belongs.
+    pub(crate) id: Option<BlobId>,
+}
+
 /// The directory `blobs/`.
 pub(crate) struct BlobFiles {
     directory: PathBuf,
@@ -116,6 +123,11 @@ impl BlobFiles {
         waiting.order.push_back(id);
     }
 
+    /// Whether so many released blobs wait that some should go now ([`due`](Self::due)).
+    pub(crate) fn are_too_many(&self) -> bool {
+        locked(&self.waiting).released.len() > 2 * limits::RELEASED_BLOBS
+    }
+
     /// Where a released blob still lies. The reader keeps it alive.
     pub(crate) fn still(&self, id: BlobId) -> Option<Pointer> {
         let mut waiting = locked(&self.waiting);
@@ -130,32 +142,34 @@ impl BlobFiles {
         locked(&self.waiting).released.values().any(|released| lies(&released.pointer))
     }
 
-    /// Unlinks the files that nobody wants any more.
+    /// Takes the files that nobody wants any more, which the caller unlinks.
+    pub(crate) fn due(&self, grace: Duration) -> Vec<BlobId> {
+        let mut waiting = locked(&self.waiting);
+        let mut gone = std::mem::take(&mut waiting.dropped);
+        let mut excess = waiting.released.len().saturating_sub(limits::RELEASED_BLOBS);
+        let Waiting { released, order, .. } = &mut *waiting;
+        order.retain(|id| {
+            let Some(blob) = released.get(id) else { return false };
+            let idle = blob.last_read.elapsed();
+            // A file takes long to download, and few of them are released at once.
+            let dispensable =
+                excess > 0 && (matches!(blob.pointer, Pointer::Inline { .. }) || idle > limits::READ_PAUSE);
+            if !dispensable && idle < grace {
+                return true;
+            }
+            excess = excess.saturating_sub(1);
+            if matches!(blob.pointer, Pointer::File { .. }) {
+                gone.push(*id);
+            }
+            released.remove(id);
+            false
+        });
+        gone
+    }
+
+    /// Unlinks all of them at once.
     pub(crate) fn sweep(&self, grace: Duration) {
-        let mut gone = Vec::new();
-        {
-            let mut waiting = locked(&self.waiting);
-            gone.append(&mut waiting.dropped);
-            let mut excess = waiting.released.len().saturating_sub(limits::RELEASED_BLOBS);
-            let Waiting { released, order, .. } = &mut *waiting;
-            order.retain(|id| {
-                let Some(blob) = released.get(id) else { return false };
-                let idle = blob.last_read.elapsed();
-                // A file takes long to download, and few of them are released at once.
-                let dispensable = excess > 0
-                    && (matches!(blob.pointer, Pointer::Inline { .. }) || idle > limits::READ_PAUSE);
-                if !dispensable && idle < grace {
-                    return true;
-                }
-                excess = excess.saturating_sub(1);
-                if matches!(blob.pointer, Pointer::File { .. }) {
-                    gone.push(*id);
-                }
-                released.remove(id);
-                false
-            });
-        }
-        for id in gone {
+        for id in self.due(grace) {
             self.unlink(id);
         }
     }
@@ -168,28 +182,25 @@ impl BlobFiles {
         }
     }
 
-    /// Every file in `blobs/`, with its length; `None` for what does not have a blob's name.
-    pub(crate) fn list(&self) -> io::Result<Vec<(PathBuf, Option<BlobId>, u64)>> {
-        let mut found = Vec::new();
-        for folder in std::fs::read_dir(&self.directory)? {
-            let folder = folder?;
-            if !folder.file_type()?.is_dir() {
-                found.push((folder.path(), None, 0));
-                continue;
-            }
-            for file in std::fs::read_dir(folder.path())? {
-                let file = file?;
-                let id = file.file_name().to_str().and_then(|name| BlobId::parse(name).ok());
-                let id = id.filter(|id| self.path(*id) == file.path());
-                let length = match file.metadata() {
-                    Ok(metadata) => metadata.len(),
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                    Err(error) => return Err(error),
-                };
-                found.push((file.path(), id, length));
-            }
+    /// Every file in `blobs/`. One folder's are held in memory at a time.
+    pub(crate) fn list(&self) -> io::Result<impl Iterator<Item = io::Result<Listed>> + '_> {
+        let folders = std::fs::read_dir(&self.directory)?;
+        Ok(folders.flat_map(|folder| match folder.and_then(|folder| self.list_folder(&folder)) {
+            Ok(files) => files.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error)],
+        }))
+    }
+
+    fn list_folder(&self, folder: &DirEntry) -> io::Result<Vec<Listed>> {
+        if !folder.file_type()?.is_dir() {
+            return Ok(vec![Listed { path: folder.path(), id: None }]);
         }
-        Ok(found)
+        let files = std::fs::read_dir(folder.path())?.map(|file| {
+            let file = file?;
+            let id = file.file_name().to_str().and_then(|name| BlobId::parse(name).ok());
+            Ok(Listed { id: id.filter(|id| self.path(*id) == file.path()), path: file.path() })
+        });
+        files.collect()
     }
 
     /// Makes the 256 folders.
@@ -200,17 +211,32 @@ impl BlobFiles {
         sync_directory(&self.directory)
     }
 
-    pub(crate) fn read(&self, id: BlobId, offset: u64, length: usize) -> io::Result<Bytes> {
+    pub(crate) fn read(
+        &self,
+        id: BlobId,
+        offset: u64,
+        length: usize,
+        buffer: &mut Vec<u8>,
+    ) -> io::Result<()> {
         let file = File::open(self.path(id))?;
-        read_at(&file, offset, length)
+        read_into(&file, offset, length, buffer)
     }
 }
 
 /// Reads exactly `length` bytes.
 pub(crate) fn read_at(file: &File, offset: u64, length: usize) -> io::Result<Bytes> {
-    let mut bytes = vec![0; length];
-    file.read_exact_at(&mut bytes, offset)?;
+    let mut bytes = Vec::new();
+    read_into(file, offset, length, &mut bytes)?;
     Ok(bytes.into())
+}
+
+/// The same into a buffer, in place of what it held.
+pub(crate) fn read_into(file: &File, offset: u64, length: usize, buffer: &mut Vec<u8>) -> io::Result<()> {
+    buffer.truncate(length);
+    // Exactly: the room of a buffer that is kept for long is not to be twice what it holds.
+    buffer.reserve_exact(length - buffer.len());
+    buffer.resize(length, 0);
+    file.read_exact_at(buffer, offset)
 }
 
 /// A file under its final name that no commit has named yet. Removed when dropped, unless it was committed.
@@ -429,4 +455,26 @@ fn write_failed(shared: &Shared, operation: &str, error: &io::Error) -> StoreErr
 /// A failed sync poisons, whatever its reason: what it says of the disk cannot be asked again.
 fn sync_failed(shared: &Shared, error: &io::Error) -> StoreError {
     shared.health.poison(failure("blob sync", error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn released_blobs_that_wait_for_readers_do_not_gather_without_end() {
+        let files = BlobFiles::new(PathBuf::new());
+        let id = |number: usize| BlobId::from_bytes((number as u128).to_be_bytes());
+        let pointer = Pointer::Inline { segment: 1, offset: 0, bytes: 1 };
+        for number in 0..2 * limits::RELEASED_BLOBS {
+            files.release(id(number), pointer);
+        }
+        assert!(!files.are_too_many());
+        files.release(id(2 * limits::RELEASED_BLOBS), pointer);
+        assert!(files.are_too_many());
+        assert!(files.due(Duration::from_hours(1)).is_empty(), "they have no files");
+        assert!(!files.are_too_many());
+        assert_eq!(files.still(id(limits::RELEASED_BLOBS)), None, "the oldest went first");
+        assert_eq!(files.still(id(limits::RELEASED_BLOBS + 1)), Some(pointer));
+    }
 }

@@ -1,7 +1,7 @@
 //! The committer: one thread that takes what is queued, decides it against the index and itself, makes it durable with
 //! one write and one sync, and only then shows and answers it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use super::blobs::{Part, Pointer, Staged};
 use super::frame::{BlobEntry, CommitMeta, HEADER_BYTES, Header, Instance, RowChange};
 use super::index::Snapshot;
-use super::log::{AppendError, LogWriter, failure};
+use super::log::{AppendError, LogEnd, LogWriter, failure};
 use super::reserve::EMERGENCY;
 use super::{Shared, limits, rows};
 use crate::contract::{Batch, Direction, Position, Precondition, RowVersion, StoreError, Write};
@@ -39,6 +39,20 @@ pub(crate) enum Work {
     DropSegment(u64),
     /// Seal the memtable, so that what it holds gets flushed.
     Rotate,
+    /// Let readers go on from the index as it is compacted now.
+    Publish,
+    /// Begin a new segment, so that what lies before it changes no more, and tell where that is.
+    Freeze(oneshot::Sender<Frozen>),
+}
+
+/// An instant between two frames.
+pub(crate) struct Frozen {
+    /// Position of the last commit before it.
+    pub(crate) position: u64,
+    /// The log's end: a segment in which nothing lies yet.
+    pub(crate) end: LogEnd,
+    /// The index's number at which readers see exactly what was committed before.
+    pub(crate) sequence: u64,
 }
 
 /// One job, with the room in the queue that it takes.
@@ -65,7 +79,8 @@ struct Group {
     admitted: Vec<Admitted>,
     blobs: Vec<Bytes>,
     blob_bytes: u32,
-    moved: HashSet<BlobId>,
+    /// Blobs that this frame moves, and from where.
+    moved: HashMap<BlobId, Pointer>,
     overlay: Overlay,
     /// Answered after the sync: what they met may be part of this very frame.
     refused: Vec<(Answer, StoreError)>,
@@ -75,6 +90,8 @@ pub(crate) struct Committer {
     shared: Arc<Shared>,
     log: LogWriter,
     next_position: u64,
+    /// Bytes of frames whose rows lie in the active memtable.
+    unsealed_bytes: u64,
     buffer: Vec<u8>,
 }
 
@@ -92,7 +109,7 @@ impl Drop for Ends<'_> {
 
 impl Committer {
     pub(crate) fn new(shared: Arc<Shared>, log: LogWriter, next_position: u64) -> Self {
-        Self { shared, log, next_position, buffer: Vec::new() }
+        Self { shared, log, next_position, unsealed_bytes: 0, buffer: Vec::new() }
     }
 
     /// Works until the queue is closed and empty.
@@ -139,7 +156,7 @@ impl Committer {
         }
     }
 
-    fn admit(&self, group: &mut Group, snapshot: &Snapshot<'_>, job: Job) {
+    fn admit(&mut self, group: &mut Group, snapshot: &Snapshot<'_>, job: Job) {
         let Job { work, answer, room } = job;
         let position = self.next_position + group.admitted.len() as u64;
         let records_only = matches!(work, Work::Append(_));
@@ -164,6 +181,15 @@ impl Committer {
             (None, Work::Rotate) => {
                 self.rotate();
                 let _ = answer.send(Ok(Position(self.next_position.saturating_sub(1))));
+                return;
+            }
+            (None, Work::Publish) => {
+                self.shared.index.publish_all();
+                let _ = answer.send(Ok(Position(self.next_position.saturating_sub(1))));
+                return;
+            }
+            (None, Work::Freeze(tell)) => {
+                let _ = answer.send(self.freeze(snapshot.sequence(), tell));
                 return;
             }
         };
@@ -239,11 +265,11 @@ impl Committer {
             // A release in this same frame that comes before the move would bring the blob back: such a blob stays
             // where it is, and goes with its segment later.
             let released = group.admitted.iter().any(|admitted| admitted.meta.released.contains(&id));
-            if released || group.moved.contains(&id) || rows::pointer(snapshot, id)? != Some(from) {
+            if released || group.moved.contains_key(&id) || rows::pointer(snapshot, id)? != Some(from) {
                 continue;
             }
             let Ok(length) = u32::try_from(bytes.len()) else { continue };
-            group.moved.insert(id);
+            group.moved.insert(id, from);
             meta.blobs.push(BlobEntry::Moved { id, offset: group.place(&[bytes], length), bytes: length });
         }
         Ok(meta)
@@ -258,10 +284,22 @@ impl Committer {
         Ok(CommitMeta { rows, ..CommitMeta::default() })
     }
 
-    fn rotate(&self) {
+    fn rotate(&mut self) {
         if self.shared.index.rotate() {
+            self.unsealed_bytes = 0;
             self.shared.flush.request(self.log.end().next_frame.saturating_sub(1));
         }
+    }
+
+    fn freeze(&mut self, sequence: u64, tell: oneshot::Sender<Frozen>) -> Result<Position, StoreError> {
+        match self.log.begin_segment() {
+            Ok(()) => {}
+            Err(AppendError::Full) => return Err(self.shared.space.full()),
+            Err(AppendError::Failed(reason)) => return Err(self.shared.health.poison(reason)),
+        }
+        let position = self.next_position.saturating_sub(1);
+        let _ = tell.send(Frozen { position, end: self.log.end(), sequence });
+        Ok(Position(position))
     }
 
     /// The store was poisoned after the group was admitted, by another thread: only records are kept.
@@ -290,7 +328,7 @@ impl Committer {
         }
         let admitted = std::mem::take(&mut group.admitted);
         match outcome {
-            Ok((header, offset)) => self.show(&header, offset, &metas, admitted),
+            Ok((header, offset)) => self.show(&header, offset, &metas, &group.moved, admitted),
             Err(AppendError::Full) => {
                 let error = self.shared.space.full();
                 for admitted in admitted {
@@ -333,18 +371,31 @@ impl Committer {
         Ok((header, end.length))
     }
 
-    fn show(&mut self, header: &Header, offset: u64, metas: &[CommitMeta], admitted: Vec<Admitted>) {
+    fn show(
+        &mut self,
+        header: &Header,
+        offset: u64,
+        metas: &[CommitMeta],
+        moved: &HashMap<BlobId, Pointer>,
+        admitted: Vec<Admitted>,
+    ) {
         let first = self.next_position;
         self.next_position += admitted.len() as u64;
-        let applied = rows::apply(&self.shared, header, offset, metas);
-        // Durable it is; if the index cannot take it, the next start will see it.
-        let failed = applied.err().map(|error| self.shared.health.poison(error.to_string().into()));
+        // Durable it is. If the index cannot take it, its rows are seen from the next start on, its records at once.
+        let failed = rows::apply(&self.shared, header, offset, metas, moved).err().map(|error| {
+            rows::show_records(&self.shared, header, metas);
+            self.shared.health.poison(error.to_string().into())
+        });
         for (position, admitted) in (first..).zip(admitted) {
             admitted.staged.iter().for_each(|staged| staged.keep());
-            let _ = admitted.answer.send(failed.clone().map_or(Ok(Position(position)), Err));
+            let refused = failed.clone().filter(|_| !admitted.records_only);
+            let _ = admitted.answer.send(refused.map_or(Ok(Position(position)), Err));
         }
         // A memtable that holds a part of a frame must not become a table: the next start replays that frame whole.
-        if failed.is_none() && self.shared.index.active_bytes() >= self.shared.memtable_bytes {
+        self.unsealed_bytes += header.frame_bytes();
+        let is_full = self.shared.index.active_bytes() >= self.shared.memtable_bytes
+            || self.unsealed_bytes >= self.shared.replay_bytes;
+        if failed.is_none() && is_full {
             self.rotate();
         }
     }

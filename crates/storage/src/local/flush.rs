@@ -3,8 +3,8 @@
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::Shared;
 use super::log::is_full;
+use super::{Shared, limits};
 use crate::contract::StoreError;
 use crate::locked;
 
@@ -51,6 +51,15 @@ impl Flush {
 
     pub(crate) fn flushed_frame(&self) -> u64 {
         locked(&self.state).flushed_frame
+    }
+
+    /// Whether a sealed memtable waits for its flush.
+    fn is_wanted(&self) -> bool {
+        locked(&self.state).wanted
+    }
+
+    fn is_closed(&self) -> bool {
+        locked(&self.state).closed
     }
 
     /// Whether the last flush found no room.
@@ -132,15 +141,14 @@ fn found_no_room(shared: &Shared, error: &lsm_tree::Error) -> bool {
     matches!(error, lsm_tree::Error::Io(error) if is_full(error)) && shared.index.is_where_it_was()
 }
 
-/// The thread: flushes what is sealed, then compacts.
+/// The thread: flushes what is sealed, and compacts in between.
 pub(crate) fn run(shared: &Shared) {
     while let Some(frame) = shared.flush.next() {
-        let flushed = shared.index.flush();
-        let failed = match flushed {
+        let failed = match shared.index.flush() {
             Ok(()) => {
                 shared.flush.done(Ok(frame));
                 shared.chores.wake();
-                shared.index.compact().err()
+                compact(shared).err()
             }
             Err(error) => {
                 let full = found_no_room(shared, &error);
@@ -157,4 +165,16 @@ pub(crate) fn run(shared: &Shared) {
             return;
         }
     }
+}
+
+/// Compacts until nothing is left to compact, or some steps are done and a memtable waits.
+fn compact(shared: &Shared) -> Result<(), lsm_tree::Error> {
+    let mut steps = 0;
+    while !shared.flush.is_closed() && (steps < limits::STEPS_A_FLUSH || !shared.flush.is_wanted()) {
+        if !shared.index.compact()? && (shared.flush.is_wanted() || !shared.index.purge()?) {
+            break;
+        }
+        steps += 1;
+    }
+    Ok(())
 }

@@ -21,6 +21,9 @@ const BLOB_INLINE: u8 = 1;
 const BLOB_FILE: u8 = 2;
 const BLOB_MOVED: u8 = 3;
 
+/// What a blob takes in the meta section: kind, id, offset or half a length, length.
+pub(crate) const BLOB_ENTRY_BYTES: u64 = 1 + 16 + 8;
+
 /// Which installation frames belong to: where their checksums begin.
 #[derive(Clone, Copy)]
 pub(crate) struct Instance(u32);

@@ -12,7 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use lsm_tree::{AbstractTree, AnyTree, Cache, Config, DescriptorTable, Guard, SequenceNumberCounter};
+use lsm_tree::compaction::Leveled;
+use lsm_tree::config::PartitioningPolicy;
+use lsm_tree::{AbstractTree, AnyTree, Cache, Config, DescriptorTable, Guard, SequenceNumberCounter, Table};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::blobs::read_at;
@@ -60,16 +62,27 @@ pub(crate) enum IndexOpenError {
     Tree(lsm_tree::Error),
 }
 
+/// The two files that say which tables make up the index.
+pub(crate) struct VersionFiles {
+    number: u64,
+    /// Name of the version file.
+    pub(crate) name: String,
+    /// Its bytes.
+    pub(crate) version: Vec<u8>,
+    /// Bytes of the file `current`.
+    pub(crate) current: Vec<u8>,
+}
+
 /// Checks the file that says which tables make up the index. The tree writes its checksum into `current` and does not
 /// look at it: with one bit turned it would show old rows, or fail in ways that cannot be caught.
 ///
 /// `current`: number of the version (8 bytes, little endian), XXH3-128 of the file `v<number>` (16 bytes, little
 /// endian), kind of the checksum (one byte, 0).
-fn check_version(path: &Path) -> Result<(), IndexOpenError> {
+fn check_version(path: &Path) -> Result<Option<VersionFiles>, IndexOpenError> {
     let damaged = |what| move |_: std::io::Error| IndexOpenError::Version(what);
     let current = match std::fs::read(path.join("current")) {
         Ok(current) => current,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(IndexOpenError::Tree(error.into())),
     };
     let form = || IndexOpenError::Version("the index's file `current` has not its form");
@@ -78,11 +91,12 @@ fn check_version(path: &Path) -> Result<(), IndexOpenError> {
     if kind != [0] {
         return Err(form());
     }
-    let name = format!("v{}", u64::from_le_bytes(*number));
+    let number = u64::from_le_bytes(*number);
+    let name = format!("v{number}");
     let version =
-        std::fs::read(path.join(name)).map_err(damaged("a version file of the index is missing"))?;
+        std::fs::read(path.join(&name)).map_err(damaged("a version file of the index is missing"))?;
     if xxhash_rust::xxh3::xxh3_128(&version) == u128::from_le_bytes(*checksum) {
-        Ok(())
+        Ok(Some(VersionFiles { number, name, version, current }))
     } else {
         Err(IndexOpenError::Version("a version file of the index is not what was written"))
     }
@@ -126,6 +140,32 @@ fn entries_of(file: &File) -> std::io::Result<Option<u32>> {
     Ok(list.strip_prefix(b"TOC!").and_then(<[u8]>::first_chunk::<4>).copied().map(u32::from_le_bytes))
 }
 
+/// Most bytes of `current`, which the tree writes under another name first.
+const CURRENT_BYTES: u64 = 25;
+
+/// Removes what a kill between writing and renaming `current` has left: files `.tmp` and six letters or digits, of at most
+/// its length. Nothing else in the directory has such a name, and nothing names them.
+pub(crate) fn sweep_temporary(path: &Path) -> std::io::Result<()> {
+    let entries = match std::fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        let name = entry.file_name();
+        let random = name.to_str().and_then(|name| name.strip_prefix(".tmp"));
+        let ours = random.is_some_and(|random| {
+            random.len() == 6 && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        });
+        if ours && metadata.is_file() && metadata.len() <= CURRENT_BYTES {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 impl Index {
     pub(crate) fn open(path: &Path, cache_bytes: u64) -> Result<Self, IndexOpenError> {
         check_version(path)?;
@@ -135,7 +175,12 @@ impl Index {
 
     fn open_tree(path: &Path, cache_bytes: u64) -> Result<Self, lsm_tree::Error> {
         let sequence = SequenceNumberCounter::default();
+        // Below the first level indexes and filters of tables are read in pieces of 4 KiB: whole, those of a store of a few
+        // million objects no longer fit the cache together, and each read of a row would load more than a megabyte.
+        let in_pieces = PartitioningPolicy::new([false, true]);
         let tree = Config::new(path, sequence.clone(), SequenceNumberCounter::default())
+            .index_block_partitioning_policy(in_pieces.clone())
+            .filter_block_partitioning_policy(in_pieces)
             .use_cache(Arc::new(Cache::with_capacity_bytes(cache_bytes)))
             .use_descriptor_table(Some(Arc::new(DescriptorTable::new(limits::INDEX_FILES))))
             .open()?;
@@ -178,6 +223,21 @@ impl Index {
         self.visible.store(sequence + 1, Ordering::Release);
     }
 
+    /// Shows readers everything that the tree holds: only the committer knows when all of it may be shown.
+    pub(crate) fn publish_all(&self) {
+        self.visible.store(self.sequence.get(), Ordering::Release);
+    }
+
+    /// Whether states of the tree from before a flush or a compaction are kept for readers, with all that they hold.
+    pub(crate) fn keeps_old(&self) -> bool {
+        self.tree.version_free_list_len() > 0
+    }
+
+    /// Lets go of old states, their memtables and files, as far as nobody reads there.
+    pub(crate) fn let_go(&self) -> Result<(), lsm_tree::Error> {
+        self.tree.get_version_history_lock().maintenance(&self.path, self.watermark())
+    }
+
     pub(crate) fn active_bytes(&self) -> u64 {
         self.tree.active_memtable().size()
     }
@@ -198,21 +258,63 @@ impl Index {
         Ok(())
     }
 
-    /// Compacts while there is something to compact.
-    pub(crate) fn compact(&self) -> Result<(), lsm_tree::Error> {
-        let strategy = Arc::new(lsm_tree::compaction::Leveled::default());
-        for _ in 0..64 {
-            let before = (self.tree.table_count(), self.tree.l0_run_count(), self.tree.disk_space());
-            self.tree.compact(strategy.clone(), self.watermark())?;
-            if before == (self.tree.table_count(), self.tree.l0_run_count(), self.tree.disk_space()) {
-                break;
-            }
+    /// Compacts a little, if there is something to compact; `false`: there was nothing.
+    pub(crate) fn compact(&self) -> Result<bool, lsm_tree::Error> {
+        self.step(Leveled::default().with_table_target_size(limits::TABLE_BYTES))
+    }
+
+    /// Compacts a little, if much of the tables is marks of deleted rows: these take space, and hide rows that take more,
+    /// until they have come down to the last level. `false`: it is not, or they have.
+    pub(crate) fn purge(&self) -> Result<bool, lsm_tree::Error> {
+        let (marks, rows) = (self.tree.tombstone_count(), self.tree.approximate_len() as u64);
+        if marks.saturating_mul(limits::ROWS_A_MARK) < rows.max(1) {
+            return Ok(false);
         }
-        Ok(())
+        // With this threshold every level but the last counts as too full.
+        self.step(Leveled::default().with_table_target_size(limits::TABLE_BYTES).with_l0_threshold(0))
+    }
+
+    fn step(&self, strategy: Leveled) -> Result<bool, lsm_tree::Error> {
+        let before = self.tree.current_version().id();
+        self.tree.compact(Arc::new(strategy), self.watermark())?;
+        Ok(self.tree.current_version().id() != before)
     }
 }
 
+/// How often [`Index::files`] looks until the disk names the version that the tree stands at: in between lie two syncs of
+/// small files.
+const VERSION_LOOKS: usize = 1000;
+
 impl Index {
+    /// The files that make up the index at one instant, whose tables stay on the disk for as long as the answer is held.
+    pub(crate) fn files(&self) -> Result<(VersionFiles, Vec<Table>), StoreError> {
+        let mut last = "the index's version file is not to be found";
+        for _ in 0..VERSION_LOOKS {
+            // The tables first: what they hold on to cannot go while the disk is looked at.
+            let version = self.tree.current_version();
+            let tables: Vec<Table> = version.iter_tables().cloned().collect();
+            match check_version(&self.path) {
+                Ok(Some(files)) if files.number == version.id() => return Ok((files, tables)),
+                Ok(_) => {}
+                Err(IndexOpenError::Version(what)) => last = what,
+                Err(IndexOpenError::Tree(error)) => return Err(index_error(&error)),
+            }
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        Err(StoreError::Corrupt { what: last.into() })
+    }
+
+    /// Bytes of all tables.
+    pub(crate) fn table_bytes(&self) -> u64 {
+        self.tree.disk_space()
+    }
+
+    /// The oldest table of those numbered from `from` on. It stays on the disk for as long as the answer is held.
+    pub(crate) fn next_table(&self, from: u64) -> Option<Table> {
+        let version = self.tree.current_version();
+        version.iter_tables().filter(|table| table.id() >= from).min_by_key(|table| table.id()).cloned()
+    }
+
     /// Whether the disk names the version that the tree stands at: false after a flush or compaction that failed between
     /// naming its version and syncing the name. To try again then would write over the version that is named.
     pub(crate) fn is_where_it_was(&self) -> bool {
@@ -255,6 +357,17 @@ fn row_of(stored: &[u8]) -> Result<Row, StoreError> {
 }
 
 impl Snapshot<'_> {
+    /// The number that it sees the tree at.
+    pub(crate) fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// The view at a later number that was published meanwhile. What it sees was kept for the earlier one.
+    pub(crate) fn at(self, sequence: u64) -> Self {
+        *locked(&self.index.readers).entry(sequence).or_default() += 1;
+        Self { index: self.index, sequence }
+    }
+
     /// The row under a full key.
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Row>, StoreError> {
         let found = self.index.tree.get(key, self.sequence).map_err(|error| index_error(&error))?;

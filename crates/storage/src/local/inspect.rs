@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use strongroom_types::BlobId;
 
-use super::blobs::{Pointer, read_at};
+use super::blobs::{Listed, Pointer, read_at};
 use super::frame::{HEADER_BYTES, Header, decode_frame};
 use super::log::{failure, segment_path};
-use super::{LocalStore, recover, rows};
+use super::{LocalStore, limits, recover, rows};
 use crate::contract::{Direction, StoreError};
 use crate::verify::{Finding, Looked};
 
@@ -62,7 +62,8 @@ impl LocalStore {
         Ok(())
     }
 
-    fn check_frame(
+    /// The header of the frame at `offset`, or what is wrong there.
+    pub(super) fn check_frame(
         &self,
         file: &File,
         segment: u64,
@@ -102,13 +103,19 @@ impl LocalStore {
     /// Checks every table of the index whole, then reads every row.
     pub(crate) fn count_rows(&self) -> Result<u64, StoreError> {
         self.shared().index.check_tables()?;
-        let snapshot = self.shared().index.snapshot();
         let mut rows = 0;
-        for row in snapshot.range(vec![]..vec![0xff], Direction::Forward) {
-            row?;
-            rows += 1;
+        let mut from = Vec::new();
+        // A view that is held for long keeps the memtables that are flushed meanwhile in memory: a new one for each page.
+        loop {
+            let snapshot = self.shared().index.snapshot();
+            let mut last = None;
+            for row in snapshot.range(from..vec![0xff], Direction::Forward).take(limits::ROWS_A_VIEW) {
+                last = Some(row?.0);
+                rows += 1;
+            }
+            let Some(last) = last else { return Ok(rows) };
+            from = [last.as_ref(), &[0]].concat();
         }
-        Ok(rows)
     }
 
     /// Whether a committed blob's bytes lie there in their full length.
@@ -131,7 +138,8 @@ impl LocalStore {
     pub(crate) fn orphans(&self) -> Result<Vec<PathBuf>, StoreError> {
         let shared = self.shared();
         let mut found = Vec::new();
-        for (path, id, _) in shared.files.list().map_err(|error| unread("blobs", &error))? {
+        for listed in shared.files.list().map_err(|error| unread("blobs", &error))? {
+            let Listed { path, id } = listed.map_err(|error| unread("blobs", &error))?;
             let named = match id {
                 Some(id) => {
                     shared.files.is_staged(id)

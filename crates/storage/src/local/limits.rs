@@ -36,6 +36,16 @@ pub(crate) const MEMTABLE_BYTES: u64 = 16 << 20;
 /// Sealed memtables beyond which commits wait. DESIGN, "Flush".
 pub(crate) const SEALED_MEMTABLES: usize = 2;
 
+/// Size of a table below the first level. Flushes wait for a step of compaction, which rewrites about eleven tables.
+pub(crate) const TABLE_BYTES: u64 = 16 << 20;
+
+/// Steps of compaction between two flushes, at least: four flushes make a step of the first level, and about two for each
+/// table in each level below.
+pub(crate) const STEPS_A_FLUSH: usize = 4;
+
+/// Rows of the tables for each mark of a deleted one, at least: with more marks they are brought down and go.
+pub(crate) const ROWS_A_MARK: u64 = 8;
+
 /// Blocks of the index kept in memory.
 pub(crate) const CACHE_BYTES: u64 = 64 << 20;
 
@@ -71,11 +81,41 @@ pub(crate) const CLOCK_LAG: Duration = Duration::from_mins(5);
 /// Bytes of records that one read of the journal gives, unless a single position has more.
 pub(crate) const JOURNAL_READ_BYTES: usize = 8 << 20;
 
+/// Rows that a walk over the whole index reads at one view of it.
+pub(crate) const ROWS_A_VIEW: usize = 10_000;
+
+/// Bytes of the log after which a memtable is sealed, however few rows it holds: with large blobs the log grows much
+/// faster than the index, and all of what is not in the tables is read again at the next start.
+pub(crate) const REPLAY_BYTES: u64 = 1 << 30;
+
 /// Distance between the marks that say where in a segment a position lies.
 pub(crate) const MARK_BYTES: u64 = 1 << 20;
 
+/// A sealed segment of which less than this is alive (thousandths of its length) is emptied: the log takes at most twice
+/// what lives in it, once reclaim has had its time. DESIGN, "Reclaim".
+pub(crate) const LIVE_SHARE: u64 = 500;
+
 /// Blobs' bytes that one step of a segment's compaction copies.
 pub(crate) const RELOCATE_BYTES: u64 = 1 << 20;
+
+/// Blobs that one step of a segment's compaction copies: each costs a read of the index on the committer's thread while
+/// other commits wait, some milliseconds in all. As many as a group has commits, so that where every commit frees a blob,
+/// and so another one has to move, reclaim keeps up.
+pub(crate) const RELOCATE_BLOBS: usize = GROUP_COMMITS;
+
+/// Bytes a second that reclaim copies out of dying segments, unless room is short: what it reads was written once by
+/// callers, what it writes comes on top. Where callers free more than it can keep up with, segments get emptier while
+/// they wait, so that the same rate gives back more.
+pub(crate) const RECLAIM_BYTES_PER_SECOND: u64 = 64 << 20;
+
+/// What moving a blob costs beside its bytes, for the rate above: its entry in the log and its row in the index.
+pub(crate) const MOVE_BYTES: u64 = 1024;
+
+/// Files a second that reclaim unlinks, unless room is short: more than can be made, for each of them takes two syncs.
+pub(crate) const UNLINKS_PER_SECOND: u64 = 4000;
+
+/// Bytes of a table that the scrub reads at once.
+pub(crate) const SCRUB_PIECE_BYTES: u64 = 1 << 20;
 
 const _: () = assert!(GROUP_BYTES + MAX_COMMIT_BYTES + INLINE_BYTES < SECTION_BYTES as u64);
 const _: () = assert!(GROUP_BYTES <= QUEUE_BYTES && MAX_COMMIT_BYTES <= QUEUE_BYTES);

@@ -127,6 +127,14 @@ impl LogWriter {
         if self.end.length < self.segment_bytes {
             return Ok(());
         }
+        self.begin_segment()
+    }
+
+    /// Begins a new segment, unless nothing lies in the current one.
+    pub(crate) fn begin_segment(&mut self) -> Result<(), AppendError> {
+        if self.end.length == 0 {
+            return Ok(());
+        }
         let segment = self.end.next_frame;
         let opened = self.disk.open(&segment_path(&self.directory, segment));
         self.file = opened.map_err(|error| {

@@ -5,10 +5,13 @@
 //! (memtables to tables) and [`reclaim`] (what nobody needs any more). At start: [`open`], then [`recover`].
 //! `docs/formats/log.md` and `docs/formats/data-directory.md` describe what lies on disk.
 
+pub mod backup;
 mod blobs;
 mod clock;
 mod committer;
 mod flush;
+#[cfg(test)]
+mod format_tests;
 mod frame;
 mod health;
 mod index;
@@ -19,11 +22,15 @@ mod log;
 #[cfg(test)]
 mod model;
 mod open;
+mod pace;
 mod queue;
 mod reclaim;
+#[cfg(test)]
+mod reclaim_tests;
 mod recover;
 mod reserve;
 mod rows;
+pub mod scrub;
 mod segments;
 mod space;
 #[cfg(test)]
@@ -78,6 +85,7 @@ pub(crate) struct Shared {
     instance: Instance,
     inline_bytes: u64,
     memtable_bytes: u64,
+    replay_bytes: u64,
     release_grace: Duration,
     index: Index,
     segments: Segments,
@@ -133,6 +141,7 @@ impl Shared {
 
     fn trim_to(&self, position: u64) {
         self.trimmed.fetch_max(position, Ordering::AcqRel);
+        self.segments.forget_marks(position);
     }
 
     fn tail(&self) -> u64 {
@@ -149,7 +158,7 @@ impl Shared {
     fn is_reclaimable(&self, segment: u64, stats: &SegmentStats) -> bool {
         stats.last_frame <= self.flush.flushed_frame()
             && stats.last_record <= self.trimmed()
-            && stats.live_bytes() == 0
+            && !stats.is_alive()
             && !self.files.lingers_in(segment)
     }
 
@@ -217,7 +226,7 @@ impl LocalStore {
     /// As [`MetaStore::commit`].
     pub async fn reclaim(&self) -> Result<(), StoreError> {
         let shared = self.handle.shared.clone();
-        blocking(move || reclaim::round(&shared)).await?
+        blocking(move || reclaim::hurried_round(&shared)).await?
     }
 
     /// Committed blobs in the order of their ids, up to `limit` behind `after`.
@@ -322,6 +331,15 @@ impl BlobStore for LocalStore {
     }
 
     async fn read(&self, id: BlobId, range: Range<u64>) -> Result<Bytes, StoreError> {
+        self.read_into(id, range, Vec::new()).await.map(Bytes::from)
+    }
+
+    async fn read_into(
+        &self,
+        id: BlobId,
+        range: Range<u64>,
+        mut buffer: Vec<u8>,
+    ) -> Result<Vec<u8>, StoreError> {
         let shared = &self.handle.shared;
         // A blob that moves or goes between the look at its row and the read is looked for again.
         for _ in 0..8 {
@@ -330,17 +348,23 @@ impl BlobStore for LocalStore {
             let length = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
             let start = range.start;
             let read = match pointer {
-                Pointer::Inline { segment, offset, .. } => shared
-                    .segments
-                    .file(segment)
-                    .and_then(|file| blobs::read_at(&file, offset.saturating_add(start), length)),
+                Pointer::Inline { segment, offset, .. } => shared.segments.file(segment).and_then(|file| {
+                    blobs::read_into(&file, offset.saturating_add(start), length, &mut buffer)
+                }),
                 Pointer::File { .. } => {
                     let shared = shared.clone();
-                    blocking(move || shared.files.read(id, start, length)).await?
+                    let mut lent = std::mem::take(&mut buffer);
+                    let reading = blocking(move || {
+                        let read = shared.files.read(id, start, length, &mut lent);
+                        (lent, read)
+                    });
+                    let read;
+                    (buffer, read) = reading.await?;
+                    read
                 }
             };
             match read {
-                Ok(bytes) => return Ok(bytes),
+                Ok(()) => return Ok(buffer),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) if blobs::is_out_of_files(&error) => return Err(StoreError::Busy),
                 Err(error) => return Err(StoreError::Corrupt { what: failure("a blob's bytes", &error) }),

@@ -28,12 +28,20 @@ enum Demand {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Commit { changes: Vec<Change>, demands: Vec<Demand>, blob: Option<u32>, release: bool, records: u8 },
+    Commit {
+        changes: Vec<Change>,
+        demands: Vec<Demand>,
+        blob: Option<u32>,
+        release: bool,
+        records: u8,
+    },
     Append(u8),
     Trim(u8),
     Scan(u8, u8, u8, bool),
     Reopen,
     Checkpoint,
+    /// A backup is taken, the store goes on for a while, and then the backup is restored in its place.
+    Restore,
 }
 
 fn some_step() -> impl Strategy<Value = Step> {
@@ -50,7 +58,7 @@ fn some_step() -> impl Strategy<Value = Step> {
     ];
     let blob = prop::option::weighted(0.4, prop_oneof![4 => 0..3000_u32, 1 => 262_000..300_000_u32]);
     prop_oneof![
-        12 => (
+        36 => (
             prop::collection::vec(change, 0..5),
             prop::collection::vec(demand, 0..2),
             blob,
@@ -58,11 +66,12 @@ fn some_step() -> impl Strategy<Value = Step> {
             0..3_u8,
         )
             .prop_map(|(changes, demands, blob, release, records)| Step::Commit { changes, demands, blob, release, records }),
-        2 => (0..4_u8).prop_map(Step::Append),
-        1 => any::<u8>().prop_map(Step::Trim),
-        4 => (key.clone(), key, 0..20_u8, any::<bool>()).prop_map(|(from, to, limit, forward)| Step::Scan(from, to, limit, forward)),
-        1 => Just(Step::Reopen),
-        1 => Just(Step::Checkpoint),
+        6 => (0..4_u8).prop_map(Step::Append),
+        3 => any::<u8>().prop_map(Step::Trim),
+        12 => (key.clone(), key, 0..20_u8, any::<bool>()).prop_map(|(from, to, limit, forward)| Step::Scan(from, to, limit, forward)),
+        3 => Just(Step::Reopen),
+        3 => Just(Step::Checkpoint),
+        1 => Just(Step::Restore),
     ]
 }
 
@@ -175,12 +184,32 @@ impl Pair {
                 self.catch_up().await;
                 self.compare().await;
             }
+            Step::Restore => self.restore().await,
             Step::Checkpoint => {
                 self.local().checkpoint().await.unwrap();
                 self.local().reclaim().await.unwrap();
                 self.catch_up().await;
             }
         }
+    }
+
+    async fn restore(&mut self) {
+        let fresh = tempfile::tempdir().unwrap();
+        let (to, store) = (fresh.path().join("backup"), self.local().clone());
+        let taken = blocking(move || {
+            let taken = store.backup(&to, |_| Ok((Vec::new(), ())), &backup::Progress::default());
+            taken.map(|_| to)
+        });
+        let from = taken.await.unwrap().unwrap();
+        let mut lost = Batch::new(PLACES[0]);
+        lost.put([7], *b"after the backup");
+        self.local().commit(lost).await.unwrap();
+        drop(self.local.take());
+        let data = tempfile::tempdir().unwrap();
+        backup::restore(&from, data.path(), &backup::Progress::default()).unwrap();
+        self.directory = data;
+        self.local = Some(open_quiet(self.directory.path(), &self.options));
+        self.compare().await;
     }
 
     /// What the engine does for itself (trims, moves of blobs) are commits too, and none in memory.

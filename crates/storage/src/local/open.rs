@@ -14,7 +14,7 @@ use super::committer::Committer;
 use super::flush::{self, Flush};
 use super::frame::Instance;
 use super::health::Health;
-use super::index::{Index, IndexOpenError};
+use super::index::{self, Index, IndexOpenError};
 use super::log::{Disk, LogDisk, sync_directory};
 use super::queue::Queue;
 use super::reclaim::{self, Chores};
@@ -22,7 +22,7 @@ use super::recover;
 use super::reserve::Reserve;
 use super::segments::Segments;
 use super::space::{Space, Statvfs, real_statvfs};
-use super::{Handle, LocalStore, Shared, limits, rows};
+use super::{Handle, LocalStore, Shared, backup, limits, rows};
 use crate::contract::StoreError;
 use crate::{Entropy, WallClock};
 
@@ -41,12 +41,16 @@ pub struct Options {
     pub segment_bytes: u64,
     /// Size at which a memtable is flushed.
     pub memtable_bytes: u64,
+    /// Bytes of the log after which a memtable is flushed, however small it is.
+    pub replay_bytes: u64,
     /// Memory for the index's blocks.
     pub cache_bytes: u64,
     /// Sealed bytes up to which a blob travels in the log (at most 256 KiB).
     pub inline_bytes: u64,
     /// How long a released blob can still be read, counted from its last read.
     pub release_grace: Duration,
+    /// Bytes a second that are copied, while there is room, to give the space around them back.
+    pub reclaim_bytes_per_second: u64,
 }
 
 impl Options {
@@ -59,9 +63,11 @@ impl Options {
             reserve_bytes: limits::RESERVE_BYTES,
             segment_bytes: limits::SEGMENT_BYTES,
             memtable_bytes: limits::MEMTABLE_BYTES,
+            replay_bytes: limits::REPLAY_BYTES,
             cache_bytes: limits::CACHE_BYTES,
             inline_bytes: limits::INLINE_BYTES,
             release_grace: limits::RELEASE_GRACE,
+            reclaim_bytes_per_second: limits::RECLAIM_BYTES_PER_SECOND,
         }
     }
 }
@@ -84,6 +90,11 @@ pub enum OpenError {
         /// What this version reads.
         known: u32,
     },
+    /// It is a backup.
+    #[error(
+        "the directory is a backup, which stays as it is: make a data directory of it with: strongroom restore --from BACKUP --data DIR"
+    )]
+    Backup,
     /// It holds data, but no `FORMAT`.
     #[error(
         "the directory has a log or an index but no FORMAT file: restore FORMAT from a backup, or give an empty directory"
@@ -143,6 +154,9 @@ pub(super) fn open(directory: &Path, options: Options) -> Result<LocalStore, Ope
 }
 
 pub(crate) fn open_with(directory: &Path, options: Options, seams: Seams) -> Result<LocalStore, OpenError> {
+    if backup::is_backup(directory) {
+        return Err(OpenError::Backup);
+    }
     make_directory(directory).map_err(|error| OpenError::io("make the data directory", error))?;
     let lock = lock(directory)?;
     let instance_id = format_file(directory, &options.entropy)?;
@@ -156,6 +170,11 @@ pub(crate) fn open_with(directory: &Path, options: Options, seams: Seams) -> Res
 
     // Names that an earlier life gave in the index become durable before its recovery removes anything on their strength.
     sync_directory(&directory.join("index")).map_err(|error| OpenError::io("sync the index", error))?;
+    if seams.reclaims
+        && let Err(error) = index::sweep_temporary(&directory.join("index"))
+    {
+        tracing::warn!(%error, "what a kill left beside the index could not be removed");
+    }
     let index = Index::open(&directory.join("index"), options.cache_bytes).map_err(|error| match error {
         IndexOpenError::Version(what) => OpenError::Corrupt { what: what.into() },
         IndexOpenError::Tree(error) => OpenError::Index(error),
@@ -175,13 +194,14 @@ pub(crate) fn open_with(directory: &Path, options: Options, seams: Seams) -> Res
         instance,
         inline_bytes: options.inline_bytes.min(limits::INLINE_BYTES),
         memtable_bytes: options.memtable_bytes,
+        replay_bytes: options.replay_bytes,
         release_grace: options.release_grace,
         index,
         segments: Segments::new(directory.join("log"), stats),
         files,
         queue: Queue::new(),
         flush: Flush::new(applied.map_or(0, |applied| applied.end.next_frame - 1)),
-        chores: Chores::default(),
+        chores: Chores::new(options.reclaim_bytes_per_second),
         clock: Clock::new(options.wall_clock, applied.map(|applied| applied.time)),
         health: Health::default(),
         space: Space::new(directory.to_owned(), options.low_water_bytes, seams.statvfs),

@@ -1,6 +1,6 @@
 //! From the log back to the index: replay the frames that it does not hold, cut off a torn one, refuse damage.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
@@ -95,7 +95,7 @@ impl Replay<'_> {
             self.segments.remove(&segment);
         }
         for (segment, stats) in known {
-            let needed = stats.live_bytes() > 0 || stats.last_record > self.shared.trimmed();
+            let needed = stats.is_alive() || stats.last_record > self.shared.trimmed();
             match self.segments.get(&segment) {
                 None if needed => return Err(damaged(format!("log segment {segment:016x} is missing"))),
                 Some(length) if *length < stats.length => {
@@ -149,7 +149,8 @@ impl Replay<'_> {
             let Some((header, commits, bytes)) = self.frame(&file, length)? else {
                 return self.torn(&path, &file, length);
             };
-            rows::apply(self.shared, &header, self.end.length, &commits).map_err(OpenError::from)?;
+            rows::apply(self.shared, &header, self.end.length, &commits, &HashMap::new())
+                .map_err(OpenError::from)?;
             self.last = Some((self.end.length, bytes));
             self.end.length += header.frame_bytes();
             self.end.next_frame = header.frame + 1;
@@ -302,7 +303,7 @@ fn merge_emergency(shared: &Shared, recovered: &mut Recovered) -> Result<(), Ope
         };
         let header = encode_frame(&mut buffer, shared.instance, head, &commits, &[]);
         recovered.log.append(&buffer, header.crc).map_err(failed)?;
-        rows::apply(shared, &header, end.length, &commits).map_err(OpenError::from)?;
+        rows::apply(shared, &header, end.length, &commits, &HashMap::new()).map_err(OpenError::from)?;
         recovered.next_position = header.last_position() + 1;
         merged += 1;
     }

@@ -128,18 +128,20 @@ pub(crate) fn pointers(
         .collect()
 }
 
-/// Brings a durable frame into the index and shows it to readers.
+/// Brings a durable frame into the index and shows it to readers. Where the blobs that it moves lay may be known already.
 pub(crate) fn apply(
     shared: &Shared,
     header: &Header,
     offset: u64,
     commits: &[CommitMeta],
+    moved: &HashMap<BlobId, Pointer>,
 ) -> Result<(), StoreError> {
     let mut frame = Frame {
         shared,
         header,
         blobs_at: offset + header.blobs_at(),
         snapshot: shared.index.snapshot(),
+        moved,
         pointers: HashMap::new(),
         touched: BTreeSet::from([header.segment]),
         sequence: 0,
@@ -156,7 +158,26 @@ pub(crate) fn apply(
         frame.commit(position, commit)?;
     }
     frame.finish(offset);
+    if commits.iter().any(|commit| !commit.released.is_empty()) && shared.files.are_too_many() {
+        shared.chores.wake();
+    }
     Ok(())
+}
+
+/// Shows a durable frame's records alone, when [`apply`] could not bring its rows into the index.
+pub(crate) fn show_records(shared: &Shared, header: &Header, commits: &[CommitMeta]) {
+    for (position, commit) in (header.first_position..).zip(commits) {
+        note_records(shared, header, position, commit);
+    }
+    shared.clock.told(header.time);
+    shared.reach(header.last_position());
+}
+
+/// Remembers which commit of a segment was the last with records.
+fn note_records(shared: &Shared, header: &Header, position: u64, commit: &CommitMeta) {
+    if !commit.records.is_empty() {
+        shared.segments.update(header.segment, |stats| stats.last_record = position);
+    }
 }
 
 struct Frame<'a> {
@@ -164,6 +185,8 @@ struct Frame<'a> {
     header: &'a Header,
     blobs_at: u64,
     snapshot: Snapshot<'a>,
+    /// Where blobs lay before this frame moves them, as far as it is known.
+    moved: &'a HashMap<BlobId, Pointer>,
     /// Pointers that this frame has set or removed.
     pointers: HashMap<BlobId, Option<Pointer>>,
     /// Segments whose rows change.
@@ -193,9 +216,7 @@ impl Frame<'_> {
         for id in &commit.released {
             self.release(*id)?;
         }
-        if !commit.records.is_empty() {
-            self.shared.segments.update(self.header.segment, |stats| stats.last_record = position);
-        }
+        note_records(self.shared, self.header, position, commit);
         Ok(())
     }
 
@@ -228,7 +249,7 @@ impl Frame<'_> {
             self.bury(old);
         }
         if let Pointer::Inline { bytes, .. } = pointer {
-            self.shared.segments.update(segment, |stats| stats.blob_bytes += u64::from(bytes));
+            self.shared.segments.update(segment, |stats| stats.lay(bytes));
         }
         self.shared.index.put(&blob_key(id), position, &pointer.encode(), self.sequence);
         self.pointers.insert(id, Some(pointer));
@@ -247,15 +268,18 @@ impl Frame<'_> {
     }
 
     fn known(&self, id: BlobId) -> Result<Option<Pointer>, StoreError> {
-        match self.pointers.get(&id) {
-            Some(known) => Ok(*known),
+        if let Some(known) = self.pointers.get(&id) {
+            return Ok(*known);
+        }
+        match self.moved.get(&id) {
+            Some(known) => Ok(Some(*known)),
             None => pointer(&self.snapshot, id),
         }
     }
 
     fn bury(&mut self, pointer: Pointer) {
         if let Pointer::Inline { segment, bytes, .. } = pointer {
-            self.shared.segments.update(segment, |stats| stats.dead_bytes += u64::from(bytes));
+            self.shared.segments.update(segment, |stats| stats.bury(bytes));
             self.touched.insert(segment);
         }
     }

@@ -6,6 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use super::frame::BLOB_ENTRY_BYTES;
 use super::limits;
 use super::log::segment_path;
 use crate::locked;
@@ -19,11 +20,13 @@ pub(crate) struct SegmentStats {
     /// Position of the last commit with records (0: none).
     pub(crate) last_record: u64,
     pub(crate) length: u64,
+    pub(crate) blobs: u64,
     pub(crate) blob_bytes: u64,
+    pub(crate) dead_blobs: u64,
     pub(crate) dead_bytes: u64,
 }
 
-const STATS_BYTES: usize = 56;
+const STATS_BYTES: usize = 72;
 
 impl SegmentStats {
     pub(crate) fn encode(&self) -> Vec<u8> {
@@ -33,7 +36,9 @@ impl SegmentStats {
             self.last_position,
             self.last_record,
             self.length,
+            self.blobs,
             self.blob_bytes,
+            self.dead_blobs,
             self.dead_bytes,
         ]
         .iter()
@@ -53,13 +58,40 @@ impl SegmentStats {
             last_position: numbers.next()?,
             last_record: numbers.next()?,
             length: numbers.next()?,
+            blobs: numbers.next()?,
             blob_bytes: numbers.next()?,
+            dead_blobs: numbers.next()?,
             dead_bytes: numbers.next()?,
         })
     }
 
-    pub(crate) fn live_bytes(&self) -> u64 {
-        self.blob_bytes.saturating_sub(self.dead_bytes)
+    /// A blob of `bytes` lies here.
+    pub(crate) fn lay(&mut self, bytes: u32) {
+        self.blobs += 1;
+        self.blob_bytes += u64::from(bytes);
+    }
+
+    /// A blob of `bytes` that lies here was released, or lies elsewhere now.
+    pub(crate) fn bury(&mut self, bytes: u32) {
+        self.dead_blobs += 1;
+        self.dead_bytes += u64::from(bytes);
+    }
+
+    /// Whether a blob that lies here, even one of no bytes, is alive.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.blobs > self.dead_blobs
+    }
+
+    /// What the blobs that are alive take here, and would take elsewhere.
+    fn live_bytes(&self) -> u64 {
+        let blobs = self.blobs.saturating_sub(self.dead_blobs);
+        self.blob_bytes.saturating_sub(self.dead_bytes) + blobs * BLOB_ENTRY_BYTES
+    }
+
+    /// How much of the segment is alive, in thousandths: its blobs with their entries. Rows and records are not, once the
+    /// index holds the ones and the archive the others.
+    pub(crate) fn live_share(&self) -> u64 {
+        self.live_bytes().saturating_mul(1000) / self.length.max(1)
     }
 }
 
@@ -138,6 +170,15 @@ impl Segments {
             .is_some_and(|(_, (marked, at))| *marked == segment && offset < at + limits::MARK_BYTES);
         if !near {
             marks.insert(position, (segment, offset));
+        }
+    }
+
+    /// Forgets marks that no reader behind `trimmed` begins from.
+    pub(crate) fn forget_marks(&self, trimmed: u64) {
+        let mut marks = locked(&self.marks);
+        let nearest = marks.range(..=trimmed).next_back().map(|(position, _)| *position);
+        if let Some(nearest) = nearest {
+            *marks = marks.split_off(&nearest);
         }
     }
 

@@ -49,6 +49,12 @@ impl Space {
         (free, low)
     }
 
+    /// Whether writes will stop soon, or have: what gives space back holds nothing back then.
+    pub(crate) fn is_short(&self) -> bool {
+        let (free, low) = self.look();
+        free < low.saturating_mul(2)
+    }
+
     /// Whether there is room for writes that do not free any.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
         let (free_bytes, low_water_bytes) = self.look();

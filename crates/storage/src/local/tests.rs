@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::conformance::{self, Harness};
 
-fn options() -> Options {
+pub(super) fn options() -> Options {
     static MILLIS: AtomicI64 = AtomicI64::new(1_700_000_000_000);
     let mut options = Options::new(
         Arc::new(|| Timestamp::from_millis(MILLIS.fetch_add(1, Ordering::Relaxed))),
@@ -57,16 +57,16 @@ async fn the_local_engine_keeps_the_contracts_with_tiny_segments_and_memtables()
     conformance::all(&LocalHarness { options, directories: Mutex::default() }).await;
 }
 
-fn options_small() -> Options {
+pub(super) fn options_small() -> Options {
     let mut small = options();
     small.segment_bytes = 20_000;
     small.memtable_bytes = 10_000;
     small
 }
 
-const PLACE: Partition = Partition::System;
+pub(super) const PLACE: Partition = Partition::System;
 
-fn put(key: &[u8], value: &[u8]) -> Batch {
+pub(super) fn put(key: &[u8], value: &[u8]) -> Batch {
     let mut batch = Batch::new(PLACE);
     batch.put(key, value);
     batch
@@ -76,42 +76,42 @@ async fn value(store: &LocalStore, key: &[u8]) -> Option<Vec<u8>> {
     store.get(PLACE, key).await.unwrap().map(|row| row.value.to_vec())
 }
 
-fn blob_id(tag: u8) -> BlobId {
+pub(super) fn blob_id(tag: u8) -> BlobId {
     BlobId::from_bytes([tag; 16])
 }
 
-async fn put_blob(store: &LocalStore, tag: u8, bytes: &[u8]) {
+pub(super) async fn put_blob(store: &LocalStore, tag: u8, bytes: &[u8]) {
     let mut batch = put(&[b'o', tag], &[tag]);
     batch.blobs.push(conformance::stage(store, blob_id(tag), bytes, false).await);
     store.commit(batch).await.unwrap();
 }
 
-async fn release(store: &LocalStore, tag: u8) {
+pub(super) async fn release(store: &LocalStore, tag: u8) {
     let mut batch = Batch::new(PLACE);
     batch.delete(vec![b'o', tag]);
     batch.released.push(blob_id(tag));
     store.commit(batch).await.unwrap();
 }
 
-async fn blob(store: &LocalStore, tag: u8) -> Result<Bytes, StoreError> {
+pub(super) async fn blob(store: &LocalStore, tag: u8) -> Result<Bytes, StoreError> {
     let length = BlobStore::len(store, blob_id(tag)).await?;
     BlobStore::read(store, blob_id(tag), 0..length).await
 }
 
-fn segments(directory: &Path) -> Vec<PathBuf> {
+pub(super) fn segments(directory: &Path) -> Vec<PathBuf> {
     let mut found: Vec<_> =
         std::fs::read_dir(directory.join("log")).unwrap().map(|entry| entry.unwrap().path()).collect();
     found.sort();
     found
 }
 
-fn blob_files(directory: &Path) -> usize {
+pub(super) fn blob_files(directory: &Path) -> usize {
     let folders = std::fs::read_dir(directory.join("blobs")).unwrap();
     folders.map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap().count()).sum()
 }
 
 /// A copy to break, while the original stays.
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -125,7 +125,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// Asks until it is so; what is asked happens on another thread.
-async fn eventually(mut so: impl FnMut() -> bool) {
+pub(super) async fn eventually(mut so: impl FnMut() -> bool) {
     let asked = async {
         while !so() {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -144,10 +144,13 @@ mod disk {
     use super::*;
 
     #[derive(Default)]
-    pub(super) struct Faults {
-        pub(super) sync: AtomicBool,
+    pub(in crate::local) struct Faults {
+        pub(in crate::local) sync: AtomicBool,
         pub(super) write: AtomicBool,
         pub(super) truncate: AtomicBool,
+        /// While it is held, syncs wait.
+        pub(super) gate: Mutex<()>,
+        pub(super) syncs: AtomicU64,
         /// Bytes that still fit, when not zero.
         pub(super) room: AtomicU64,
     }
@@ -178,6 +181,8 @@ mod disk {
         }
 
         fn sync_data(&self) -> io::Result<()> {
+            self.1.syncs.fetch_add(1, Ordering::Relaxed);
+            drop(locked(&self.1.gate));
             failing(&self.1.sync)?;
             self.0.sync_data()
         }
@@ -191,7 +196,7 @@ mod disk {
 
 use disk::{Faults, FaultyDisk};
 
-fn open_faulty(directory: &Path, options: Options) -> (LocalStore, Arc<Faults>) {
+pub(super) fn open_faulty(directory: &Path, options: Options) -> (LocalStore, Arc<Faults>) {
     let faults = Arc::new(Faults::default());
     let seams = open::Seams { disk: Arc::new(FaultyDisk(faults.clone())), ..open::Seams::default() };
     (open::open_with(directory, options, seams).unwrap(), faults)
@@ -240,6 +245,63 @@ async fn records_of_a_group_whose_sync_fails_are_kept_elsewhere() {
     let store = LocalStore::open(directory.path(), options()).unwrap();
     let seen = Journal::read(&store, None, 10).await.unwrap();
     assert!(seen.contains(&(position, vec![Bytes::from("one")])), "{seen:?}");
+}
+
+#[tokio::test]
+async fn records_of_a_frame_that_the_index_cannot_take_are_kept_and_shown() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut options = options();
+    options.cache_bytes = 0;
+    let (store, faults) = open_faulty(directory.path(), options.clone());
+    put_blob(&store, 1, &[1; 100]).await;
+    store.checkpoint().await.unwrap();
+    let table =
+        std::fs::read_dir(directory.path().join("index/tables")).unwrap().next().unwrap().unwrap().path();
+    let whole = std::fs::read(&table).unwrap();
+    std::fs::write(&table, vec![0; whole.len()]).unwrap();
+
+    // While the sync of one frame waits, a commit that needs the damaged table and records gather for the next.
+    let mut gate = Some(locked(&faults.gate));
+    let before = faults.syncs.load(Ordering::Relaxed);
+    let mut unreadable = put(b"new", b"row");
+    unreadable.released.push(blob_id(1));
+    unreadable.records.push(b"released".to_vec());
+    let (first, refused, kept, ()) = tokio::join!(
+        store.commit(put(b"first", b"1")),
+        async {
+            eventually(|| faults.syncs.load(Ordering::Relaxed) > before).await;
+            store.commit(unreadable).await
+        },
+        async {
+            eventually(|| faults.syncs.load(Ordering::Relaxed) > before).await;
+            store.append(vec![b"read".to_vec()]).await
+        },
+        async {
+            eventually(|| faults.syncs.load(Ordering::Relaxed) > before).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            gate.take();
+        },
+    );
+    // Whichever of the two came first in the frame.
+    let (kept, first) = (kept.unwrap(), first.unwrap().position);
+    assert!([first.0 + 1, first.0 + 2].contains(&kept.0), "{kept:?} after {first:?}");
+    let (last, other) = (Position(first.0 + 2), Position(first.0 * 2 + 3 - kept.0));
+    assert!(matches!(refused, Err(StoreError::Poisoned { .. })), "{refused:?}");
+    assert!(matches!(store.health(), StoreHealth::ReadOnly(_)));
+    assert_eq!(store.tail(), last);
+    let mut records = [(other, vec![Bytes::from("released")]), (kept, vec![Bytes::from("read")])];
+    records.sort();
+    assert_eq!(Journal::read(&store, None, 9).await.unwrap(), records);
+    let later = store.append(vec![b"later".to_vec()]).await.unwrap();
+    assert_eq!(Journal::read(&store, Some(last), 9).await.unwrap(), [(later, vec![Bytes::from("later")])]);
+    drop(store);
+
+    std::fs::write(&table, whole).unwrap();
+    let store = LocalStore::open(directory.path(), options).unwrap();
+    assert_eq!(Journal::read(&store, None, 9).await.unwrap()[..2], records);
+    assert_eq!(Journal::read(&store, None, 9).await.unwrap().len(), 3);
+    assert_eq!(value(&store, b"new").await.unwrap(), b"row");
+    assert!(matches!(blob(&store, 1).await, Err(StoreError::NoSuchBlob(_))));
 }
 
 #[tokio::test]
@@ -515,6 +577,20 @@ async fn segments_that_nobody_needs_go_and_live_blobs_move_out_of_dying_ones() {
 }
 
 #[tokio::test]
+async fn what_is_to_be_replayed_is_bounded_even_when_it_has_few_rows() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut options = options();
+    options.replay_bytes = 100_000;
+    let store = LocalStore::open(directory.path(), options).unwrap();
+    put_blob(&store, 1, &vec![1; 99_000]).await;
+    assert_eq!(store.shared().flush.flushed_frame(), 0);
+    put_blob(&store, 2, &vec![2; 99_000]).await;
+    eventually(|| store.shared().flush.flushed_frame() == 2).await;
+    put_blob(&store, 3, &[3; 100]).await;
+    assert_eq!(store.shared().flush.flushed_frame(), 2);
+}
+
+#[tokio::test]
 async fn a_file_goes_after_its_release_but_not_under_its_reader() {
     let directory = tempfile::tempdir().unwrap();
     let mut options = options();
@@ -554,6 +630,31 @@ async fn files_without_a_commit_go() {
     let store = LocalStore::open(directory.path(), options()).unwrap();
     eventually(|| !orphan.exists()).await;
     assert_eq!(blob(&store, 1).await.unwrap().len(), 300_000);
+}
+
+#[tokio::test]
+async fn what_a_kill_left_beside_the_index_goes_and_nothing_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = LocalStore::open(directory.path(), options()).unwrap();
+    store.commit(put(b"a", b"1")).await.unwrap();
+    drop(store);
+    let index = directory.path().join("index");
+    let foreign =
+        [(".tmpAb3dE", 25), (".tmpAb3dE.", 25), (".tmpBb3dE9", 26), ("tmpAb3dE9", 25), (".tmpAb3dE9x", 0)];
+    for (name, length) in foreign {
+        std::fs::write(index.join(name), vec![1; length]).unwrap();
+    }
+    let left = [(".tmpaaaaaa", 25), (".tmp0Zz9Aa", 0)];
+    for (name, length) in left {
+        std::fs::write(index.join(name), vec![1; length]).unwrap();
+    }
+    std::fs::create_dir(index.join(".tmpFolder")).unwrap();
+    drop(LocalStore::open_to_look(directory.path(), options()).unwrap());
+    assert!(left.iter().all(|(name, _)| index.join(name).exists()), "who looks removes nothing");
+    let store = LocalStore::open(directory.path(), options()).unwrap();
+    assert!(left.iter().all(|(name, _)| !index.join(name).exists()));
+    assert!(foreign.iter().all(|(name, _)| index.join(name).exists()) && index.join(".tmpFolder").exists());
+    assert_eq!(value(&store, b"a").await.unwrap(), b"1");
 }
 
 #[tokio::test]

@@ -5,3 +5,4 @@
 mod crash;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod faults;
+mod work;

@@ -7,7 +7,8 @@ use strongroom_powercut::plan::{Call, Effect, Plan, Point as Fault};
 use strongroom_powercut::{Event, Random, Trace};
 
 use super::point::{Kind, Point, Recording};
-use super::{points, seed};
+use super::points;
+use crate::work::seed;
 
 /// Points of one record.
 const POINTS: u64 = 9;

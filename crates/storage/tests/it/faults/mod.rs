@@ -8,36 +8,19 @@
 //! `STRONGROOM_SEED` where chance begins. A child has threads, so a seed alone does not bring a failure back: a point that
 //! fails leaves its record behind, and says how to run it again.
 
+mod backup;
 mod errors;
 mod point;
 mod power;
 mod rot;
-mod survey;
-mod told;
-mod work;
 
-use std::hash::{BuildHasher, Hasher};
 use std::path::{Path, PathBuf};
-
-/// What the seed is set by, as in the crash test.
-const SEED: &str = "STRONGROOM_SEED";
-
-/// What children are started from: this very program, even if another has been built meanwhile.
-const THIS_PROGRAM: &str = "/proc/self/exe";
 
 /// How many points in all, of which each test takes a share.
 fn points() -> u64 {
     let long = std::env::var("STRONGROOM_TEST_MODE").is_ok_and(|mode| mode == "long");
     let asked = std::env::var("STRONGROOM_FAULTS_POINTS").ok().and_then(|points| points.parse().ok());
     asked.unwrap_or(if long { 12_000 } else { 900 })
-}
-
-/// The seed of this run, which is printed.
-fn seed(test: &str) -> u64 {
-    let drawn = || std::collections::hash_map::RandomState::new().build_hasher().finish();
-    let seed = std::env::var(SEED).ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(drawn);
-    println!("{test}: {SEED}={seed}");
-    seed
 }
 
 /// Where states are written: in memory if there is such a place, for they are written and read once.

@@ -3,23 +3,19 @@
 use std::fs;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
 use strongroom_powercut::run::Watch;
 use strongroom_powercut::{Disk, Event, Plan, Random, State, Trace};
-use strongroom_storage::local::OpenError;
-use strongroom_storage::verify::Verifier;
 use strongroom_storage::{Batch, BlobStore, LocalStore, MetaStore, Partition, Position, StoreError};
 use strongroom_types::BlobId;
 
-use super::survey::Survey;
-use super::told::Told;
-use super::work::{self, options};
-use super::{SEED, THIS_PROGRAM, data, rot, scratch};
+use super::{data, rot, scratch};
+use crate::work::told::Told;
+use crate::work::{SMALL, World, child, is_sound, is_verified, opened, runtime};
 
 /// A directory that a kept record is run again from.
 const REPLAY: &str = "STRONGROOM_FAULTS_REPLAY";
@@ -54,7 +50,7 @@ pub(super) struct Base {
 
 /// A child's work on one directory, over one or more lives.
 pub(super) struct Recording {
-    seed: u64,
+    world: World,
     base: Arc<Base>,
     place: tempfile::TempDir,
     pub(super) trace: Trace,
@@ -71,7 +67,7 @@ impl Recording {
             Arc::new(Base { state, told: Told::default() })
         });
         base.state.write_to(&root).unwrap();
-        Self { seed, base, place, trace: Trace::from_bytes(Vec::new()) }
+        Self { world: World { seed, scale: &SMALL }, base, place, trace: Trace::from_bytes(Vec::new()) }
     }
 
     /// One life of the child; gives how it ended and what it told.
@@ -79,15 +75,8 @@ impl Recording {
         static LIVES: AtomicU64 = AtomicU64::new(1);
         let (root, trace) = (self.place.path().join("root"), self.place.path().join("trace"));
         let life = LIVES.fetch_add(1, Ordering::Relaxed);
-        let mut command = Command::new(THIS_PROGRAM);
-        command
-            .args(["the_child_works_until_its_disk_fails", "--nocapture", "--test-threads=1"])
-            .env(work::DIRECTORY, data(&root))
-            .env(SEED, self.seed.to_string())
-            .env(work::LIFE, life.to_string())
-            .env(work::OPERATIONS, operations.to_string())
-            .stdout(Stdio::null())
-            .stderr(Stdio::inherit());
+        let mut command = child::command(&data(&root), self.world, life, operations);
+        command.stdout(Stdio::null()).stderr(Stdio::inherit());
         let watch = Watch { root: &root, trace: &trace, plan, sync_micros: 150 };
         let status = watch.over(&mut command).status().unwrap();
         let before = self.trace.marks(self.trace.len()).len();
@@ -140,7 +129,7 @@ impl Recording {
                 disk.apply(&event);
                 done += 1;
             }
-            let looked = std::panic::catch_unwind(AssertUnwindSafe(|| look(&disk, self.seed, &told, point)));
+            let looked = std::panic::catch_unwind(AssertUnwindSafe(|| look(&disk, self.world, &told, point)));
             met(point, looked.unwrap_or_else(|_| Err("it panicked".to_owned())));
         }
     }
@@ -161,11 +150,11 @@ impl Recording {
         self.base.state.write_to(&place.join("base")).unwrap();
         fs::write(place.join("told"), self.base.told.tell()).unwrap();
         let Point { kind, at, chance } = point;
-        fs::write(place.join("point"), format!("{kind:?} {at} {chance} {}", self.seed)).unwrap();
+        fs::write(place.join("point"), format!("{kind:?} {at} {chance} {}", self.world.seed)).unwrap();
         eprintln!(
             "{point:?} of seed {} failed. To look at it again: {REPLAY}={} cargo test -p strongroom-storage \
              --test it a_kept_point",
-            self.seed,
+            self.world.seed,
             place.display()
         );
     }
@@ -196,61 +185,41 @@ fn a_kept_point_is_looked_at_again() {
     recording.examine(vec![point]);
 }
 
-fn look(disk: &Disk, seed: u64, told: &Told, point: Point) -> Result<Option<Arc<Base>>, String> {
+fn look(disk: &Disk, world: World, told: &Told, point: Point) -> Result<Option<Arc<Base>>, String> {
     let mut random = Random::of(&[point.chance]);
     let state = match point.kind {
         Kind::Whole => State::everything(disk),
         Kind::Cut => State::cut(disk, &mut random),
-        Kind::Rot => return rot::look(disk, seed, told, &mut random).map(|()| None),
-        Kind::Lengths => return rot::look_at_lengths(disk, seed, told).map(|()| None),
+        Kind::Rot => return rot::look(disk, world, told, &mut random).map(|()| None),
+        Kind::Lengths => return rot::look_at_lengths(disk, world, told).map(|()| None),
     };
     let place = scratch();
     state.write_to(place.path()).unwrap();
-    let told = runtime().block_on(opens_sound(&data(place.path()), seed, told, &mut random))?;
+    let told = runtime().block_on(opens_sound(&data(place.path()), world, told, &mut random))?;
     Ok(Some(Arc::new(Base { state, told })))
 }
 
-/// Opens what nobody else has open. A process that another test is just starting has, until it runs its own program, a
-/// copy of every descriptor, that of `LOCK` too.
-pub(super) fn opened<T>(open: impl Fn() -> Result<T, OpenError>) -> Result<T, OpenError> {
-    for _ in 0..1_000 {
-        match open() {
-            Err(OpenError::Locked) => std::thread::sleep(Duration::from_millis(2)),
-            outcome => return outcome,
-        }
-    }
-    Err(OpenError::Locked)
-}
-
-pub(super) fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
-}
-
 /// The directory opens, holds everything, takes commits, and is found sound; gives what is there.
-async fn opens_sound(directory: &Path, seed: u64, told: &Told, random: &mut Random) -> Result<Told, String> {
-    let store = opened(|| LocalStore::open(directory, options(0))).map_err(|error| format!("{error:?}"))?;
-    let survey = Survey::of(&store, seed, told).await;
-    if !survey.is_sound() {
-        return Err(format!("{:#?} {:#?} {:#?}", survey.wrong, survey.damaged, survey.unsealed));
-    }
-    survey.await_sweep(directory).await?;
+async fn opens_sound(
+    directory: &Path,
+    world: World,
+    told: &Told,
+    random: &mut Random,
+) -> Result<Told, String> {
+    let store = opened(|| LocalStore::open(directory, world.scale.options(0)));
+    let store = store.map_err(|error| format!("{error:?}"))?;
+    let found = is_sound(&store, directory, world, told).await?;
     let committed = probe(&store).await.map_err(|error| format!("a commit: {error}"))?;
     if random.one_in(2) {
         store.checkpoint().await.map_err(|error| format!("a checkpoint: {error}"))?;
     }
     drop(store);
-    let verifier = opened(|| Verifier::open(directory, options(0)));
-    let verifier = verifier.map_err(|error| format!("verification: {error:?}"))?;
-    let mut findings = Vec::new();
-    let looked = verifier.run(|_| {}, |finding| findings.push(finding));
-    if looked.is_err() || !findings.is_empty() {
-        return Err(format!("verification: {looked:?} {findings:#?}"));
-    }
+    let verifier = is_verified(directory, world)?;
     let row = verifier.store().get(Partition::System, b"probe").await;
     let bytes = BlobStore::read(verifier.store(), probe_id(), 0..5).await;
     match (row, bytes) {
         (Ok(Some(row)), Ok(bytes)) if row.version.0 == committed.0 && bytes == b"probe".as_slice() => {
-            Ok(survey.found)
+            Ok(found)
         }
         other => Err(format!("the commit of before: {other:?}")),
     }

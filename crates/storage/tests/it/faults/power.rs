@@ -4,7 +4,8 @@ use strongroom_powercut::Random;
 use strongroom_powercut::plan::{Call, Effect, Plan, Point as Fault};
 
 use super::point::{Kind, Point, Recording};
-use super::{points, seed};
+use super::points;
+use crate::work::seed;
 
 /// Cuts of one record.
 const CUTS: u64 = 40;

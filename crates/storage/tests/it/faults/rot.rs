@@ -11,11 +11,12 @@ use strongroom_powercut::{Disk, Random, State};
 use strongroom_storage::LocalStore;
 use strongroom_storage::verify::Verifier;
 
-use super::point::{Kind, Point, Recording, opened, runtime};
-use super::survey::Survey;
-use super::told::Told;
-use super::work::options;
-use super::{SEED, THIS_PROGRAM, data, points, scratch, seed};
+use super::point::{Kind, Point, Recording};
+use super::{data, points, scratch};
+use crate::work::child::THIS_PROGRAM;
+use crate::work::survey::Survey;
+use crate::work::told::Told;
+use crate::work::{SEED, SMALL, World, opened, runtime, seed};
 
 /// Rotten copies of one state.
 const COPIES: u64 = 25;
@@ -94,27 +95,26 @@ impl fmt::Display for Damage {
 }
 
 impl Damage {
-    /// Whether what was hit means nothing: the case of a hexadecimal number and the line's end in `FORMAT`, ballast, a file
-    /// that the index's library never came to rename.
+    /// Whether what was hit means nothing: the case of a hexadecimal number and the line's end in `FORMAT`, and ballast.
     fn is_in_dead_space(&self) -> bool {
         match self.part {
             "data/FORMAT" => self.at >= 20,
             "data/reserve" => true,
-            _ => self.path.to_str().is_some_and(|path| path.starts_with("data/index/.tmp")),
+            _ => false,
         }
     }
 }
 
 /// Random bits: whether they are found, and what is served meanwhile.
-pub(super) fn look(disk: &Disk, seed: u64, told: &Told, random: &mut Random) -> Result<(), String> {
+pub(super) fn look(disk: &Disk, world: World, told: &Told, random: &mut Random) -> Result<(), String> {
     let mut state = State::everything(disk);
     let Some(damage) = change(&mut state, random) else { return Ok(()) };
-    examine(&state, seed, told, &damage)
+    examine(&state, world, told, &damage)
 }
 
 /// Every bit that makes the number of a table's parts much larger: the index's library makes room for so many before it
 /// compares any checksum, and memory that is not there ends a process.
-pub(super) fn look_at_lengths(disk: &Disk, seed: u64, told: &Told) -> Result<(), String> {
+pub(super) fn look_at_lengths(disk: &Disk, world: World, told: &Told) -> Result<(), String> {
     const MAGIC: &[u8] = b"TOC!";
     let mut state = State::everything(disk);
     let tables: Vec<_> =
@@ -126,18 +126,18 @@ pub(super) fn look_at_lengths(disk: &Disk, seed: u64, told: &Told) -> Result<(),
         let damage = Damage { part: "data/index/tables/", path, at, bytes: bytes.len(), last_frame: None };
         for bit in 0..8 {
             state.flip(file, at * 8 + bit);
-            examine(&state, seed, told, &damage)?;
+            examine(&state, world, told, &damage)?;
             state.flip(file, at * 8 + bit);
         }
     }
     Ok(())
 }
 
-fn examine(state: &State, seed: u64, told: &Told, damage: &Damage) -> Result<(), String> {
+fn examine(state: &State, world: World, told: &Told, damage: &Damage) -> Result<(), String> {
     let place = scratch();
     state.write_to(place.path()).unwrap();
     let mut outcome =
-        meet_apart(place.path(), seed, told, damage).map_err(|wrong| format!("{damage}: {wrong}"))?;
+        meet_apart(place.path(), world, told, damage).map_err(|wrong| format!("{damage}: {wrong}"))?;
     if outcome == UNSEEN {
         let rotten = state.files().iter().find(|(path, _)| *path == damage.path).map(|(_, bytes)| bytes);
         if damage.last_frame.is_some() {
@@ -153,13 +153,13 @@ fn examine(state: &State, seed: u64, told: &Told, damage: &Damage) -> Result<(),
 }
 
 /// As [`meet`], in a process of its own: what cannot be caught, like memory for a length that has rotted, ends that one.
-fn meet_apart(place: &Path, seed: u64, told: &Told, damage: &Damage) -> Result<String, String> {
+fn meet_apart(place: &Path, world: World, told: &Told, damage: &Damage) -> Result<String, String> {
     std::fs::write(place.join("told"), told.tell()).unwrap();
     let last_frame = damage.last_frame.map_or(String::new(), |position| position.to_string());
     let output = Command::new(THIS_PROGRAM)
         .args(["the_child_meets_rotten_bits", "--nocapture", "--test-threads=1"])
         .env(PLACE, place)
-        .env(SEED, seed.to_string())
+        .env(SEED, world.seed.to_string())
         .env(LAST_FRAME, last_frame)
         .output()
         .unwrap();
@@ -178,7 +178,8 @@ fn the_child_meets_rotten_bits() {
     let mut told = Told::default();
     told.hear(&std::fs::read_to_string(place.join("told")).unwrap());
     let directory = data(&place);
-    let met = meet(&directory, number(SEED).unwrap(), &told, number(LAST_FRAME).ok());
+    let world = World { seed: number(SEED).unwrap(), scale: &SMALL };
+    let met = meet(&directory, world, &told, number(LAST_FRAME).ok());
     match runtime().block_on(met) {
         Ok(outcome) => println!("MET {outcome}"),
         Err(wrong) => println!("{wrong}"),
@@ -188,25 +189,25 @@ fn the_child_meets_rotten_bits() {
 /// Opens, reads and verifies; gives what found the damage, or what is served although it is wrong.
 async fn meet(
     directory: &Path,
-    seed: u64,
+    world: World,
     told: &Told,
     last_frame: Option<u64>,
 ) -> Result<&'static str, String> {
-    let store = match opened(|| LocalStore::open(directory, options(0))) {
+    let store = match opened(|| LocalStore::open(directory, world.scale.options(0))) {
         Ok(store) => store,
         Err(error) if error.to_string().is_empty() => return Err("refused without a word".to_owned()),
         Err(_) => return Ok("refused at the start"),
     };
-    let mut survey = Survey::of(&store, seed, told).await;
+    let mut survey = Survey::of(&store, world, told).await;
     if let (false, Some(position)) = (survey.wrong.is_empty(), last_frame) {
-        survey = Survey::of(&store, seed, &told.before(position)).await;
+        survey = Survey::of(&store, world, &told.before(position)).await;
     }
     drop(store);
     if !survey.wrong.is_empty() {
         return Err(format!("{:#?} {:#?}", survey.wrong, survey.damaged));
     }
     let mut verified = false;
-    match opened(|| Verifier::open(directory, options(0))) {
+    match opened(|| Verifier::open(directory, world.scale.options(0))) {
         Ok(verifier) => verified |= verifier.run(|_| {}, |_| verified = true).is_err(),
         Err(_) => verified = true,
     }

@@ -10,29 +10,29 @@ use strongroom_storage::{
 use strongroom_types::BlobId;
 
 use super::told::{Author, Told};
-use super::work::{TASKS, blob_bytes, blob_id, model, numbers, place, slot_key};
+use super::{World, blob_bytes, blob_id, numbers, place, slot_key};
 
 /// What was found.
 #[derive(Default, Debug)]
-pub(super) struct Survey {
+pub(crate) struct Survey {
     /// What is there, as acknowledgements.
-    pub(super) found: Told,
+    pub(crate) found: Told,
     /// What is not as it must be: lost, half there, or other than it was written.
-    pub(super) wrong: Vec<String>,
+    pub(crate) wrong: Vec<String>,
     /// What the store itself refused to give.
-    pub(super) damaged: Vec<String>,
+    pub(crate) damaged: Vec<String>,
     /// Blobs whose bytes are not theirs: callers find this by the seal.
-    pub(super) unsealed: Vec<String>,
+    pub(crate) unsealed: Vec<String>,
     /// Blobs that rows name.
     named: BTreeSet<BlobId>,
 }
 
 impl Survey {
     /// Looks at everything that tasks have written.
-    pub(super) async fn of(store: &LocalStore, seed: u64, told: &Told) -> Self {
+    pub(crate) async fn of(store: &LocalStore, world: World, told: &Told) -> Self {
         let mut survey = Self::default();
-        for task in 0..TASKS {
-            if let Err(error) = survey.task(store, seed, task, told).await {
+        for task in 0..world.scale.tasks {
+            if let Err(error) = survey.task(store, world, task, told).await {
                 survey.damaged.push(format!("task {task}: {error}"));
             }
         }
@@ -52,7 +52,7 @@ impl Survey {
     }
 
     /// Whether everything is there as it was written.
-    pub(super) fn is_sound(&self) -> bool {
+    pub(crate) fn is_sound(&self) -> bool {
         self.wrong.is_empty() && self.damaged.is_empty() && self.unsealed.is_empty()
     }
 
@@ -65,7 +65,7 @@ impl Survey {
     async fn task(
         &mut self,
         store: &LocalStore,
-        seed: u64,
+        world: World,
         task: u64,
         told: &Told,
     ) -> Result<(), StoreError> {
@@ -90,7 +90,7 @@ impl Survey {
         let objects = store.scan(place(task), prefix_range(b"o|"), usize::MAX, Direction::Forward).await?;
         let objects: BTreeMap<Vec<u8>, Vec<u64>> =
             objects.iter().map(|entry| (entry.key.to_vec(), numbers(&entry.row.value))).collect();
-        let expected = last.map_or(BTreeMap::new(), |last| model(seed, task, last));
+        let expected = last.map_or(BTreeMap::new(), |last| world.model(task, last));
         self.expect(objects.len() == expected.len(), || format!("task {task}: {} objects", objects.len()));
         for (slot, (number, parts)) in expected {
             let Some(value) = objects.get(&slot_key(slot)) else {
@@ -187,7 +187,7 @@ impl Survey {
     }
 
     /// Waits until no file is left in `blobs/` that no row names: the sweep runs beside the first requests.
-    pub(super) async fn await_sweep(&self, directory: &Path) -> Result<(), String> {
+    pub(crate) async fn await_sweep(&self, directory: &Path) -> Result<(), String> {
         let files = || -> BTreeSet<BlobId> {
             let folders = std::fs::read_dir(directory.join("blobs")).unwrap();
             let files = folders.flat_map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// Whose record it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Author {
+pub(crate) enum Author {
     /// The commit of a task.
     Task(u64),
     /// The task that only appends records.
@@ -12,34 +12,34 @@ pub(super) enum Author {
 }
 
 impl Author {
-    pub(super) fn code(self) -> u64 {
+    pub(crate) fn code(self) -> u64 {
         match self {
             Self::Task(task) => task,
             Self::Reader => u64::MAX,
         }
     }
 
-    pub(super) fn from_code(code: u64) -> Self {
+    pub(crate) fn from_code(code: u64) -> Self {
         if code == u64::MAX { Self::Reader } else { Self::Task(code) }
     }
 }
 
 /// Acknowledgements, up to some instant.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Told {
+pub(crate) struct Told {
     /// Last acknowledged number of each author.
-    pub(super) last: BTreeMap<Author, u64>,
+    pub(crate) last: BTreeMap<Author, u64>,
     /// Each acknowledged position, and whose number it is.
-    pub(super) positions: BTreeMap<u64, (Author, u64)>,
+    pub(crate) positions: BTreeMap<u64, (Author, u64)>,
     /// Records up to here may be trimmed.
-    pub(super) trimmed: u64,
+    pub(crate) trimmed: u64,
     /// Store time that a commit has, or a later one.
-    pub(super) millis: i64,
+    pub(crate) millis: i64,
 }
 
 impl Told {
     /// Adds what the lines of `text` say. Others, and one that was cut short, say nothing.
-    pub(super) fn hear(&mut self, text: &str) {
+    pub(crate) fn hear(&mut self, text: &str) {
         let whole = text.rfind('\n').map_or("", |end| text.get(..end).unwrap_or(""));
         for line in whole.lines() {
             let mut words = line.split(' ');
@@ -56,13 +56,13 @@ impl Told {
         }
     }
 
-    pub(super) fn acknowledge(&mut self, author: Author, number: u64, position: u64) {
+    pub(crate) fn acknowledge(&mut self, author: Author, number: u64, position: u64) {
         self.last.insert(author, number);
         self.positions.insert(position, (author, number));
     }
 
     /// The same in words that [`hear`](Self::hear) understands.
-    pub(super) fn tell(&self) -> String {
+    pub(crate) fn tell(&self) -> String {
         let mut text = format!("TRIM {}\n", self.trimmed);
         for (position, (author, number)) in &self.positions {
             text.push_str(&format!("ACK {} {number} {position} {}\n", author.code(), self.millis.max(0)));
@@ -71,7 +71,7 @@ impl Told {
     }
 
     /// Without what was acknowledged at `position` or later.
-    pub(super) fn before(&self, position: u64) -> Self {
+    pub(crate) fn before(&self, position: u64) -> Self {
         let mut before = Self { trimmed: self.trimmed, millis: 0, ..Self::default() };
         for (at, (author, number)) in self.positions.range(..position) {
             before.acknowledge(*author, *number, *at);

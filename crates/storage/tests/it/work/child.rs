@@ -1,28 +1,29 @@
-//! The child: some tasks that put, overwrite and delete objects, one that only appends records and reads, one that trims,
-//! as the store's callers do. What each operation is follows from the seed, its task and its number.
+//! The child: the tasks of a [`World`], one task that only appends records and reads, one that trims, until all is done or
+//! the process is killed. It tells every acknowledgement on its standard output.
 
-use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use strongroom_powercut::{Random, run};
-use strongroom_storage::local::Options;
+use strongroom_powercut::run;
 use strongroom_storage::{
-    Batch, BlobStore, Direction, Journal, LocalStore, MetaStore, Partition, Position, Precondition, Row,
-    StoreClock, StoreError, StoreHealth, Write, prefix_range,
+    Batch, BlobStore, Direction, Journal, LocalStore, MetaStore, Position, Precondition, Row, StoreClock,
+    StoreError, StoreHealth, Write, prefix_range,
 };
-use strongroom_types::{BlobId, BucketId, Timestamp};
 
 use super::told::Author;
+use super::{Operation, SEED, Scale, World, blob_bytes, blob_id, bytes_of, numbers, place, slot_key};
 
-pub(super) const DIRECTORY: &str = "STRONGROOM_FAULTS_CHILD";
-pub(super) const LIFE: &str = "STRONGROOM_FAULTS_LIFE";
-pub(super) const OPERATIONS: &str = "STRONGROOM_FAULTS_OPERATIONS";
-pub(super) const TASKS: u64 = 4;
-const SLOTS: u64 = 8;
+const DIRECTORY: &str = "STRONGROOM_CHILD";
+const LIFE: &str = "STRONGROOM_CHILD_LIFE";
+const SCALE: &str = "STRONGROOM_CHILD_SCALE";
+const OPERATIONS: &str = "STRONGROOM_CHILD_OPERATIONS";
+
+/// What children are started from: this very program, even if another has been built meanwhile.
+pub(crate) const THIS_PROGRAM: &str = "/proc/self/exe";
 
 /// When the store's clock begins, in a child.
 const BEGIN_MILLIS: i64 = 1_700_000_000_000;
@@ -30,93 +31,22 @@ const BEGIN_MILLIS: i64 = 1_700_000_000_000;
 /// After so many refusals for want of room somebody makes some.
 const REFUSALS: u64 = 40;
 
-/// One operation of one task.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Operation {
-    /// An object in a slot, of so many parts, each a blob of this many bytes.
-    Put {
-        slot: u64,
-        parts: Vec<u64>,
-    },
-    Delete {
-        slot: u64,
-    },
-}
-
-fn operation(seed: u64, task: u64, number: u64) -> Operation {
-    let mut random = Random::of(&[seed, task, number]);
-    let slot = random.below(SLOTS);
-    if random.one_in(5) {
-        return Operation::Delete { slot };
-    }
-    let count = if random.one_in(6) { 2 + random.below(2) } else { 1 };
-    let part = |random: &mut Random| match random.below(10) {
-        0 => 6_001 + random.below(30_000),
-        1..4 => 1_000 + random.below(5_000),
-        _ => random.below(1_000),
-    };
-    Operation::Put { slot, parts: (0..count).map(|_| part(&mut random)).collect() }
-}
-
-/// What the slots of a task hold after its operations up to `last`: who put it, and its parts.
-pub(super) fn model(seed: u64, task: u64, last: u64) -> BTreeMap<u64, (u64, Vec<u64>)> {
-    let mut slots = BTreeMap::new();
-    for number in 0..=last {
-        match operation(seed, task, number) {
-            Operation::Put { slot, parts } => slots.insert(slot, (number, parts)),
-            Operation::Delete { slot } => slots.remove(&slot),
-        };
-    }
-    slots
-}
-
-/// Blobs are named by who tried to write them, and when: an id is never used again.
-pub(super) fn blob_id(attempt: u64, task: u64, number: u64, part: u64) -> BlobId {
-    let mut random = Random::of(&[attempt, task, number, part]);
-    let (high, low) = (random.draw(), random.draw());
-    BlobId::from_bytes((u128::from(high) << 64 | u128::from(low)).to_be_bytes())
-}
-
-pub(super) fn blob_bytes(id: BlobId, length: u64) -> Vec<u8> {
-    let key = u64::from_be_bytes(id.as_bytes()[..8].try_into().unwrap());
-    (0..length).map(|at| (key >> (at % 8 * 8)).to_be_bytes()[7] ^ (at / 8).to_be_bytes()[7]).collect()
-}
-
-/// Small segments, memtables and inline blobs, so that little work makes the engine do everything it does.
-pub(super) fn options(begin_millis: i64) -> Options {
-    let millis = AtomicI64::new(begin_millis);
-    let mut options = Options::new(
-        Arc::new(move || Timestamp::from_millis(millis.fetch_add(1, Ordering::Relaxed))),
-        Arc::new(|bytes| bytes.fill(3)),
-    );
-    options.low_water_bytes = Some(0);
-    options.reserve_bytes = 64 << 10;
-    options.segment_bytes = 96 << 10;
-    options.memtable_bytes = 24 << 10;
-    options.cache_bytes = 1 << 20;
-    options.inline_bytes = 6_000;
-    options.release_grace = Duration::from_millis(5);
-    options
-}
-
-pub(super) fn place(task: u64) -> Partition {
-    Partition::Bucket(BucketId::from_bytes(u128::from(task).to_be_bytes()))
-}
-
-pub(super) fn numbers(value: &[u8]) -> Vec<u64> {
-    value.chunks_exact(8).map(|chunk| u64::from_be_bytes(chunk.try_into().unwrap())).collect()
-}
-
-fn bytes_of(numbers: &[u64]) -> Vec<u8> {
-    numbers.iter().flat_map(|number| number.to_be_bytes()).collect()
-}
-
-pub(super) fn slot_key(slot: u64) -> Vec<u8> {
-    [b"o|".as_slice(), &slot.to_be_bytes()].concat()
+/// A child that works in `directory` and ends after so many operations of each task. No two children of a directory have
+/// the same `life`.
+pub(crate) fn command(directory: &Path, world: World, life: u64, operations: u64) -> Command {
+    let mut command = Command::new(THIS_PROGRAM);
+    command
+        .args(["the_child_works_until_it_is_stopped", "--nocapture", "--test-threads=1"])
+        .env(DIRECTORY, directory)
+        .env(SEED, world.seed.to_string())
+        .env(SCALE, world.scale.name)
+        .env(LIFE, life.to_string())
+        .env(OPERATIONS, operations.to_string());
+    command
 }
 
 /// The record of a commit, or of a read.
-pub(super) fn record(author: Author, number: u64) -> Vec<u8> {
+fn record(author: Author, number: u64) -> Vec<u8> {
     bytes_of(&[author.code(), number])
 }
 
@@ -128,7 +58,7 @@ fn acknowledge(author: Author, number: u64, position: Position, millis: i64) {
 /// What the tasks of a child share.
 struct Child {
     store: LocalStore,
-    seed: u64,
+    world: World,
     /// Counts tries over all lives.
     attempts: AtomicU64,
     refusals: AtomicU64,
@@ -146,7 +76,7 @@ impl Child {
         batch.put(b"n".as_slice(), bytes_of(&[number]));
         batch.writes.push(Write::Append { prefix: b"chg|".to_vec(), value: bytes_of(&[number]) });
         batch.records.push(record(Author::Task(task), number));
-        let operation = operation(self.seed, task, number);
+        let operation = self.world.operation(task, number);
         let (Operation::Put { slot, .. } | Operation::Delete { slot }) = operation;
         if let Some(old) = self.store.get(place(task), &slot_key(slot)).await? {
             let old = numbers(&old.value);
@@ -161,7 +91,7 @@ impl Child {
                     let id = blob_id(attempt, task, number, part);
                     let mut writer =
                         self.store.stage(id, number.is_multiple_of(2).then_some(*length)).await?;
-                    for piece in blob_bytes(id, *length).chunks(5_000) {
+                    for piece in blob_bytes(id, *length).chunks(self.world.scale.piece_bytes) {
                         writer.write(Bytes::copy_from_slice(piece)).await?;
                     }
                     batch.blobs.push(writer.finish().await?);
@@ -272,7 +202,7 @@ impl Child {
                     assert!(refused < 3, "records are refused, and the store does not say so");
                 }
             }
-            let task = number % TASKS;
+            let task = number % self.world.scale.tasks;
             check_instant(store, task).await;
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -297,10 +227,10 @@ async fn check_instant(store: &LocalStore, task: u64) {
 }
 
 /// Trims what is old, as the archiver does, so that segments go while the others work.
-async fn trim(store: LocalStore) {
+async fn trim(store: LocalStore, scale: &Scale) {
     loop {
-        tokio::time::sleep(Duration::from_millis(6)).await;
-        let through = store.tail().0.saturating_sub(60);
+        tokio::time::sleep(scale.trim_pause).await;
+        let through = store.tail().0.saturating_sub(scale.kept_positions);
         println!("TRIM {through}");
         let _ = store.trim(Position(through)).await;
     }
@@ -308,20 +238,20 @@ async fn trim(store: LocalStore) {
 
 /// The child's part. In an ordinary run there is nothing for it to do.
 #[test]
-fn the_child_works_until_its_disk_fails() {
+fn the_child_works_until_it_is_stopped() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
     let number = |name: &str| std::env::var(name).unwrap().parse::<u64>().unwrap();
-    let (seed, life, operations) = (number(super::SEED), number(LIFE), number(OPERATIONS));
+    let world = World { seed: number(SEED), scale: Scale::named(&std::env::var(SCALE).unwrap()) };
     println!("BEGIN");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(live(Path::new(&directory), seed, life, operations));
+    runtime.block_on(live(Path::new(&directory), world, number(LIFE), number(OPERATIONS)));
     println!("END");
 }
 
-async fn live(directory: &Path, seed: u64, life: u64, operations: u64) {
+async fn live(directory: &Path, world: World, life: u64, operations: u64) {
     // Each life's wall clock is an hour behind the one before.
     let begin = BEGIN_MILLIS - i64::try_from(life % 64).unwrap() * 3_600_000;
-    let store = match LocalStore::open(directory, options(begin)) {
+    let store = match LocalStore::open(directory, world.scale.options(begin)) {
         Ok(store) => store,
         Err(error) => {
             println!("CLOSED {error}");
@@ -331,13 +261,13 @@ async fn live(directory: &Path, seed: u64, life: u64, operations: u64) {
     println!("READY");
     let child = Arc::new(Child {
         store: store.clone(),
-        seed,
+        world,
         attempts: AtomicU64::new(life << 32),
         refusals: AtomicU64::new(0),
     });
-    let trimmer = tokio::spawn(trim(store.clone()));
+    let trimmer = tokio::spawn(trim(store.clone(), world.scale));
     let mut tasks = Vec::new();
-    for task in 0..TASKS {
+    for task in 0..world.scale.tasks {
         let child = child.clone();
         tasks.push(tokio::spawn(async move { child.work(task, operations).await }));
     }
