@@ -103,7 +103,7 @@ impl Renderer {
 
     fn text(&mut self, member: &'static Member, text: &str) {
         if self.begin(member) {
-            push_string(&mut self.out, if member.flags.sensitive { HIDDEN } else { text });
+            push_string(&mut self.out, if is_hidden(member) { HIDDEN } else { text });
         }
     }
 
@@ -141,6 +141,12 @@ impl Renderer {
         self.out.push(close);
         (self.first, self.named, self.wire_names) = outer;
     }
+}
+
+/// Whether a text is not shown: it is sensitive by the model, or the MD5 of a customer's key, by which whoever reads
+/// records could try keys that a person chose.
+fn is_hidden(member: &Member) -> bool {
+    member.flags.sensitive || member.name.ends_with("SSECustomerKeyMD5")
 }
 
 /// "UserName" as "userName", "ARN" as "aRN": CloudTrail lowers the first letter only.

@@ -11,6 +11,7 @@ mod macros;
 mod operation;
 pub mod route;
 mod schema;
+mod untyped;
 mod value;
 mod walk;
 
@@ -20,5 +21,6 @@ pub use operation::{ErrorSchema, Fault, Input, Operation, OperationSchema, Proto
 pub use schema::{
     Constraints, Flags, Kind, ListSchema, Location, MapSchema, Member, StructureSchema, TimestampFormat,
 };
+pub use untyped::Untyped;
 pub use value::{Document, Value, grow, opt, set, some};
 pub use walk::{ReadError, ReadErrorKind, ShapeReader, ShapeWriter, Structure};

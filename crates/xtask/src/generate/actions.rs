@@ -42,7 +42,8 @@ fn one(out: &mut String, prefix: &str, service: &Json) -> Outcome<()> {
             Some("Permissions management") => "PermissionsManagement",
             other => return Err(format!("{prefix}:{name}: unknown access level {other:?}").into()),
         };
-        write!(out, "Action {{ name: {name:?}, access: Access::{access}, on: &[")?;
+        let id = format!("{prefix}:{name}");
+        write!(out, "Action {{ id: {id:?}, access: Access::{access}, on: &[")?;
         let mut shared = Vec::new();
         for (resource, facts) in sorted(action.get("resource_types")) {
             let keys = facts.get("condition_keys");

@@ -77,7 +77,7 @@ impl<'a> Emitter<'a> {
         );
         self.declare(&mut out, &[Role::Input, Role::Output])?;
         out.push_str("strongroom_shape::operations! {\n");
-        for (name, _) in self.model.operations() {
+        for (name, _) in self.model.operations().iter().filter(|(name, _)| self.service.shapes.has(name)) {
             let schema = names::screaming(name);
             writeln!(out, "    {name}: {name}Input => {name}Output, super::super::service::{schema};")?;
         }
@@ -116,7 +116,7 @@ impl<'a> Emitter<'a> {
     fn declare(&self, out: &mut String, roles: &[Role]) -> Outcome<()> {
         let mut declared = Vec::new();
         for structure in self.of(roles) {
-            if structure.role == Role::Error && structure.members.is_empty() {
+            if !structure.typed || (structure.role == Role::Error && structure.members.is_empty()) {
                 continue;
             }
             self.structure(out, structure)?;
@@ -224,7 +224,13 @@ impl<'a> Emitter<'a> {
              use strongroom_shape::{{Kind, ListSchema, Location, MapSchema, Member, StructureSchema, TimestampFormat}};\n\
              use super::types::*;\n\n"
         );
-        for structure in &self.shapes.structs {
+        if self.shapes.structs.iter().any(Struct::is_blank) {
+            out.push_str(
+                "/// Inputs and outputs of operations that are only routed.\n\
+                 pub static BLANK: StructureSchema = StructureSchema::new(\"\", &[]);\n",
+            );
+        }
+        for structure in self.shapes.structs.iter().filter(|structure| !structure.is_blank()) {
             let static_name = names::screaming(&structure.name);
             let payload = structure.shape.get("payload").text();
             writeln!(
@@ -447,10 +453,12 @@ impl<'a> Emitter<'a> {
         write!(
             out,
             "/// `{name}`.\npub static {schema}: OperationSchema = OperationSchema::new({name:?}, ({:?}, {:?}, {}), \
-             &schema::{schema}_INPUT, &schema::{schema}_OUTPUT)",
+             &schema::{}, &schema::{})",
             http.get("method").text().unwrap_or("POST"),
             http.get("requestUri").text().unwrap_or("/"),
             http.get("responseCode").integer().unwrap_or(200),
+            self.top(&format!("{name}Input")),
+            self.top(&format!("{name}Output")),
         )?;
         let input = operation.get("input");
         let input_shape = self.model.target(input).1;
@@ -489,6 +497,14 @@ impl<'a> Emitter<'a> {
         }
         out.push_str(";\n");
         Ok(())
+    }
+}
+
+impl Emitter<'_> {
+    /// The static that describes an input or output.
+    fn top(&self, name: &str) -> String {
+        let blank = |structure: &Struct<'_>| structure.name == name && structure.is_blank();
+        if self.shapes.structs.iter().any(blank) { "BLANK".to_owned() } else { names::screaming(name) }
     }
 }
 

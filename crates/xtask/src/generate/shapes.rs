@@ -29,10 +29,19 @@ pub(crate) struct Struct<'a> {
     pub(crate) members: Vec<&'a (String, Json)>,
     /// Where it is declared.
     pub(crate) role: Role,
+    /// Whether there is a type for it. Operations that are only routed have descriptions alone.
+    pub(crate) typed: bool,
     /// Read by the server, not only by clients.
     pub(crate) read: bool,
     /// XML root that the model does not name.
     pub(crate) root: Option<String>,
+}
+
+impl Struct<'_> {
+    /// Whether there is nothing to say of it: an operation is only routed, and its head binds nothing.
+    pub(crate) fn is_blank(&self) -> bool {
+        !self.typed && self.members.is_empty()
+    }
 }
 
 /// Everything that is needed, in order.
@@ -74,6 +83,7 @@ pub(crate) fn collect<'a>(service: &Service, model: Model<'a>) -> Outcome<Shapes
                 shape,
                 members: shape.get("members").entries().iter().filter(bound).collect(),
                 role,
+                typed: full,
                 read: role == Role::Input,
                 root: if role == Role::Output { service.output_root.get(operation).cloned() } else { None },
             });
@@ -89,6 +99,7 @@ pub(crate) fn collect<'a>(service: &Service, model: Model<'a>) -> Outcome<Shapes
                 shape,
                 members,
                 role: Role::Error,
+                typed: true,
                 read: false,
                 root: None,
             });
@@ -169,6 +180,7 @@ impl<'a> Shapes<'a> {
                 shape,
                 members,
                 role: Role::Nested,
+                typed: true,
                 read,
                 root: None,
             });

@@ -282,13 +282,17 @@ fn cloudtrail_shows_parameters_as_aws_does_and_hides_secrets() {
         bucket: "b".into(),
         key: "k".into(),
         sse_customer_key: Some("c2VjcmV0".into()),
+        sse_customer_key_md5: Some("bWQ1".into()),
         metadata: vec![("name".into(), "Alice".into())],
         content_type: Some("text/plain".into()),
         ..Default::default()
     };
     assert_eq!(
         render_cloudtrail(&input),
-        r#"{"bucketName":"b","key":"k","x-amz-server-side-encryption-customer-key":"HIDDEN_DUE_TO_SECURITY_REASONS"}"#
+        concat!(
+            r#"{"bucketName":"b","key":"k","x-amz-server-side-encryption-customer-key":"HIDDEN_DUE_TO_SECURITY_REASONS","#,
+            r#""x-amz-server-side-encryption-customer-key-md5":"HIDDEN_DUE_TO_SECURITY_REASONS"}"#
+        )
     );
     let long = GetObjectInput {
         bucket: "b".into(),

@@ -4,6 +4,8 @@
 use super::types::*;
 use strongroom_shape::{Kind, ListSchema, Location, MapSchema, Member, StructureSchema, TimestampFormat};
 
+/// Inputs and outputs of operations that are only routed.
+pub static BLANK: StructureSchema = StructureSchema::new("", &[]);
 pub(crate) static ASSOCIATE_ACCESS_GRANTS_IDENTITY_CENTER_INPUT_MEMBERS: [Member; 1] =
     [Member::new("AccountId", Kind::String)
         .max(64)
@@ -15,12 +17,6 @@ pub static ASSOCIATE_ACCESS_GRANTS_IDENTITY_CENTER_INPUT: StructureSchema = Stru
     "AssociateAccessGrantsIdentityCenterRequest",
     &ASSOCIATE_ACCESS_GRANTS_IDENTITY_CENTER_INPUT_MEMBERS,
 );
-pub(crate) static ASSOCIATE_ACCESS_GRANTS_IDENTITY_CENTER_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `AssociateAccessGrantsIdentityCenterOutput`.
-pub static ASSOCIATE_ACCESS_GRANTS_IDENTITY_CENTER_OUTPUT: StructureSchema = StructureSchema::new(
-    "AssociateAccessGrantsIdentityCenterOutput",
-    &ASSOCIATE_ACCESS_GRANTS_IDENTITY_CENTER_OUTPUT_MEMBERS,
-);
 pub(crate) static CREATE_ACCESS_GRANT_INPUT_MEMBERS: [Member; 1] = [Member::new("AccountId", Kind::String)
     .max(64)
     .pattern("^\\d{12}$")
@@ -29,10 +25,6 @@ pub(crate) static CREATE_ACCESS_GRANT_INPUT_MEMBERS: [Member; 1] = [Member::new(
 /// Shape `CreateAccessGrantRequest`.
 pub static CREATE_ACCESS_GRANT_INPUT: StructureSchema =
     StructureSchema::new("CreateAccessGrantRequest", &CREATE_ACCESS_GRANT_INPUT_MEMBERS);
-pub(crate) static CREATE_ACCESS_GRANT_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `CreateAccessGrantResult`.
-pub static CREATE_ACCESS_GRANT_OUTPUT: StructureSchema =
-    StructureSchema::new("CreateAccessGrantResult", &CREATE_ACCESS_GRANT_OUTPUT_MEMBERS);
 pub(crate) static CREATE_ACCESS_GRANTS_INSTANCE_INPUT_MEMBERS: [Member; 1] =
     [Member::new("AccountId", Kind::String)
         .max(64)
@@ -42,10 +34,6 @@ pub(crate) static CREATE_ACCESS_GRANTS_INSTANCE_INPUT_MEMBERS: [Member; 1] =
 /// Shape `CreateAccessGrantsInstanceRequest`.
 pub static CREATE_ACCESS_GRANTS_INSTANCE_INPUT: StructureSchema =
     StructureSchema::new("CreateAccessGrantsInstanceRequest", &CREATE_ACCESS_GRANTS_INSTANCE_INPUT_MEMBERS);
-pub(crate) static CREATE_ACCESS_GRANTS_INSTANCE_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `CreateAccessGrantsInstanceResult`.
-pub static CREATE_ACCESS_GRANTS_INSTANCE_OUTPUT: StructureSchema =
-    StructureSchema::new("CreateAccessGrantsInstanceResult", &CREATE_ACCESS_GRANTS_INSTANCE_OUTPUT_MEMBERS);
 pub(crate) static CREATE_ACCESS_GRANTS_LOCATION_INPUT_MEMBERS: [Member; 1] =
     [Member::new("AccountId", Kind::String)
         .max(64)
@@ -55,10 +43,6 @@ pub(crate) static CREATE_ACCESS_GRANTS_LOCATION_INPUT_MEMBERS: [Member; 1] =
 /// Shape `CreateAccessGrantsLocationRequest`.
 pub static CREATE_ACCESS_GRANTS_LOCATION_INPUT: StructureSchema =
     StructureSchema::new("CreateAccessGrantsLocationRequest", &CREATE_ACCESS_GRANTS_LOCATION_INPUT_MEMBERS);
-pub(crate) static CREATE_ACCESS_GRANTS_LOCATION_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `CreateAccessGrantsLocationResult`.
-pub static CREATE_ACCESS_GRANTS_LOCATION_OUTPUT: StructureSchema =
-    StructureSchema::new("CreateAccessGrantsLocationResult", &CREATE_ACCESS_GRANTS_LOCATION_OUTPUT_MEMBERS);
 pub(crate) static CREATE_ACCESS_POINT_INPUT_MEMBERS: [Member; 8] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Name", Kind::String).min(3).max(255).label("name").required(),
@@ -93,12 +77,6 @@ pub static CREATE_ACCESS_POINT_FOR_OBJECT_LAMBDA_INPUT: StructureSchema = Struct
     "CreateAccessPointForObjectLambdaRequest",
     &CREATE_ACCESS_POINT_FOR_OBJECT_LAMBDA_INPUT_MEMBERS,
 );
-pub(crate) static CREATE_ACCESS_POINT_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `CreateAccessPointForObjectLambdaResult`.
-pub static CREATE_ACCESS_POINT_FOR_OBJECT_LAMBDA_OUTPUT: StructureSchema = StructureSchema::new(
-    "CreateAccessPointForObjectLambdaResult",
-    &CREATE_ACCESS_POINT_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS,
-);
 pub(crate) static CREATE_BUCKET_INPUT_MEMBERS: [Member; 9] = [
     Member::new("ACL", Kind::Enum(BucketCannedAcl::NAMES)).header("x-amz-acl"),
     Member::new("Bucket", Kind::String).min(3).max(255).label("name").required(),
@@ -113,10 +91,6 @@ pub(crate) static CREATE_BUCKET_INPUT_MEMBERS: [Member; 9] = [
 /// Shape `CreateBucketRequest`.
 pub static CREATE_BUCKET_INPUT: StructureSchema =
     StructureSchema::new("CreateBucketRequest", &CREATE_BUCKET_INPUT_MEMBERS);
-pub(crate) static CREATE_BUCKET_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `CreateBucketResult`.
-pub static CREATE_BUCKET_OUTPUT: StructureSchema =
-    StructureSchema::new("CreateBucketResult", &CREATE_BUCKET_OUTPUT_MEMBERS);
 pub(crate) static CREATE_JOB_INPUT_MEMBERS: [Member; 11] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("ConfirmationRequired", Kind::Boolean),
@@ -153,12 +127,6 @@ pub static CREATE_MULTI_REGION_ACCESS_POINT_INPUT: StructureSchema = StructureSc
     "CreateMultiRegionAccessPointRequest",
     &CREATE_MULTI_REGION_ACCESS_POINT_INPUT_MEMBERS,
 );
-pub(crate) static CREATE_MULTI_REGION_ACCESS_POINT_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `CreateMultiRegionAccessPointResult`.
-pub static CREATE_MULTI_REGION_ACCESS_POINT_OUTPUT: StructureSchema = StructureSchema::new(
-    "CreateMultiRegionAccessPointResult",
-    &CREATE_MULTI_REGION_ACCESS_POINT_OUTPUT_MEMBERS,
-);
 pub(crate) static CREATE_STORAGE_LENS_GROUP_INPUT_MEMBERS: [Member; 1] =
     [Member::new("AccountId", Kind::String)
         .max(64)
@@ -168,10 +136,6 @@ pub(crate) static CREATE_STORAGE_LENS_GROUP_INPUT_MEMBERS: [Member; 1] =
 /// Shape `CreateStorageLensGroupRequest`.
 pub static CREATE_STORAGE_LENS_GROUP_INPUT: StructureSchema =
     StructureSchema::new("CreateStorageLensGroupRequest", &CREATE_STORAGE_LENS_GROUP_INPUT_MEMBERS);
-pub(crate) static CREATE_STORAGE_LENS_GROUP_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `CreateStorageLensGroupOutput`.
-pub static CREATE_STORAGE_LENS_GROUP_OUTPUT: StructureSchema =
-    StructureSchema::new("CreateStorageLensGroupOutput", &CREATE_STORAGE_LENS_GROUP_OUTPUT_MEMBERS);
 pub(crate) static DELETE_ACCESS_GRANT_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("AccessGrantId", Kind::String)
@@ -184,10 +148,6 @@ pub(crate) static DELETE_ACCESS_GRANT_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `DeleteAccessGrantRequest`.
 pub static DELETE_ACCESS_GRANT_INPUT: StructureSchema =
     StructureSchema::new("DeleteAccessGrantRequest", &DELETE_ACCESS_GRANT_INPUT_MEMBERS);
-pub(crate) static DELETE_ACCESS_GRANT_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `DeleteAccessGrantOutput`.
-pub static DELETE_ACCESS_GRANT_OUTPUT: StructureSchema =
-    StructureSchema::new("DeleteAccessGrantOutput", &DELETE_ACCESS_GRANT_OUTPUT_MEMBERS);
 pub(crate) static DELETE_ACCESS_GRANTS_INSTANCE_INPUT_MEMBERS: [Member; 1] =
     [Member::new("AccountId", Kind::String)
         .max(64)
@@ -197,10 +157,6 @@ pub(crate) static DELETE_ACCESS_GRANTS_INSTANCE_INPUT_MEMBERS: [Member; 1] =
 /// Shape `DeleteAccessGrantsInstanceRequest`.
 pub static DELETE_ACCESS_GRANTS_INSTANCE_INPUT: StructureSchema =
     StructureSchema::new("DeleteAccessGrantsInstanceRequest", &DELETE_ACCESS_GRANTS_INSTANCE_INPUT_MEMBERS);
-pub(crate) static DELETE_ACCESS_GRANTS_INSTANCE_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `DeleteAccessGrantsInstanceOutput`.
-pub static DELETE_ACCESS_GRANTS_INSTANCE_OUTPUT: StructureSchema =
-    StructureSchema::new("DeleteAccessGrantsInstanceOutput", &DELETE_ACCESS_GRANTS_INSTANCE_OUTPUT_MEMBERS);
 pub(crate) static DELETE_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_INPUT_MEMBERS: [Member; 1] =
     [Member::new("AccountId", Kind::String)
         .max(64)
@@ -211,12 +167,6 @@ pub(crate) static DELETE_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_INPUT_MEMBERS: [
 pub static DELETE_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_INPUT: StructureSchema = StructureSchema::new(
     "DeleteAccessGrantsInstanceResourcePolicyRequest",
     &DELETE_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_INPUT_MEMBERS,
-);
-pub(crate) static DELETE_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `DeleteAccessGrantsInstanceResourcePolicyOutput`.
-pub static DELETE_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_OUTPUT: StructureSchema = StructureSchema::new(
-    "DeleteAccessGrantsInstanceResourcePolicyOutput",
-    &DELETE_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_OUTPUT_MEMBERS,
 );
 pub(crate) static DELETE_ACCESS_GRANTS_LOCATION_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
@@ -230,10 +180,6 @@ pub(crate) static DELETE_ACCESS_GRANTS_LOCATION_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `DeleteAccessGrantsLocationRequest`.
 pub static DELETE_ACCESS_GRANTS_LOCATION_INPUT: StructureSchema =
     StructureSchema::new("DeleteAccessGrantsLocationRequest", &DELETE_ACCESS_GRANTS_LOCATION_INPUT_MEMBERS);
-pub(crate) static DELETE_ACCESS_GRANTS_LOCATION_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `DeleteAccessGrantsLocationOutput`.
-pub static DELETE_ACCESS_GRANTS_LOCATION_OUTPUT: StructureSchema =
-    StructureSchema::new("DeleteAccessGrantsLocationOutput", &DELETE_ACCESS_GRANTS_LOCATION_OUTPUT_MEMBERS);
 pub(crate) static DELETE_ACCESS_POINT_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Name", Kind::String).min(3).max(255).label("name").required(),
@@ -258,12 +204,6 @@ pub(crate) static DELETE_ACCESS_POINT_FOR_OBJECT_LAMBDA_INPUT_MEMBERS: [Member; 
 pub static DELETE_ACCESS_POINT_FOR_OBJECT_LAMBDA_INPUT: StructureSchema = StructureSchema::new(
     "DeleteAccessPointForObjectLambdaRequest",
     &DELETE_ACCESS_POINT_FOR_OBJECT_LAMBDA_INPUT_MEMBERS,
-);
-pub(crate) static DELETE_ACCESS_POINT_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `DeleteAccessPointForObjectLambdaOutput`.
-pub static DELETE_ACCESS_POINT_FOR_OBJECT_LAMBDA_OUTPUT: StructureSchema = StructureSchema::new(
-    "DeleteAccessPointForObjectLambdaOutput",
-    &DELETE_ACCESS_POINT_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS,
 );
 pub(crate) static DELETE_ACCESS_POINT_POLICY_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
@@ -290,12 +230,6 @@ pub static DELETE_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_INPUT: StructureSchema =
     "DeleteAccessPointPolicyForObjectLambdaRequest",
     &DELETE_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_INPUT_MEMBERS,
 );
-pub(crate) static DELETE_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `DeleteAccessPointPolicyForObjectLambdaOutput`.
-pub static DELETE_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_OUTPUT: StructureSchema = StructureSchema::new(
-    "DeleteAccessPointPolicyForObjectLambdaOutput",
-    &DELETE_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS,
-);
 pub(crate) static DELETE_ACCESS_POINT_SCOPE_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Name", Kind::String).min(3).max(255).label("name").required(),
@@ -303,10 +237,6 @@ pub(crate) static DELETE_ACCESS_POINT_SCOPE_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `DeleteAccessPointScopeRequest`.
 pub static DELETE_ACCESS_POINT_SCOPE_INPUT: StructureSchema =
     StructureSchema::new("DeleteAccessPointScopeRequest", &DELETE_ACCESS_POINT_SCOPE_INPUT_MEMBERS);
-pub(crate) static DELETE_ACCESS_POINT_SCOPE_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `DeleteAccessPointScopeOutput`.
-pub static DELETE_ACCESS_POINT_SCOPE_OUTPUT: StructureSchema =
-    StructureSchema::new("DeleteAccessPointScopeOutput", &DELETE_ACCESS_POINT_SCOPE_OUTPUT_MEMBERS);
 pub(crate) static DELETE_BUCKET_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Bucket", Kind::String).min(3).max(255).label("name").required(),
@@ -314,10 +244,6 @@ pub(crate) static DELETE_BUCKET_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `DeleteBucketRequest`.
 pub static DELETE_BUCKET_INPUT: StructureSchema =
     StructureSchema::new("DeleteBucketRequest", &DELETE_BUCKET_INPUT_MEMBERS);
-pub(crate) static DELETE_BUCKET_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `DeleteBucketOutput`.
-pub static DELETE_BUCKET_OUTPUT: StructureSchema =
-    StructureSchema::new("DeleteBucketOutput", &DELETE_BUCKET_OUTPUT_MEMBERS);
 pub(crate) static DELETE_BUCKET_LIFECYCLE_CONFIGURATION_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Bucket", Kind::String).min(3).max(255).label("name").required(),
@@ -327,12 +253,6 @@ pub static DELETE_BUCKET_LIFECYCLE_CONFIGURATION_INPUT: StructureSchema = Struct
     "DeleteBucketLifecycleConfigurationRequest",
     &DELETE_BUCKET_LIFECYCLE_CONFIGURATION_INPUT_MEMBERS,
 );
-pub(crate) static DELETE_BUCKET_LIFECYCLE_CONFIGURATION_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `DeleteBucketLifecycleConfigurationOutput`.
-pub static DELETE_BUCKET_LIFECYCLE_CONFIGURATION_OUTPUT: StructureSchema = StructureSchema::new(
-    "DeleteBucketLifecycleConfigurationOutput",
-    &DELETE_BUCKET_LIFECYCLE_CONFIGURATION_OUTPUT_MEMBERS,
-);
 pub(crate) static DELETE_BUCKET_POLICY_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Bucket", Kind::String).min(3).max(255).label("name").required(),
@@ -340,10 +260,6 @@ pub(crate) static DELETE_BUCKET_POLICY_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `DeleteBucketPolicyRequest`.
 pub static DELETE_BUCKET_POLICY_INPUT: StructureSchema =
     StructureSchema::new("DeleteBucketPolicyRequest", &DELETE_BUCKET_POLICY_INPUT_MEMBERS);
-pub(crate) static DELETE_BUCKET_POLICY_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `DeleteBucketPolicyOutput`.
-pub static DELETE_BUCKET_POLICY_OUTPUT: StructureSchema =
-    StructureSchema::new("DeleteBucketPolicyOutput", &DELETE_BUCKET_POLICY_OUTPUT_MEMBERS);
 pub(crate) static DELETE_BUCKET_REPLICATION_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Bucket", Kind::String).min(3).max(255).label("name").required(),
@@ -351,10 +267,6 @@ pub(crate) static DELETE_BUCKET_REPLICATION_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `DeleteBucketReplicationRequest`.
 pub static DELETE_BUCKET_REPLICATION_INPUT: StructureSchema =
     StructureSchema::new("DeleteBucketReplicationRequest", &DELETE_BUCKET_REPLICATION_INPUT_MEMBERS);
-pub(crate) static DELETE_BUCKET_REPLICATION_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `DeleteBucketReplicationOutput`.
-pub static DELETE_BUCKET_REPLICATION_OUTPUT: StructureSchema =
-    StructureSchema::new("DeleteBucketReplicationOutput", &DELETE_BUCKET_REPLICATION_OUTPUT_MEMBERS);
 pub(crate) static DELETE_BUCKET_TAGGING_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Bucket", Kind::String).min(3).max(255).label("name").required(),
@@ -362,10 +274,6 @@ pub(crate) static DELETE_BUCKET_TAGGING_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `DeleteBucketTaggingRequest`.
 pub static DELETE_BUCKET_TAGGING_INPUT: StructureSchema =
     StructureSchema::new("DeleteBucketTaggingRequest", &DELETE_BUCKET_TAGGING_INPUT_MEMBERS);
-pub(crate) static DELETE_BUCKET_TAGGING_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `DeleteBucketTaggingOutput`.
-pub static DELETE_BUCKET_TAGGING_OUTPUT: StructureSchema =
-    StructureSchema::new("DeleteBucketTaggingOutput", &DELETE_BUCKET_TAGGING_OUTPUT_MEMBERS);
 pub(crate) static DELETE_JOB_TAGGING_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("JobId", Kind::String).min(5).max(36).pattern("[a-zA-Z0-9\\-\\_]+").label("id").required(),
@@ -373,10 +281,6 @@ pub(crate) static DELETE_JOB_TAGGING_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `DeleteJobTaggingRequest`.
 pub static DELETE_JOB_TAGGING_INPUT: StructureSchema =
     StructureSchema::new("DeleteJobTaggingRequest", &DELETE_JOB_TAGGING_INPUT_MEMBERS);
-pub(crate) static DELETE_JOB_TAGGING_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `DeleteJobTaggingResult`.
-pub static DELETE_JOB_TAGGING_OUTPUT: StructureSchema =
-    StructureSchema::new("DeleteJobTaggingResult", &DELETE_JOB_TAGGING_OUTPUT_MEMBERS);
 pub(crate) static DELETE_MULTI_REGION_ACCESS_POINT_INPUT_MEMBERS: [Member; 1] =
     [Member::new("AccountId", Kind::String)
         .max(64)
@@ -387,12 +291,6 @@ pub(crate) static DELETE_MULTI_REGION_ACCESS_POINT_INPUT_MEMBERS: [Member; 1] =
 pub static DELETE_MULTI_REGION_ACCESS_POINT_INPUT: StructureSchema = StructureSchema::new(
     "DeleteMultiRegionAccessPointRequest",
     &DELETE_MULTI_REGION_ACCESS_POINT_INPUT_MEMBERS,
-);
-pub(crate) static DELETE_MULTI_REGION_ACCESS_POINT_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `DeleteMultiRegionAccessPointResult`.
-pub static DELETE_MULTI_REGION_ACCESS_POINT_OUTPUT: StructureSchema = StructureSchema::new(
-    "DeleteMultiRegionAccessPointResult",
-    &DELETE_MULTI_REGION_ACCESS_POINT_OUTPUT_MEMBERS,
 );
 pub(crate) static DELETE_PUBLIC_ACCESS_BLOCK_INPUT_MEMBERS: [Member; 1] =
     [Member::new("AccountId", Kind::String)
@@ -421,12 +319,6 @@ pub static DELETE_STORAGE_LENS_CONFIGURATION_INPUT: StructureSchema = StructureS
     "DeleteStorageLensConfigurationRequest",
     &DELETE_STORAGE_LENS_CONFIGURATION_INPUT_MEMBERS,
 );
-pub(crate) static DELETE_STORAGE_LENS_CONFIGURATION_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `DeleteStorageLensConfigurationOutput`.
-pub static DELETE_STORAGE_LENS_CONFIGURATION_OUTPUT: StructureSchema = StructureSchema::new(
-    "DeleteStorageLensConfigurationOutput",
-    &DELETE_STORAGE_LENS_CONFIGURATION_OUTPUT_MEMBERS,
-);
 pub(crate) static DELETE_STORAGE_LENS_CONFIGURATION_TAGGING_INPUT_MEMBERS: [Member; 2] = [
     Member::new("ConfigId", Kind::String)
         .min(1)
@@ -441,12 +333,6 @@ pub static DELETE_STORAGE_LENS_CONFIGURATION_TAGGING_INPUT: StructureSchema = St
     "DeleteStorageLensConfigurationTaggingRequest",
     &DELETE_STORAGE_LENS_CONFIGURATION_TAGGING_INPUT_MEMBERS,
 );
-pub(crate) static DELETE_STORAGE_LENS_CONFIGURATION_TAGGING_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `DeleteStorageLensConfigurationTaggingResult`.
-pub static DELETE_STORAGE_LENS_CONFIGURATION_TAGGING_OUTPUT: StructureSchema = StructureSchema::new(
-    "DeleteStorageLensConfigurationTaggingResult",
-    &DELETE_STORAGE_LENS_CONFIGURATION_TAGGING_OUTPUT_MEMBERS,
-);
 pub(crate) static DELETE_STORAGE_LENS_GROUP_INPUT_MEMBERS: [Member; 2] = [
     Member::new("Name", Kind::String).min(1).max(64).pattern("[a-zA-Z0-9\\-\\_]+").label("name").required(),
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
@@ -454,10 +340,6 @@ pub(crate) static DELETE_STORAGE_LENS_GROUP_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `DeleteStorageLensGroupRequest`.
 pub static DELETE_STORAGE_LENS_GROUP_INPUT: StructureSchema =
     StructureSchema::new("DeleteStorageLensGroupRequest", &DELETE_STORAGE_LENS_GROUP_INPUT_MEMBERS);
-pub(crate) static DELETE_STORAGE_LENS_GROUP_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `DeleteStorageLensGroupOutput`.
-pub static DELETE_STORAGE_LENS_GROUP_OUTPUT: StructureSchema =
-    StructureSchema::new("DeleteStorageLensGroupOutput", &DELETE_STORAGE_LENS_GROUP_OUTPUT_MEMBERS);
 pub(crate) static DESCRIBE_JOB_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("JobId", Kind::String).min(5).max(36).pattern("[a-zA-Z0-9\\-\\_]+").label("id").required(),
@@ -484,12 +366,6 @@ pub static DESCRIBE_MULTI_REGION_ACCESS_POINT_OPERATION_INPUT: StructureSchema =
     "DescribeMultiRegionAccessPointOperationRequest",
     &DESCRIBE_MULTI_REGION_ACCESS_POINT_OPERATION_INPUT_MEMBERS,
 );
-pub(crate) static DESCRIBE_MULTI_REGION_ACCESS_POINT_OPERATION_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `DescribeMultiRegionAccessPointOperationResult`.
-pub static DESCRIBE_MULTI_REGION_ACCESS_POINT_OPERATION_OUTPUT: StructureSchema = StructureSchema::new(
-    "DescribeMultiRegionAccessPointOperationResult",
-    &DESCRIBE_MULTI_REGION_ACCESS_POINT_OPERATION_OUTPUT_MEMBERS,
-);
 pub(crate) static DISSOCIATE_ACCESS_GRANTS_IDENTITY_CENTER_INPUT_MEMBERS: [Member; 1] =
     [Member::new("AccountId", Kind::String)
         .max(64)
@@ -500,12 +376,6 @@ pub(crate) static DISSOCIATE_ACCESS_GRANTS_IDENTITY_CENTER_INPUT_MEMBERS: [Membe
 pub static DISSOCIATE_ACCESS_GRANTS_IDENTITY_CENTER_INPUT: StructureSchema = StructureSchema::new(
     "DissociateAccessGrantsIdentityCenterRequest",
     &DISSOCIATE_ACCESS_GRANTS_IDENTITY_CENTER_INPUT_MEMBERS,
-);
-pub(crate) static DISSOCIATE_ACCESS_GRANTS_IDENTITY_CENTER_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `DissociateAccessGrantsIdentityCenterOutput`.
-pub static DISSOCIATE_ACCESS_GRANTS_IDENTITY_CENTER_OUTPUT: StructureSchema = StructureSchema::new(
-    "DissociateAccessGrantsIdentityCenterOutput",
-    &DISSOCIATE_ACCESS_GRANTS_IDENTITY_CENTER_OUTPUT_MEMBERS,
 );
 pub(crate) static GET_ACCESS_GRANT_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
@@ -519,10 +389,6 @@ pub(crate) static GET_ACCESS_GRANT_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `GetAccessGrantRequest`.
 pub static GET_ACCESS_GRANT_INPUT: StructureSchema =
     StructureSchema::new("GetAccessGrantRequest", &GET_ACCESS_GRANT_INPUT_MEMBERS);
-pub(crate) static GET_ACCESS_GRANT_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `GetAccessGrantResult`.
-pub static GET_ACCESS_GRANT_OUTPUT: StructureSchema =
-    StructureSchema::new("GetAccessGrantResult", &GET_ACCESS_GRANT_OUTPUT_MEMBERS);
 pub(crate) static GET_ACCESS_GRANTS_INSTANCE_INPUT_MEMBERS: [Member; 1] =
     [Member::new("AccountId", Kind::String)
         .max(64)
@@ -532,10 +398,6 @@ pub(crate) static GET_ACCESS_GRANTS_INSTANCE_INPUT_MEMBERS: [Member; 1] =
 /// Shape `GetAccessGrantsInstanceRequest`.
 pub static GET_ACCESS_GRANTS_INSTANCE_INPUT: StructureSchema =
     StructureSchema::new("GetAccessGrantsInstanceRequest", &GET_ACCESS_GRANTS_INSTANCE_INPUT_MEMBERS);
-pub(crate) static GET_ACCESS_GRANTS_INSTANCE_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `GetAccessGrantsInstanceResult`.
-pub static GET_ACCESS_GRANTS_INSTANCE_OUTPUT: StructureSchema =
-    StructureSchema::new("GetAccessGrantsInstanceResult", &GET_ACCESS_GRANTS_INSTANCE_OUTPUT_MEMBERS);
 pub(crate) static GET_ACCESS_GRANTS_INSTANCE_FOR_PREFIX_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("S3Prefix", Kind::String).min(1).max(2000).pattern("^.+$").query("s3prefix").required(),
@@ -544,12 +406,6 @@ pub(crate) static GET_ACCESS_GRANTS_INSTANCE_FOR_PREFIX_INPUT_MEMBERS: [Member; 
 pub static GET_ACCESS_GRANTS_INSTANCE_FOR_PREFIX_INPUT: StructureSchema = StructureSchema::new(
     "GetAccessGrantsInstanceForPrefixRequest",
     &GET_ACCESS_GRANTS_INSTANCE_FOR_PREFIX_INPUT_MEMBERS,
-);
-pub(crate) static GET_ACCESS_GRANTS_INSTANCE_FOR_PREFIX_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `GetAccessGrantsInstanceForPrefixResult`.
-pub static GET_ACCESS_GRANTS_INSTANCE_FOR_PREFIX_OUTPUT: StructureSchema = StructureSchema::new(
-    "GetAccessGrantsInstanceForPrefixResult",
-    &GET_ACCESS_GRANTS_INSTANCE_FOR_PREFIX_OUTPUT_MEMBERS,
 );
 pub(crate) static GET_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_INPUT_MEMBERS: [Member; 1] =
     [Member::new("AccountId", Kind::String)
@@ -561,12 +417,6 @@ pub(crate) static GET_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_INPUT_MEMBERS: [Mem
 pub static GET_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_INPUT: StructureSchema = StructureSchema::new(
     "GetAccessGrantsInstanceResourcePolicyRequest",
     &GET_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_INPUT_MEMBERS,
-);
-pub(crate) static GET_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `GetAccessGrantsInstanceResourcePolicyResult`.
-pub static GET_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_OUTPUT: StructureSchema = StructureSchema::new(
-    "GetAccessGrantsInstanceResourcePolicyResult",
-    &GET_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_OUTPUT_MEMBERS,
 );
 pub(crate) static GET_ACCESS_GRANTS_LOCATION_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
@@ -580,10 +430,6 @@ pub(crate) static GET_ACCESS_GRANTS_LOCATION_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `GetAccessGrantsLocationRequest`.
 pub static GET_ACCESS_GRANTS_LOCATION_INPUT: StructureSchema =
     StructureSchema::new("GetAccessGrantsLocationRequest", &GET_ACCESS_GRANTS_LOCATION_INPUT_MEMBERS);
-pub(crate) static GET_ACCESS_GRANTS_LOCATION_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `GetAccessGrantsLocationResult`.
-pub static GET_ACCESS_GRANTS_LOCATION_OUTPUT: StructureSchema =
-    StructureSchema::new("GetAccessGrantsLocationResult", &GET_ACCESS_GRANTS_LOCATION_OUTPUT_MEMBERS);
 pub(crate) static GET_ACCESS_POINT_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Name", Kind::String).min(3).max(255).label("name").required(),
@@ -622,12 +468,6 @@ pub static GET_ACCESS_POINT_CONFIGURATION_FOR_OBJECT_LAMBDA_INPUT: StructureSche
     "GetAccessPointConfigurationForObjectLambdaRequest",
     &GET_ACCESS_POINT_CONFIGURATION_FOR_OBJECT_LAMBDA_INPUT_MEMBERS,
 );
-pub(crate) static GET_ACCESS_POINT_CONFIGURATION_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `GetAccessPointConfigurationForObjectLambdaResult`.
-pub static GET_ACCESS_POINT_CONFIGURATION_FOR_OBJECT_LAMBDA_OUTPUT: StructureSchema = StructureSchema::new(
-    "GetAccessPointConfigurationForObjectLambdaResult",
-    &GET_ACCESS_POINT_CONFIGURATION_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS,
-);
 pub(crate) static GET_ACCESS_POINT_FOR_OBJECT_LAMBDA_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Name", Kind::String)
@@ -641,12 +481,6 @@ pub(crate) static GET_ACCESS_POINT_FOR_OBJECT_LAMBDA_INPUT_MEMBERS: [Member; 2] 
 pub static GET_ACCESS_POINT_FOR_OBJECT_LAMBDA_INPUT: StructureSchema = StructureSchema::new(
     "GetAccessPointForObjectLambdaRequest",
     &GET_ACCESS_POINT_FOR_OBJECT_LAMBDA_INPUT_MEMBERS,
-);
-pub(crate) static GET_ACCESS_POINT_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `GetAccessPointForObjectLambdaResult`.
-pub static GET_ACCESS_POINT_FOR_OBJECT_LAMBDA_OUTPUT: StructureSchema = StructureSchema::new(
-    "GetAccessPointForObjectLambdaResult",
-    &GET_ACCESS_POINT_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS,
 );
 pub(crate) static GET_ACCESS_POINT_POLICY_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
@@ -672,12 +506,6 @@ pub(crate) static GET_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_INPUT_MEMBERS: [Memb
 pub static GET_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_INPUT: StructureSchema = StructureSchema::new(
     "GetAccessPointPolicyForObjectLambdaRequest",
     &GET_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_INPUT_MEMBERS,
-);
-pub(crate) static GET_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `GetAccessPointPolicyForObjectLambdaResult`.
-pub static GET_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_OUTPUT: StructureSchema = StructureSchema::new(
-    "GetAccessPointPolicyForObjectLambdaResult",
-    &GET_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS,
 );
 pub(crate) static GET_ACCESS_POINT_POLICY_STATUS_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
@@ -705,12 +533,6 @@ pub static GET_ACCESS_POINT_POLICY_STATUS_FOR_OBJECT_LAMBDA_INPUT: StructureSche
     "GetAccessPointPolicyStatusForObjectLambdaRequest",
     &GET_ACCESS_POINT_POLICY_STATUS_FOR_OBJECT_LAMBDA_INPUT_MEMBERS,
 );
-pub(crate) static GET_ACCESS_POINT_POLICY_STATUS_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `GetAccessPointPolicyStatusForObjectLambdaResult`.
-pub static GET_ACCESS_POINT_POLICY_STATUS_FOR_OBJECT_LAMBDA_OUTPUT: StructureSchema = StructureSchema::new(
-    "GetAccessPointPolicyStatusForObjectLambdaResult",
-    &GET_ACCESS_POINT_POLICY_STATUS_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS,
-);
 pub(crate) static GET_ACCESS_POINT_SCOPE_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Name", Kind::String).min(3).max(255).label("name").required(),
@@ -718,10 +540,6 @@ pub(crate) static GET_ACCESS_POINT_SCOPE_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `GetAccessPointScopeRequest`.
 pub static GET_ACCESS_POINT_SCOPE_INPUT: StructureSchema =
     StructureSchema::new("GetAccessPointScopeRequest", &GET_ACCESS_POINT_SCOPE_INPUT_MEMBERS);
-pub(crate) static GET_ACCESS_POINT_SCOPE_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `GetAccessPointScopeResult`.
-pub static GET_ACCESS_POINT_SCOPE_OUTPUT: StructureSchema =
-    StructureSchema::new("GetAccessPointScopeResult", &GET_ACCESS_POINT_SCOPE_OUTPUT_MEMBERS);
 pub(crate) static GET_BUCKET_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Bucket", Kind::String).min(3).max(255).label("name").required(),
@@ -729,10 +547,6 @@ pub(crate) static GET_BUCKET_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `GetBucketRequest`.
 pub static GET_BUCKET_INPUT: StructureSchema =
     StructureSchema::new("GetBucketRequest", &GET_BUCKET_INPUT_MEMBERS);
-pub(crate) static GET_BUCKET_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `GetBucketResult`.
-pub static GET_BUCKET_OUTPUT: StructureSchema =
-    StructureSchema::new("GetBucketResult", &GET_BUCKET_OUTPUT_MEMBERS);
 pub(crate) static GET_BUCKET_LIFECYCLE_CONFIGURATION_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Bucket", Kind::String).min(3).max(255).label("name").required(),
@@ -742,12 +556,6 @@ pub static GET_BUCKET_LIFECYCLE_CONFIGURATION_INPUT: StructureSchema = Structure
     "GetBucketLifecycleConfigurationRequest",
     &GET_BUCKET_LIFECYCLE_CONFIGURATION_INPUT_MEMBERS,
 );
-pub(crate) static GET_BUCKET_LIFECYCLE_CONFIGURATION_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `GetBucketLifecycleConfigurationResult`.
-pub static GET_BUCKET_LIFECYCLE_CONFIGURATION_OUTPUT: StructureSchema = StructureSchema::new(
-    "GetBucketLifecycleConfigurationResult",
-    &GET_BUCKET_LIFECYCLE_CONFIGURATION_OUTPUT_MEMBERS,
-);
 pub(crate) static GET_BUCKET_POLICY_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Bucket", Kind::String).min(3).max(255).label("name").required(),
@@ -755,10 +563,6 @@ pub(crate) static GET_BUCKET_POLICY_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `GetBucketPolicyRequest`.
 pub static GET_BUCKET_POLICY_INPUT: StructureSchema =
     StructureSchema::new("GetBucketPolicyRequest", &GET_BUCKET_POLICY_INPUT_MEMBERS);
-pub(crate) static GET_BUCKET_POLICY_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `GetBucketPolicyResult`.
-pub static GET_BUCKET_POLICY_OUTPUT: StructureSchema =
-    StructureSchema::new("GetBucketPolicyResult", &GET_BUCKET_POLICY_OUTPUT_MEMBERS);
 pub(crate) static GET_BUCKET_REPLICATION_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Bucket", Kind::String).min(3).max(255).label("name").required(),
@@ -766,10 +570,6 @@ pub(crate) static GET_BUCKET_REPLICATION_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `GetBucketReplicationRequest`.
 pub static GET_BUCKET_REPLICATION_INPUT: StructureSchema =
     StructureSchema::new("GetBucketReplicationRequest", &GET_BUCKET_REPLICATION_INPUT_MEMBERS);
-pub(crate) static GET_BUCKET_REPLICATION_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `GetBucketReplicationResult`.
-pub static GET_BUCKET_REPLICATION_OUTPUT: StructureSchema =
-    StructureSchema::new("GetBucketReplicationResult", &GET_BUCKET_REPLICATION_OUTPUT_MEMBERS);
 pub(crate) static GET_BUCKET_TAGGING_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Bucket", Kind::String).min(3).max(255).label("name").required(),
@@ -777,10 +577,6 @@ pub(crate) static GET_BUCKET_TAGGING_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `GetBucketTaggingRequest`.
 pub static GET_BUCKET_TAGGING_INPUT: StructureSchema =
     StructureSchema::new("GetBucketTaggingRequest", &GET_BUCKET_TAGGING_INPUT_MEMBERS);
-pub(crate) static GET_BUCKET_TAGGING_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `GetBucketTaggingResult`.
-pub static GET_BUCKET_TAGGING_OUTPUT: StructureSchema =
-    StructureSchema::new("GetBucketTaggingResult", &GET_BUCKET_TAGGING_OUTPUT_MEMBERS);
 pub(crate) static GET_BUCKET_VERSIONING_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Bucket", Kind::String).min(3).max(255).label("name").required(),
@@ -788,10 +584,6 @@ pub(crate) static GET_BUCKET_VERSIONING_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `GetBucketVersioningRequest`.
 pub static GET_BUCKET_VERSIONING_INPUT: StructureSchema =
     StructureSchema::new("GetBucketVersioningRequest", &GET_BUCKET_VERSIONING_INPUT_MEMBERS);
-pub(crate) static GET_BUCKET_VERSIONING_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `GetBucketVersioningResult`.
-pub static GET_BUCKET_VERSIONING_OUTPUT: StructureSchema =
-    StructureSchema::new("GetBucketVersioningResult", &GET_BUCKET_VERSIONING_OUTPUT_MEMBERS);
 pub(crate) static GET_DATA_ACCESS_INPUT_MEMBERS: [Member; 8] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Target", Kind::String).min(1).max(2000).pattern("^.+$").query("target").required(),
@@ -809,10 +601,6 @@ pub(crate) static GET_DATA_ACCESS_INPUT_MEMBERS: [Member; 8] = [
 /// Shape `GetDataAccessRequest`.
 pub static GET_DATA_ACCESS_INPUT: StructureSchema =
     StructureSchema::new("GetDataAccessRequest", &GET_DATA_ACCESS_INPUT_MEMBERS);
-pub(crate) static GET_DATA_ACCESS_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `GetDataAccessResult`.
-pub static GET_DATA_ACCESS_OUTPUT: StructureSchema =
-    StructureSchema::new("GetDataAccessResult", &GET_DATA_ACCESS_OUTPUT_MEMBERS);
 pub(crate) static GET_JOB_TAGGING_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("JobId", Kind::String).min(5).max(36).pattern("[a-zA-Z0-9\\-\\_]+").label("id").required(),
@@ -820,10 +608,6 @@ pub(crate) static GET_JOB_TAGGING_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `GetJobTaggingRequest`.
 pub static GET_JOB_TAGGING_INPUT: StructureSchema =
     StructureSchema::new("GetJobTaggingRequest", &GET_JOB_TAGGING_INPUT_MEMBERS);
-pub(crate) static GET_JOB_TAGGING_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `GetJobTaggingResult`.
-pub static GET_JOB_TAGGING_OUTPUT: StructureSchema =
-    StructureSchema::new("GetJobTaggingResult", &GET_JOB_TAGGING_OUTPUT_MEMBERS);
 pub(crate) static GET_MULTI_REGION_ACCESS_POINT_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Name", Kind::String)
@@ -835,10 +619,6 @@ pub(crate) static GET_MULTI_REGION_ACCESS_POINT_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `GetMultiRegionAccessPointRequest`.
 pub static GET_MULTI_REGION_ACCESS_POINT_INPUT: StructureSchema =
     StructureSchema::new("GetMultiRegionAccessPointRequest", &GET_MULTI_REGION_ACCESS_POINT_INPUT_MEMBERS);
-pub(crate) static GET_MULTI_REGION_ACCESS_POINT_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `GetMultiRegionAccessPointResult`.
-pub static GET_MULTI_REGION_ACCESS_POINT_OUTPUT: StructureSchema =
-    StructureSchema::new("GetMultiRegionAccessPointResult", &GET_MULTI_REGION_ACCESS_POINT_OUTPUT_MEMBERS);
 pub(crate) static GET_MULTI_REGION_ACCESS_POINT_POLICY_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Name", Kind::String)
@@ -851,12 +631,6 @@ pub(crate) static GET_MULTI_REGION_ACCESS_POINT_POLICY_INPUT_MEMBERS: [Member; 2
 pub static GET_MULTI_REGION_ACCESS_POINT_POLICY_INPUT: StructureSchema = StructureSchema::new(
     "GetMultiRegionAccessPointPolicyRequest",
     &GET_MULTI_REGION_ACCESS_POINT_POLICY_INPUT_MEMBERS,
-);
-pub(crate) static GET_MULTI_REGION_ACCESS_POINT_POLICY_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `GetMultiRegionAccessPointPolicyResult`.
-pub static GET_MULTI_REGION_ACCESS_POINT_POLICY_OUTPUT: StructureSchema = StructureSchema::new(
-    "GetMultiRegionAccessPointPolicyResult",
-    &GET_MULTI_REGION_ACCESS_POINT_POLICY_OUTPUT_MEMBERS,
 );
 pub(crate) static GET_MULTI_REGION_ACCESS_POINT_POLICY_STATUS_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
@@ -871,12 +645,6 @@ pub static GET_MULTI_REGION_ACCESS_POINT_POLICY_STATUS_INPUT: StructureSchema = 
     "GetMultiRegionAccessPointPolicyStatusRequest",
     &GET_MULTI_REGION_ACCESS_POINT_POLICY_STATUS_INPUT_MEMBERS,
 );
-pub(crate) static GET_MULTI_REGION_ACCESS_POINT_POLICY_STATUS_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `GetMultiRegionAccessPointPolicyStatusResult`.
-pub static GET_MULTI_REGION_ACCESS_POINT_POLICY_STATUS_OUTPUT: StructureSchema = StructureSchema::new(
-    "GetMultiRegionAccessPointPolicyStatusResult",
-    &GET_MULTI_REGION_ACCESS_POINT_POLICY_STATUS_OUTPUT_MEMBERS,
-);
 pub(crate) static GET_MULTI_REGION_ACCESS_POINT_ROUTES_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Mrap", Kind::String).max(200).pattern("^[a-zA-Z0-9\\:.-]{3,200}$").label("mrap").required(),
@@ -885,12 +653,6 @@ pub(crate) static GET_MULTI_REGION_ACCESS_POINT_ROUTES_INPUT_MEMBERS: [Member; 2
 pub static GET_MULTI_REGION_ACCESS_POINT_ROUTES_INPUT: StructureSchema = StructureSchema::new(
     "GetMultiRegionAccessPointRoutesRequest",
     &GET_MULTI_REGION_ACCESS_POINT_ROUTES_INPUT_MEMBERS,
-);
-pub(crate) static GET_MULTI_REGION_ACCESS_POINT_ROUTES_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `GetMultiRegionAccessPointRoutesResult`.
-pub static GET_MULTI_REGION_ACCESS_POINT_ROUTES_OUTPUT: StructureSchema = StructureSchema::new(
-    "GetMultiRegionAccessPointRoutesResult",
-    &GET_MULTI_REGION_ACCESS_POINT_ROUTES_OUTPUT_MEMBERS,
 );
 pub(crate) static GET_PUBLIC_ACCESS_BLOCK_INPUT_MEMBERS: [Member; 1] =
     [Member::new("AccountId", Kind::String)
@@ -919,10 +681,6 @@ pub(crate) static GET_STORAGE_LENS_CONFIGURATION_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `GetStorageLensConfigurationRequest`.
 pub static GET_STORAGE_LENS_CONFIGURATION_INPUT: StructureSchema =
     StructureSchema::new("GetStorageLensConfigurationRequest", &GET_STORAGE_LENS_CONFIGURATION_INPUT_MEMBERS);
-pub(crate) static GET_STORAGE_LENS_CONFIGURATION_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `GetStorageLensConfigurationResult`.
-pub static GET_STORAGE_LENS_CONFIGURATION_OUTPUT: StructureSchema =
-    StructureSchema::new("GetStorageLensConfigurationResult", &GET_STORAGE_LENS_CONFIGURATION_OUTPUT_MEMBERS);
 pub(crate) static GET_STORAGE_LENS_CONFIGURATION_TAGGING_INPUT_MEMBERS: [Member; 2] = [
     Member::new("ConfigId", Kind::String)
         .min(1)
@@ -937,12 +695,6 @@ pub static GET_STORAGE_LENS_CONFIGURATION_TAGGING_INPUT: StructureSchema = Struc
     "GetStorageLensConfigurationTaggingRequest",
     &GET_STORAGE_LENS_CONFIGURATION_TAGGING_INPUT_MEMBERS,
 );
-pub(crate) static GET_STORAGE_LENS_CONFIGURATION_TAGGING_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `GetStorageLensConfigurationTaggingResult`.
-pub static GET_STORAGE_LENS_CONFIGURATION_TAGGING_OUTPUT: StructureSchema = StructureSchema::new(
-    "GetStorageLensConfigurationTaggingResult",
-    &GET_STORAGE_LENS_CONFIGURATION_TAGGING_OUTPUT_MEMBERS,
-);
 pub(crate) static GET_STORAGE_LENS_GROUP_INPUT_MEMBERS: [Member; 2] = [
     Member::new("Name", Kind::String).min(1).max(64).pattern("[a-zA-Z0-9\\-\\_]+").label("name").required(),
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
@@ -950,10 +702,6 @@ pub(crate) static GET_STORAGE_LENS_GROUP_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `GetStorageLensGroupRequest`.
 pub static GET_STORAGE_LENS_GROUP_INPUT: StructureSchema =
     StructureSchema::new("GetStorageLensGroupRequest", &GET_STORAGE_LENS_GROUP_INPUT_MEMBERS);
-pub(crate) static GET_STORAGE_LENS_GROUP_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `GetStorageLensGroupResult`.
-pub static GET_STORAGE_LENS_GROUP_OUTPUT: StructureSchema =
-    StructureSchema::new("GetStorageLensGroupResult", &GET_STORAGE_LENS_GROUP_OUTPUT_MEMBERS);
 pub(crate) static LIST_ACCESS_GRANTS_INPUT_MEMBERS: [Member; 8] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("NextToken", Kind::String).query("nextToken"),
@@ -971,10 +719,6 @@ pub(crate) static LIST_ACCESS_GRANTS_INPUT_MEMBERS: [Member; 8] = [
 /// Shape `ListAccessGrantsRequest`.
 pub static LIST_ACCESS_GRANTS_INPUT: StructureSchema =
     StructureSchema::new("ListAccessGrantsRequest", &LIST_ACCESS_GRANTS_INPUT_MEMBERS);
-pub(crate) static LIST_ACCESS_GRANTS_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `ListAccessGrantsResult`.
-pub static LIST_ACCESS_GRANTS_OUTPUT: StructureSchema =
-    StructureSchema::new("ListAccessGrantsResult", &LIST_ACCESS_GRANTS_OUTPUT_MEMBERS);
 pub(crate) static LIST_ACCESS_GRANTS_INSTANCES_INPUT_MEMBERS: [Member; 3] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("NextToken", Kind::String).query("nextToken"),
@@ -983,10 +727,6 @@ pub(crate) static LIST_ACCESS_GRANTS_INSTANCES_INPUT_MEMBERS: [Member; 3] = [
 /// Shape `ListAccessGrantsInstancesRequest`.
 pub static LIST_ACCESS_GRANTS_INSTANCES_INPUT: StructureSchema =
     StructureSchema::new("ListAccessGrantsInstancesRequest", &LIST_ACCESS_GRANTS_INSTANCES_INPUT_MEMBERS);
-pub(crate) static LIST_ACCESS_GRANTS_INSTANCES_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `ListAccessGrantsInstancesResult`.
-pub static LIST_ACCESS_GRANTS_INSTANCES_OUTPUT: StructureSchema =
-    StructureSchema::new("ListAccessGrantsInstancesResult", &LIST_ACCESS_GRANTS_INSTANCES_OUTPUT_MEMBERS);
 pub(crate) static LIST_ACCESS_GRANTS_LOCATIONS_INPUT_MEMBERS: [Member; 4] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("NextToken", Kind::String).query("nextToken"),
@@ -996,10 +736,6 @@ pub(crate) static LIST_ACCESS_GRANTS_LOCATIONS_INPUT_MEMBERS: [Member; 4] = [
 /// Shape `ListAccessGrantsLocationsRequest`.
 pub static LIST_ACCESS_GRANTS_LOCATIONS_INPUT: StructureSchema =
     StructureSchema::new("ListAccessGrantsLocationsRequest", &LIST_ACCESS_GRANTS_LOCATIONS_INPUT_MEMBERS);
-pub(crate) static LIST_ACCESS_GRANTS_LOCATIONS_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `ListAccessGrantsLocationsResult`.
-pub static LIST_ACCESS_GRANTS_LOCATIONS_OUTPUT: StructureSchema =
-    StructureSchema::new("ListAccessGrantsLocationsResult", &LIST_ACCESS_GRANTS_LOCATIONS_OUTPUT_MEMBERS);
 pub(crate) static LIST_ACCESS_POINTS_INPUT_MEMBERS: [Member; 6] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Bucket", Kind::String).min(3).max(255).query("bucket"),
@@ -1029,12 +765,6 @@ pub static LIST_ACCESS_POINTS_FOR_DIRECTORY_BUCKETS_INPUT: StructureSchema = Str
     "ListAccessPointsForDirectoryBucketsRequest",
     &LIST_ACCESS_POINTS_FOR_DIRECTORY_BUCKETS_INPUT_MEMBERS,
 );
-pub(crate) static LIST_ACCESS_POINTS_FOR_DIRECTORY_BUCKETS_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `ListAccessPointsForDirectoryBucketsResult`.
-pub static LIST_ACCESS_POINTS_FOR_DIRECTORY_BUCKETS_OUTPUT: StructureSchema = StructureSchema::new(
-    "ListAccessPointsForDirectoryBucketsResult",
-    &LIST_ACCESS_POINTS_FOR_DIRECTORY_BUCKETS_OUTPUT_MEMBERS,
-);
 pub(crate) static LIST_ACCESS_POINTS_FOR_OBJECT_LAMBDA_INPUT_MEMBERS: [Member; 3] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("NextToken", Kind::String).min(1).max(1024).query("nextToken"),
@@ -1044,12 +774,6 @@ pub(crate) static LIST_ACCESS_POINTS_FOR_OBJECT_LAMBDA_INPUT_MEMBERS: [Member; 3
 pub static LIST_ACCESS_POINTS_FOR_OBJECT_LAMBDA_INPUT: StructureSchema = StructureSchema::new(
     "ListAccessPointsForObjectLambdaRequest",
     &LIST_ACCESS_POINTS_FOR_OBJECT_LAMBDA_INPUT_MEMBERS,
-);
-pub(crate) static LIST_ACCESS_POINTS_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `ListAccessPointsForObjectLambdaResult`.
-pub static LIST_ACCESS_POINTS_FOR_OBJECT_LAMBDA_OUTPUT: StructureSchema = StructureSchema::new(
-    "ListAccessPointsForObjectLambdaResult",
-    &LIST_ACCESS_POINTS_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS,
 );
 pub(crate) static LIST_CALLER_ACCESS_GRANTS_INPUT_MEMBERS: [Member; 6] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
@@ -1062,10 +786,6 @@ pub(crate) static LIST_CALLER_ACCESS_GRANTS_INPUT_MEMBERS: [Member; 6] = [
 /// Shape `ListCallerAccessGrantsRequest`.
 pub static LIST_CALLER_ACCESS_GRANTS_INPUT: StructureSchema =
     StructureSchema::new("ListCallerAccessGrantsRequest", &LIST_CALLER_ACCESS_GRANTS_INPUT_MEMBERS);
-pub(crate) static LIST_CALLER_ACCESS_GRANTS_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `ListCallerAccessGrantsResult`.
-pub static LIST_CALLER_ACCESS_GRANTS_OUTPUT: StructureSchema =
-    StructureSchema::new("ListCallerAccessGrantsResult", &LIST_CALLER_ACCESS_GRANTS_OUTPUT_MEMBERS);
 pub(crate) static LIST_JOBS_INPUT_MEMBERS: [Member; 4] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("JobStatuses", Kind::List(&JOB_STATUS_LIST)).query("jobStatuses"),
@@ -1114,10 +834,6 @@ pub(crate) static LIST_REGIONAL_BUCKETS_INPUT_MEMBERS: [Member; 4] = [
 /// Shape `ListRegionalBucketsRequest`.
 pub static LIST_REGIONAL_BUCKETS_INPUT: StructureSchema =
     StructureSchema::new("ListRegionalBucketsRequest", &LIST_REGIONAL_BUCKETS_INPUT_MEMBERS);
-pub(crate) static LIST_REGIONAL_BUCKETS_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `ListRegionalBucketsResult`.
-pub static LIST_REGIONAL_BUCKETS_OUTPUT: StructureSchema =
-    StructureSchema::new("ListRegionalBucketsResult", &LIST_REGIONAL_BUCKETS_OUTPUT_MEMBERS);
 pub(crate) static LIST_STORAGE_LENS_CONFIGURATIONS_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("NextToken", Kind::String).query("nextToken"),
@@ -1127,13 +843,6 @@ pub static LIST_STORAGE_LENS_CONFIGURATIONS_INPUT: StructureSchema = StructureSc
     "ListStorageLensConfigurationsRequest",
     &LIST_STORAGE_LENS_CONFIGURATIONS_INPUT_MEMBERS,
 );
-pub(crate) static LIST_STORAGE_LENS_CONFIGURATIONS_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `ListStorageLensConfigurationsResult`.
-pub static LIST_STORAGE_LENS_CONFIGURATIONS_OUTPUT: StructureSchema = StructureSchema::new(
-    "ListStorageLensConfigurationsResult",
-    &LIST_STORAGE_LENS_CONFIGURATIONS_OUTPUT_MEMBERS,
-)
-.xml_name("ListStorageLensConfigurationResult");
 pub(crate) static LIST_STORAGE_LENS_GROUPS_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("NextToken", Kind::String).query("nextToken"),
@@ -1141,10 +850,6 @@ pub(crate) static LIST_STORAGE_LENS_GROUPS_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `ListStorageLensGroupsRequest`.
 pub static LIST_STORAGE_LENS_GROUPS_INPUT: StructureSchema =
     StructureSchema::new("ListStorageLensGroupsRequest", &LIST_STORAGE_LENS_GROUPS_INPUT_MEMBERS);
-pub(crate) static LIST_STORAGE_LENS_GROUPS_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `ListStorageLensGroupsResult`.
-pub static LIST_STORAGE_LENS_GROUPS_OUTPUT: StructureSchema =
-    StructureSchema::new("ListStorageLensGroupsResult", &LIST_STORAGE_LENS_GROUPS_OUTPUT_MEMBERS);
 pub(crate) static LIST_TAGS_FOR_RESOURCE_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("ResourceArn", Kind::String)
@@ -1172,12 +877,6 @@ pub static PUT_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_INPUT: StructureSchema = S
     "PutAccessGrantsInstanceResourcePolicyRequest",
     &PUT_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_INPUT_MEMBERS,
 );
-pub(crate) static PUT_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `PutAccessGrantsInstanceResourcePolicyResult`.
-pub static PUT_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_OUTPUT: StructureSchema = StructureSchema::new(
-    "PutAccessGrantsInstanceResourcePolicyResult",
-    &PUT_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_OUTPUT_MEMBERS,
-);
 pub(crate) static PUT_ACCESS_POINT_CONFIGURATION_FOR_OBJECT_LAMBDA_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Name", Kind::String)
@@ -1191,12 +890,6 @@ pub(crate) static PUT_ACCESS_POINT_CONFIGURATION_FOR_OBJECT_LAMBDA_INPUT_MEMBERS
 pub static PUT_ACCESS_POINT_CONFIGURATION_FOR_OBJECT_LAMBDA_INPUT: StructureSchema = StructureSchema::new(
     "PutAccessPointConfigurationForObjectLambdaRequest",
     &PUT_ACCESS_POINT_CONFIGURATION_FOR_OBJECT_LAMBDA_INPUT_MEMBERS,
-);
-pub(crate) static PUT_ACCESS_POINT_CONFIGURATION_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `PutAccessPointConfigurationForObjectLambdaOutput`.
-pub static PUT_ACCESS_POINT_CONFIGURATION_FOR_OBJECT_LAMBDA_OUTPUT: StructureSchema = StructureSchema::new(
-    "PutAccessPointConfigurationForObjectLambdaOutput",
-    &PUT_ACCESS_POINT_CONFIGURATION_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS,
 );
 pub(crate) static PUT_ACCESS_POINT_POLICY_INPUT_MEMBERS: [Member; 3] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
@@ -1224,12 +917,6 @@ pub static PUT_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_INPUT: StructureSchema = St
     "PutAccessPointPolicyForObjectLambdaRequest",
     &PUT_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_INPUT_MEMBERS,
 );
-pub(crate) static PUT_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `PutAccessPointPolicyForObjectLambdaOutput`.
-pub static PUT_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_OUTPUT: StructureSchema = StructureSchema::new(
-    "PutAccessPointPolicyForObjectLambdaOutput",
-    &PUT_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_OUTPUT_MEMBERS,
-);
 pub(crate) static PUT_ACCESS_POINT_SCOPE_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Name", Kind::String).min(3).max(255).label("name").required(),
@@ -1237,10 +924,6 @@ pub(crate) static PUT_ACCESS_POINT_SCOPE_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `PutAccessPointScopeRequest`.
 pub static PUT_ACCESS_POINT_SCOPE_INPUT: StructureSchema =
     StructureSchema::new("PutAccessPointScopeRequest", &PUT_ACCESS_POINT_SCOPE_INPUT_MEMBERS);
-pub(crate) static PUT_ACCESS_POINT_SCOPE_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `PutAccessPointScopeOutput`.
-pub static PUT_ACCESS_POINT_SCOPE_OUTPUT: StructureSchema =
-    StructureSchema::new("PutAccessPointScopeOutput", &PUT_ACCESS_POINT_SCOPE_OUTPUT_MEMBERS);
 pub(crate) static PUT_BUCKET_LIFECYCLE_CONFIGURATION_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Bucket", Kind::String).min(3).max(255).label("name").required(),
@@ -1249,12 +932,6 @@ pub(crate) static PUT_BUCKET_LIFECYCLE_CONFIGURATION_INPUT_MEMBERS: [Member; 2] 
 pub static PUT_BUCKET_LIFECYCLE_CONFIGURATION_INPUT: StructureSchema = StructureSchema::new(
     "PutBucketLifecycleConfigurationRequest",
     &PUT_BUCKET_LIFECYCLE_CONFIGURATION_INPUT_MEMBERS,
-);
-pub(crate) static PUT_BUCKET_LIFECYCLE_CONFIGURATION_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `PutBucketLifecycleConfigurationOutput`.
-pub static PUT_BUCKET_LIFECYCLE_CONFIGURATION_OUTPUT: StructureSchema = StructureSchema::new(
-    "PutBucketLifecycleConfigurationOutput",
-    &PUT_BUCKET_LIFECYCLE_CONFIGURATION_OUTPUT_MEMBERS,
 );
 pub(crate) static PUT_BUCKET_POLICY_INPUT_MEMBERS: [Member; 3] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
@@ -1265,10 +942,6 @@ pub(crate) static PUT_BUCKET_POLICY_INPUT_MEMBERS: [Member; 3] = [
 /// Shape `PutBucketPolicyRequest`.
 pub static PUT_BUCKET_POLICY_INPUT: StructureSchema =
     StructureSchema::new("PutBucketPolicyRequest", &PUT_BUCKET_POLICY_INPUT_MEMBERS);
-pub(crate) static PUT_BUCKET_POLICY_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `PutBucketPolicyOutput`.
-pub static PUT_BUCKET_POLICY_OUTPUT: StructureSchema =
-    StructureSchema::new("PutBucketPolicyOutput", &PUT_BUCKET_POLICY_OUTPUT_MEMBERS);
 pub(crate) static PUT_BUCKET_REPLICATION_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Bucket", Kind::String).min(3).max(255).label("name").required(),
@@ -1276,10 +949,6 @@ pub(crate) static PUT_BUCKET_REPLICATION_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `PutBucketReplicationRequest`.
 pub static PUT_BUCKET_REPLICATION_INPUT: StructureSchema =
     StructureSchema::new("PutBucketReplicationRequest", &PUT_BUCKET_REPLICATION_INPUT_MEMBERS);
-pub(crate) static PUT_BUCKET_REPLICATION_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `PutBucketReplicationOutput`.
-pub static PUT_BUCKET_REPLICATION_OUTPUT: StructureSchema =
-    StructureSchema::new("PutBucketReplicationOutput", &PUT_BUCKET_REPLICATION_OUTPUT_MEMBERS);
 pub(crate) static PUT_BUCKET_TAGGING_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Bucket", Kind::String).min(3).max(255).label("name").required(),
@@ -1287,10 +956,6 @@ pub(crate) static PUT_BUCKET_TAGGING_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `PutBucketTaggingRequest`.
 pub static PUT_BUCKET_TAGGING_INPUT: StructureSchema =
     StructureSchema::new("PutBucketTaggingRequest", &PUT_BUCKET_TAGGING_INPUT_MEMBERS);
-pub(crate) static PUT_BUCKET_TAGGING_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `PutBucketTaggingOutput`.
-pub static PUT_BUCKET_TAGGING_OUTPUT: StructureSchema =
-    StructureSchema::new("PutBucketTaggingOutput", &PUT_BUCKET_TAGGING_OUTPUT_MEMBERS);
 pub(crate) static PUT_BUCKET_VERSIONING_INPUT_MEMBERS: [Member; 3] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Bucket", Kind::String).min(3).max(255).label("name").required(),
@@ -1299,10 +964,6 @@ pub(crate) static PUT_BUCKET_VERSIONING_INPUT_MEMBERS: [Member; 3] = [
 /// Shape `PutBucketVersioningRequest`.
 pub static PUT_BUCKET_VERSIONING_INPUT: StructureSchema =
     StructureSchema::new("PutBucketVersioningRequest", &PUT_BUCKET_VERSIONING_INPUT_MEMBERS);
-pub(crate) static PUT_BUCKET_VERSIONING_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `PutBucketVersioningOutput`.
-pub static PUT_BUCKET_VERSIONING_OUTPUT: StructureSchema =
-    StructureSchema::new("PutBucketVersioningOutput", &PUT_BUCKET_VERSIONING_OUTPUT_MEMBERS);
 pub(crate) static PUT_JOB_TAGGING_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("JobId", Kind::String).min(5).max(36).pattern("[a-zA-Z0-9\\-\\_]+").label("id").required(),
@@ -1310,10 +971,6 @@ pub(crate) static PUT_JOB_TAGGING_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `PutJobTaggingRequest`.
 pub static PUT_JOB_TAGGING_INPUT: StructureSchema =
     StructureSchema::new("PutJobTaggingRequest", &PUT_JOB_TAGGING_INPUT_MEMBERS);
-pub(crate) static PUT_JOB_TAGGING_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `PutJobTaggingResult`.
-pub static PUT_JOB_TAGGING_OUTPUT: StructureSchema =
-    StructureSchema::new("PutJobTaggingResult", &PUT_JOB_TAGGING_OUTPUT_MEMBERS);
 pub(crate) static PUT_MULTI_REGION_ACCESS_POINT_POLICY_INPUT_MEMBERS: [Member; 1] =
     [Member::new("AccountId", Kind::String)
         .max(64)
@@ -1324,12 +981,6 @@ pub(crate) static PUT_MULTI_REGION_ACCESS_POINT_POLICY_INPUT_MEMBERS: [Member; 1
 pub static PUT_MULTI_REGION_ACCESS_POINT_POLICY_INPUT: StructureSchema = StructureSchema::new(
     "PutMultiRegionAccessPointPolicyRequest",
     &PUT_MULTI_REGION_ACCESS_POINT_POLICY_INPUT_MEMBERS,
-);
-pub(crate) static PUT_MULTI_REGION_ACCESS_POINT_POLICY_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `PutMultiRegionAccessPointPolicyResult`.
-pub static PUT_MULTI_REGION_ACCESS_POINT_POLICY_OUTPUT: StructureSchema = StructureSchema::new(
-    "PutMultiRegionAccessPointPolicyResult",
-    &PUT_MULTI_REGION_ACCESS_POINT_POLICY_OUTPUT_MEMBERS,
 );
 pub(crate) static PUT_PUBLIC_ACCESS_BLOCK_INPUT_MEMBERS: [Member; 2] = [
     Member::new("PublicAccessBlockConfiguration", Kind::Structure(&PUBLIC_ACCESS_BLOCK_CONFIGURATION))
@@ -1357,10 +1008,6 @@ pub(crate) static PUT_STORAGE_LENS_CONFIGURATION_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `PutStorageLensConfigurationRequest`.
 pub static PUT_STORAGE_LENS_CONFIGURATION_INPUT: StructureSchema =
     StructureSchema::new("PutStorageLensConfigurationRequest", &PUT_STORAGE_LENS_CONFIGURATION_INPUT_MEMBERS);
-pub(crate) static PUT_STORAGE_LENS_CONFIGURATION_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `PutStorageLensConfigurationOutput`.
-pub static PUT_STORAGE_LENS_CONFIGURATION_OUTPUT: StructureSchema =
-    StructureSchema::new("PutStorageLensConfigurationOutput", &PUT_STORAGE_LENS_CONFIGURATION_OUTPUT_MEMBERS);
 pub(crate) static PUT_STORAGE_LENS_CONFIGURATION_TAGGING_INPUT_MEMBERS: [Member; 2] = [
     Member::new("ConfigId", Kind::String)
         .min(1)
@@ -1375,12 +1022,6 @@ pub static PUT_STORAGE_LENS_CONFIGURATION_TAGGING_INPUT: StructureSchema = Struc
     "PutStorageLensConfigurationTaggingRequest",
     &PUT_STORAGE_LENS_CONFIGURATION_TAGGING_INPUT_MEMBERS,
 );
-pub(crate) static PUT_STORAGE_LENS_CONFIGURATION_TAGGING_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `PutStorageLensConfigurationTaggingResult`.
-pub static PUT_STORAGE_LENS_CONFIGURATION_TAGGING_OUTPUT: StructureSchema = StructureSchema::new(
-    "PutStorageLensConfigurationTaggingResult",
-    &PUT_STORAGE_LENS_CONFIGURATION_TAGGING_OUTPUT_MEMBERS,
-);
 pub(crate) static SUBMIT_MULTI_REGION_ACCESS_POINT_ROUTES_INPUT_MEMBERS: [Member; 2] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("Mrap", Kind::String).max(200).pattern("^[a-zA-Z0-9\\:.-]{3,200}$").label("mrap").required(),
@@ -1389,12 +1030,6 @@ pub(crate) static SUBMIT_MULTI_REGION_ACCESS_POINT_ROUTES_INPUT_MEMBERS: [Member
 pub static SUBMIT_MULTI_REGION_ACCESS_POINT_ROUTES_INPUT: StructureSchema = StructureSchema::new(
     "SubmitMultiRegionAccessPointRoutesRequest",
     &SUBMIT_MULTI_REGION_ACCESS_POINT_ROUTES_INPUT_MEMBERS,
-);
-pub(crate) static SUBMIT_MULTI_REGION_ACCESS_POINT_ROUTES_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `SubmitMultiRegionAccessPointRoutesResult`.
-pub static SUBMIT_MULTI_REGION_ACCESS_POINT_ROUTES_OUTPUT: StructureSchema = StructureSchema::new(
-    "SubmitMultiRegionAccessPointRoutesResult",
-    &SUBMIT_MULTI_REGION_ACCESS_POINT_ROUTES_OUTPUT_MEMBERS,
 );
 pub(crate) static TAG_RESOURCE_INPUT_MEMBERS: [Member; 3] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
@@ -1440,10 +1075,6 @@ pub(crate) static UPDATE_ACCESS_GRANTS_LOCATION_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `UpdateAccessGrantsLocationRequest`.
 pub static UPDATE_ACCESS_GRANTS_LOCATION_INPUT: StructureSchema =
     StructureSchema::new("UpdateAccessGrantsLocationRequest", &UPDATE_ACCESS_GRANTS_LOCATION_INPUT_MEMBERS);
-pub(crate) static UPDATE_ACCESS_GRANTS_LOCATION_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `UpdateAccessGrantsLocationResult`.
-pub static UPDATE_ACCESS_GRANTS_LOCATION_OUTPUT: StructureSchema =
-    StructureSchema::new("UpdateAccessGrantsLocationResult", &UPDATE_ACCESS_GRANTS_LOCATION_OUTPUT_MEMBERS);
 pub(crate) static UPDATE_JOB_PRIORITY_INPUT_MEMBERS: [Member; 3] = [
     Member::new("AccountId", Kind::String).max(64).pattern("^\\d{12}$").header("x-amz-account-id").required(),
     Member::new("JobId", Kind::String).min(5).max(36).pattern("[a-zA-Z0-9\\-\\_]+").label("id").required(),
@@ -1485,10 +1116,6 @@ pub(crate) static UPDATE_STORAGE_LENS_GROUP_INPUT_MEMBERS: [Member; 2] = [
 /// Shape `UpdateStorageLensGroupRequest`.
 pub static UPDATE_STORAGE_LENS_GROUP_INPUT: StructureSchema =
     StructureSchema::new("UpdateStorageLensGroupRequest", &UPDATE_STORAGE_LENS_GROUP_INPUT_MEMBERS);
-pub(crate) static UPDATE_STORAGE_LENS_GROUP_OUTPUT_MEMBERS: [Member; 0] = [];
-/// Shape `UpdateStorageLensGroupOutput`.
-pub static UPDATE_STORAGE_LENS_GROUP_OUTPUT: StructureSchema =
-    StructureSchema::new("UpdateStorageLensGroupOutput", &UPDATE_STORAGE_LENS_GROUP_OUTPUT_MEMBERS);
 pub(crate) static BAD_REQUEST_EXCEPTION_MEMBERS: [Member; 1] =
     [Member::new("Message", Kind::String).min(1).max(1024)];
 /// Shape `BadRequestException`.

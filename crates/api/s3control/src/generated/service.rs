@@ -9,7 +9,7 @@ pub static ASSOCIATE_ACCESS_GRANTS_IDENTITY_CENTER: OperationSchema = OperationS
     "AssociateAccessGrantsIdentityCenter",
     ("POST", "/v20180820/accessgrantsinstance/identitycenter", 200),
     &schema::ASSOCIATE_ACCESS_GRANTS_IDENTITY_CENTER_INPUT,
-    &schema::ASSOCIATE_ACCESS_GRANTS_IDENTITY_CENTER_OUTPUT,
+    &schema::BLANK,
 )
 .input_root(
     "AssociateAccessGrantsIdentityCenterRequest",
@@ -21,7 +21,7 @@ pub static CREATE_ACCESS_GRANT: OperationSchema = OperationSchema::new(
     "CreateAccessGrant",
     ("POST", "/v20180820/accessgrantsinstance/grant", 200),
     &schema::CREATE_ACCESS_GRANT_INPUT,
-    &schema::CREATE_ACCESS_GRANT_OUTPUT,
+    &schema::BLANK,
 )
 .input_root("CreateAccessGrantRequest", Some("http://awss3control.amazonaws.com/doc/2018-08-20/"))
 .checksum_required();
@@ -30,7 +30,7 @@ pub static CREATE_ACCESS_GRANTS_INSTANCE: OperationSchema = OperationSchema::new
     "CreateAccessGrantsInstance",
     ("POST", "/v20180820/accessgrantsinstance", 200),
     &schema::CREATE_ACCESS_GRANTS_INSTANCE_INPUT,
-    &schema::CREATE_ACCESS_GRANTS_INSTANCE_OUTPUT,
+    &schema::BLANK,
 )
 .input_root("CreateAccessGrantsInstanceRequest", Some("http://awss3control.amazonaws.com/doc/2018-08-20/"))
 .checksum_required();
@@ -39,7 +39,7 @@ pub static CREATE_ACCESS_GRANTS_LOCATION: OperationSchema = OperationSchema::new
     "CreateAccessGrantsLocation",
     ("POST", "/v20180820/accessgrantsinstance/location", 200),
     &schema::CREATE_ACCESS_GRANTS_LOCATION_INPUT,
-    &schema::CREATE_ACCESS_GRANTS_LOCATION_OUTPUT,
+    &schema::BLANK,
 )
 .input_root("CreateAccessGrantsLocationRequest", Some("http://awss3control.amazonaws.com/doc/2018-08-20/"))
 .checksum_required();
@@ -56,7 +56,7 @@ pub static CREATE_ACCESS_POINT_FOR_OBJECT_LAMBDA: OperationSchema = OperationSch
     "CreateAccessPointForObjectLambda",
     ("PUT", "/v20180820/accesspointforobjectlambda/{name}", 200),
     &schema::CREATE_ACCESS_POINT_FOR_OBJECT_LAMBDA_INPUT,
-    &schema::CREATE_ACCESS_POINT_FOR_OBJECT_LAMBDA_OUTPUT,
+    &schema::BLANK,
 )
 .input_root(
     "CreateAccessPointForObjectLambdaRequest",
@@ -67,7 +67,7 @@ pub static CREATE_BUCKET: OperationSchema = OperationSchema::new(
     "CreateBucket",
     ("PUT", "/v20180820/bucket/{name}", 200),
     &schema::CREATE_BUCKET_INPUT,
-    &schema::CREATE_BUCKET_OUTPUT,
+    &schema::BLANK,
 )
 .errors(&[&errors::BUCKET_ALREADY_EXISTS, &errors::BUCKET_ALREADY_OWNED_BY_YOU])
 .checksum_required();
@@ -90,7 +90,7 @@ pub static CREATE_MULTI_REGION_ACCESS_POINT: OperationSchema = OperationSchema::
     "CreateMultiRegionAccessPoint",
     ("POST", "/v20180820/async-requests/mrap/create", 200),
     &schema::CREATE_MULTI_REGION_ACCESS_POINT_INPUT,
-    &schema::CREATE_MULTI_REGION_ACCESS_POINT_OUTPUT,
+    &schema::BLANK,
 )
 .input_root("CreateMultiRegionAccessPointRequest", Some("http://awss3control.amazonaws.com/doc/2018-08-20/"))
 .checksum_required();
@@ -99,7 +99,7 @@ pub static CREATE_STORAGE_LENS_GROUP: OperationSchema = OperationSchema::new(
     "CreateStorageLensGroup",
     ("POST", "/v20180820/storagelensgroup", 204),
     &schema::CREATE_STORAGE_LENS_GROUP_INPUT,
-    &schema::CREATE_STORAGE_LENS_GROUP_OUTPUT,
+    &schema::BLANK,
 )
 .input_root("CreateStorageLensGroupRequest", Some("http://awss3control.amazonaws.com/doc/2018-08-20/"));
 /// `DeleteAccessGrant`.
@@ -107,7 +107,7 @@ pub static DELETE_ACCESS_GRANT: OperationSchema = OperationSchema::new(
     "DeleteAccessGrant",
     ("DELETE", "/v20180820/accessgrantsinstance/grant/{id}", 200),
     &schema::DELETE_ACCESS_GRANT_INPUT,
-    &schema::DELETE_ACCESS_GRANT_OUTPUT,
+    &schema::BLANK,
 )
 .checksum_required();
 /// `DeleteAccessGrantsInstance`.
@@ -115,7 +115,7 @@ pub static DELETE_ACCESS_GRANTS_INSTANCE: OperationSchema = OperationSchema::new
     "DeleteAccessGrantsInstance",
     ("DELETE", "/v20180820/accessgrantsinstance", 200),
     &schema::DELETE_ACCESS_GRANTS_INSTANCE_INPUT,
-    &schema::DELETE_ACCESS_GRANTS_INSTANCE_OUTPUT,
+    &schema::BLANK,
 )
 .checksum_required();
 /// `DeleteAccessGrantsInstanceResourcePolicy`.
@@ -123,7 +123,7 @@ pub static DELETE_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY: OperationSchema = Oper
     "DeleteAccessGrantsInstanceResourcePolicy",
     ("DELETE", "/v20180820/accessgrantsinstance/resourcepolicy", 200),
     &schema::DELETE_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_INPUT,
-    &schema::DELETE_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_OUTPUT,
+    &schema::BLANK,
 )
 .checksum_required();
 /// `DeleteAccessGrantsLocation`.
@@ -131,7 +131,7 @@ pub static DELETE_ACCESS_GRANTS_LOCATION: OperationSchema = OperationSchema::new
     "DeleteAccessGrantsLocation",
     ("DELETE", "/v20180820/accessgrantsinstance/location/{id}", 200),
     &schema::DELETE_ACCESS_GRANTS_LOCATION_INPUT,
-    &schema::DELETE_ACCESS_GRANTS_LOCATION_OUTPUT,
+    &schema::BLANK,
 )
 .checksum_required();
 /// `DeleteAccessPoint`.
@@ -146,7 +146,7 @@ pub static DELETE_ACCESS_POINT_FOR_OBJECT_LAMBDA: OperationSchema = OperationSch
     "DeleteAccessPointForObjectLambda",
     ("DELETE", "/v20180820/accesspointforobjectlambda/{name}", 200),
     &schema::DELETE_ACCESS_POINT_FOR_OBJECT_LAMBDA_INPUT,
-    &schema::DELETE_ACCESS_POINT_FOR_OBJECT_LAMBDA_OUTPUT,
+    &schema::BLANK,
 );
 /// `DeleteAccessPointPolicy`.
 pub static DELETE_ACCESS_POINT_POLICY: OperationSchema = OperationSchema::new(
@@ -160,56 +160,56 @@ pub static DELETE_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA: OperationSchema = Opera
     "DeleteAccessPointPolicyForObjectLambda",
     ("DELETE", "/v20180820/accesspointforobjectlambda/{name}/policy", 200),
     &schema::DELETE_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_INPUT,
-    &schema::DELETE_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_OUTPUT,
+    &schema::BLANK,
 );
 /// `DeleteAccessPointScope`.
 pub static DELETE_ACCESS_POINT_SCOPE: OperationSchema = OperationSchema::new(
     "DeleteAccessPointScope",
     ("DELETE", "/v20180820/accesspoint/{name}/scope", 200),
     &schema::DELETE_ACCESS_POINT_SCOPE_INPUT,
-    &schema::DELETE_ACCESS_POINT_SCOPE_OUTPUT,
+    &schema::BLANK,
 );
 /// `DeleteBucket`.
 pub static DELETE_BUCKET: OperationSchema = OperationSchema::new(
     "DeleteBucket",
     ("DELETE", "/v20180820/bucket/{name}", 200),
     &schema::DELETE_BUCKET_INPUT,
-    &schema::DELETE_BUCKET_OUTPUT,
+    &schema::BLANK,
 );
 /// `DeleteBucketLifecycleConfiguration`.
 pub static DELETE_BUCKET_LIFECYCLE_CONFIGURATION: OperationSchema = OperationSchema::new(
     "DeleteBucketLifecycleConfiguration",
     ("DELETE", "/v20180820/bucket/{name}/lifecycleconfiguration", 200),
     &schema::DELETE_BUCKET_LIFECYCLE_CONFIGURATION_INPUT,
-    &schema::DELETE_BUCKET_LIFECYCLE_CONFIGURATION_OUTPUT,
+    &schema::BLANK,
 );
 /// `DeleteBucketPolicy`.
 pub static DELETE_BUCKET_POLICY: OperationSchema = OperationSchema::new(
     "DeleteBucketPolicy",
     ("DELETE", "/v20180820/bucket/{name}/policy", 200),
     &schema::DELETE_BUCKET_POLICY_INPUT,
-    &schema::DELETE_BUCKET_POLICY_OUTPUT,
+    &schema::BLANK,
 );
 /// `DeleteBucketReplication`.
 pub static DELETE_BUCKET_REPLICATION: OperationSchema = OperationSchema::new(
     "DeleteBucketReplication",
     ("DELETE", "/v20180820/bucket/{name}/replication", 200),
     &schema::DELETE_BUCKET_REPLICATION_INPUT,
-    &schema::DELETE_BUCKET_REPLICATION_OUTPUT,
+    &schema::BLANK,
 );
 /// `DeleteBucketTagging`.
 pub static DELETE_BUCKET_TAGGING: OperationSchema = OperationSchema::new(
     "DeleteBucketTagging",
     ("DELETE", "/v20180820/bucket/{name}/tagging", 204),
     &schema::DELETE_BUCKET_TAGGING_INPUT,
-    &schema::DELETE_BUCKET_TAGGING_OUTPUT,
+    &schema::BLANK,
 );
 /// `DeleteJobTagging`.
 pub static DELETE_JOB_TAGGING: OperationSchema = OperationSchema::new(
     "DeleteJobTagging",
     ("DELETE", "/v20180820/jobs/{id}/tagging", 200),
     &schema::DELETE_JOB_TAGGING_INPUT,
-    &schema::DELETE_JOB_TAGGING_OUTPUT,
+    &schema::BLANK,
 )
 .errors(&[
     &errors::INTERNAL_SERVICE_EXCEPTION,
@@ -221,7 +221,7 @@ pub static DELETE_MULTI_REGION_ACCESS_POINT: OperationSchema = OperationSchema::
     "DeleteMultiRegionAccessPoint",
     ("POST", "/v20180820/async-requests/mrap/delete", 200),
     &schema::DELETE_MULTI_REGION_ACCESS_POINT_INPUT,
-    &schema::DELETE_MULTI_REGION_ACCESS_POINT_OUTPUT,
+    &schema::BLANK,
 )
 .input_root("DeleteMultiRegionAccessPointRequest", Some("http://awss3control.amazonaws.com/doc/2018-08-20/"))
 .checksum_required();
@@ -237,21 +237,21 @@ pub static DELETE_STORAGE_LENS_CONFIGURATION: OperationSchema = OperationSchema:
     "DeleteStorageLensConfiguration",
     ("DELETE", "/v20180820/storagelens/{storagelensid}", 200),
     &schema::DELETE_STORAGE_LENS_CONFIGURATION_INPUT,
-    &schema::DELETE_STORAGE_LENS_CONFIGURATION_OUTPUT,
+    &schema::BLANK,
 );
 /// `DeleteStorageLensConfigurationTagging`.
 pub static DELETE_STORAGE_LENS_CONFIGURATION_TAGGING: OperationSchema = OperationSchema::new(
     "DeleteStorageLensConfigurationTagging",
     ("DELETE", "/v20180820/storagelens/{storagelensid}/tagging", 200),
     &schema::DELETE_STORAGE_LENS_CONFIGURATION_TAGGING_INPUT,
-    &schema::DELETE_STORAGE_LENS_CONFIGURATION_TAGGING_OUTPUT,
+    &schema::BLANK,
 );
 /// `DeleteStorageLensGroup`.
 pub static DELETE_STORAGE_LENS_GROUP: OperationSchema = OperationSchema::new(
     "DeleteStorageLensGroup",
     ("DELETE", "/v20180820/storagelensgroup/{name}", 204),
     &schema::DELETE_STORAGE_LENS_GROUP_INPUT,
-    &schema::DELETE_STORAGE_LENS_GROUP_OUTPUT,
+    &schema::BLANK,
 );
 /// `DescribeJob`.
 pub static DESCRIBE_JOB: OperationSchema = OperationSchema::new(
@@ -271,7 +271,7 @@ pub static DESCRIBE_MULTI_REGION_ACCESS_POINT_OPERATION: OperationSchema = Opera
     "DescribeMultiRegionAccessPointOperation",
     ("GET", "/v20180820/async-requests/mrap/{request_token+}", 200),
     &schema::DESCRIBE_MULTI_REGION_ACCESS_POINT_OPERATION_INPUT,
-    &schema::DESCRIBE_MULTI_REGION_ACCESS_POINT_OPERATION_OUTPUT,
+    &schema::BLANK,
 )
 .checksum_required();
 /// `DissociateAccessGrantsIdentityCenter`.
@@ -279,7 +279,7 @@ pub static DISSOCIATE_ACCESS_GRANTS_IDENTITY_CENTER: OperationSchema = Operation
     "DissociateAccessGrantsIdentityCenter",
     ("DELETE", "/v20180820/accessgrantsinstance/identitycenter", 200),
     &schema::DISSOCIATE_ACCESS_GRANTS_IDENTITY_CENTER_INPUT,
-    &schema::DISSOCIATE_ACCESS_GRANTS_IDENTITY_CENTER_OUTPUT,
+    &schema::BLANK,
 )
 .checksum_required();
 /// `GetAccessGrant`.
@@ -287,7 +287,7 @@ pub static GET_ACCESS_GRANT: OperationSchema = OperationSchema::new(
     "GetAccessGrant",
     ("GET", "/v20180820/accessgrantsinstance/grant/{id}", 200),
     &schema::GET_ACCESS_GRANT_INPUT,
-    &schema::GET_ACCESS_GRANT_OUTPUT,
+    &schema::BLANK,
 )
 .checksum_required();
 /// `GetAccessGrantsInstance`.
@@ -295,7 +295,7 @@ pub static GET_ACCESS_GRANTS_INSTANCE: OperationSchema = OperationSchema::new(
     "GetAccessGrantsInstance",
     ("GET", "/v20180820/accessgrantsinstance", 200),
     &schema::GET_ACCESS_GRANTS_INSTANCE_INPUT,
-    &schema::GET_ACCESS_GRANTS_INSTANCE_OUTPUT,
+    &schema::BLANK,
 )
 .checksum_required();
 /// `GetAccessGrantsInstanceForPrefix`.
@@ -303,7 +303,7 @@ pub static GET_ACCESS_GRANTS_INSTANCE_FOR_PREFIX: OperationSchema = OperationSch
     "GetAccessGrantsInstanceForPrefix",
     ("GET", "/v20180820/accessgrantsinstance/prefix", 200),
     &schema::GET_ACCESS_GRANTS_INSTANCE_FOR_PREFIX_INPUT,
-    &schema::GET_ACCESS_GRANTS_INSTANCE_FOR_PREFIX_OUTPUT,
+    &schema::BLANK,
 )
 .checksum_required();
 /// `GetAccessGrantsInstanceResourcePolicy`.
@@ -311,7 +311,7 @@ pub static GET_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY: OperationSchema = Operati
     "GetAccessGrantsInstanceResourcePolicy",
     ("GET", "/v20180820/accessgrantsinstance/resourcepolicy", 200),
     &schema::GET_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_INPUT,
-    &schema::GET_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_OUTPUT,
+    &schema::BLANK,
 )
 .checksum_required();
 /// `GetAccessGrantsLocation`.
@@ -319,7 +319,7 @@ pub static GET_ACCESS_GRANTS_LOCATION: OperationSchema = OperationSchema::new(
     "GetAccessGrantsLocation",
     ("GET", "/v20180820/accessgrantsinstance/location/{id}", 200),
     &schema::GET_ACCESS_GRANTS_LOCATION_INPUT,
-    &schema::GET_ACCESS_GRANTS_LOCATION_OUTPUT,
+    &schema::BLANK,
 )
 .checksum_required();
 /// `GetAccessPoint`.
@@ -334,14 +334,14 @@ pub static GET_ACCESS_POINT_CONFIGURATION_FOR_OBJECT_LAMBDA: OperationSchema = O
     "GetAccessPointConfigurationForObjectLambda",
     ("GET", "/v20180820/accesspointforobjectlambda/{name}/configuration", 200),
     &schema::GET_ACCESS_POINT_CONFIGURATION_FOR_OBJECT_LAMBDA_INPUT,
-    &schema::GET_ACCESS_POINT_CONFIGURATION_FOR_OBJECT_LAMBDA_OUTPUT,
+    &schema::BLANK,
 );
 /// `GetAccessPointForObjectLambda`.
 pub static GET_ACCESS_POINT_FOR_OBJECT_LAMBDA: OperationSchema = OperationSchema::new(
     "GetAccessPointForObjectLambda",
     ("GET", "/v20180820/accesspointforobjectlambda/{name}", 200),
     &schema::GET_ACCESS_POINT_FOR_OBJECT_LAMBDA_INPUT,
-    &schema::GET_ACCESS_POINT_FOR_OBJECT_LAMBDA_OUTPUT,
+    &schema::BLANK,
 );
 /// `GetAccessPointPolicy`.
 pub static GET_ACCESS_POINT_POLICY: OperationSchema = OperationSchema::new(
@@ -355,7 +355,7 @@ pub static GET_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA: OperationSchema = Operatio
     "GetAccessPointPolicyForObjectLambda",
     ("GET", "/v20180820/accesspointforobjectlambda/{name}/policy", 200),
     &schema::GET_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_INPUT,
-    &schema::GET_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_OUTPUT,
+    &schema::BLANK,
 );
 /// `GetAccessPointPolicyStatus`.
 pub static GET_ACCESS_POINT_POLICY_STATUS: OperationSchema = OperationSchema::new(
@@ -369,63 +369,63 @@ pub static GET_ACCESS_POINT_POLICY_STATUS_FOR_OBJECT_LAMBDA: OperationSchema = O
     "GetAccessPointPolicyStatusForObjectLambda",
     ("GET", "/v20180820/accesspointforobjectlambda/{name}/policyStatus", 200),
     &schema::GET_ACCESS_POINT_POLICY_STATUS_FOR_OBJECT_LAMBDA_INPUT,
-    &schema::GET_ACCESS_POINT_POLICY_STATUS_FOR_OBJECT_LAMBDA_OUTPUT,
+    &schema::BLANK,
 );
 /// `GetAccessPointScope`.
 pub static GET_ACCESS_POINT_SCOPE: OperationSchema = OperationSchema::new(
     "GetAccessPointScope",
     ("GET", "/v20180820/accesspoint/{name}/scope", 200),
     &schema::GET_ACCESS_POINT_SCOPE_INPUT,
-    &schema::GET_ACCESS_POINT_SCOPE_OUTPUT,
+    &schema::BLANK,
 );
 /// `GetBucket`.
 pub static GET_BUCKET: OperationSchema = OperationSchema::new(
     "GetBucket",
     ("GET", "/v20180820/bucket/{name}", 200),
     &schema::GET_BUCKET_INPUT,
-    &schema::GET_BUCKET_OUTPUT,
+    &schema::BLANK,
 );
 /// `GetBucketLifecycleConfiguration`.
 pub static GET_BUCKET_LIFECYCLE_CONFIGURATION: OperationSchema = OperationSchema::new(
     "GetBucketLifecycleConfiguration",
     ("GET", "/v20180820/bucket/{name}/lifecycleconfiguration", 200),
     &schema::GET_BUCKET_LIFECYCLE_CONFIGURATION_INPUT,
-    &schema::GET_BUCKET_LIFECYCLE_CONFIGURATION_OUTPUT,
+    &schema::BLANK,
 );
 /// `GetBucketPolicy`.
 pub static GET_BUCKET_POLICY: OperationSchema = OperationSchema::new(
     "GetBucketPolicy",
     ("GET", "/v20180820/bucket/{name}/policy", 200),
     &schema::GET_BUCKET_POLICY_INPUT,
-    &schema::GET_BUCKET_POLICY_OUTPUT,
+    &schema::BLANK,
 );
 /// `GetBucketReplication`.
 pub static GET_BUCKET_REPLICATION: OperationSchema = OperationSchema::new(
     "GetBucketReplication",
     ("GET", "/v20180820/bucket/{name}/replication", 200),
     &schema::GET_BUCKET_REPLICATION_INPUT,
-    &schema::GET_BUCKET_REPLICATION_OUTPUT,
+    &schema::BLANK,
 );
 /// `GetBucketTagging`.
 pub static GET_BUCKET_TAGGING: OperationSchema = OperationSchema::new(
     "GetBucketTagging",
     ("GET", "/v20180820/bucket/{name}/tagging", 200),
     &schema::GET_BUCKET_TAGGING_INPUT,
-    &schema::GET_BUCKET_TAGGING_OUTPUT,
+    &schema::BLANK,
 );
 /// `GetBucketVersioning`.
 pub static GET_BUCKET_VERSIONING: OperationSchema = OperationSchema::new(
     "GetBucketVersioning",
     ("GET", "/v20180820/bucket/{name}/versioning", 200),
     &schema::GET_BUCKET_VERSIONING_INPUT,
-    &schema::GET_BUCKET_VERSIONING_OUTPUT,
+    &schema::BLANK,
 );
 /// `GetDataAccess`.
 pub static GET_DATA_ACCESS: OperationSchema = OperationSchema::new(
     "GetDataAccess",
     ("GET", "/v20180820/accessgrantsinstance/dataaccess", 200),
     &schema::GET_DATA_ACCESS_INPUT,
-    &schema::GET_DATA_ACCESS_OUTPUT,
+    &schema::BLANK,
 )
 .checksum_required();
 /// `GetJobTagging`.
@@ -433,7 +433,7 @@ pub static GET_JOB_TAGGING: OperationSchema = OperationSchema::new(
     "GetJobTagging",
     ("GET", "/v20180820/jobs/{id}/tagging", 200),
     &schema::GET_JOB_TAGGING_INPUT,
-    &schema::GET_JOB_TAGGING_OUTPUT,
+    &schema::BLANK,
 )
 .errors(&[
     &errors::INTERNAL_SERVICE_EXCEPTION,
@@ -445,7 +445,7 @@ pub static GET_MULTI_REGION_ACCESS_POINT: OperationSchema = OperationSchema::new
     "GetMultiRegionAccessPoint",
     ("GET", "/v20180820/mrap/instances/{name+}", 200),
     &schema::GET_MULTI_REGION_ACCESS_POINT_INPUT,
-    &schema::GET_MULTI_REGION_ACCESS_POINT_OUTPUT,
+    &schema::BLANK,
 )
 .checksum_required();
 /// `GetMultiRegionAccessPointPolicy`.
@@ -453,7 +453,7 @@ pub static GET_MULTI_REGION_ACCESS_POINT_POLICY: OperationSchema = OperationSche
     "GetMultiRegionAccessPointPolicy",
     ("GET", "/v20180820/mrap/instances/{name+}/policy", 200),
     &schema::GET_MULTI_REGION_ACCESS_POINT_POLICY_INPUT,
-    &schema::GET_MULTI_REGION_ACCESS_POINT_POLICY_OUTPUT,
+    &schema::BLANK,
 )
 .checksum_required();
 /// `GetMultiRegionAccessPointPolicyStatus`.
@@ -461,7 +461,7 @@ pub static GET_MULTI_REGION_ACCESS_POINT_POLICY_STATUS: OperationSchema = Operat
     "GetMultiRegionAccessPointPolicyStatus",
     ("GET", "/v20180820/mrap/instances/{name+}/policystatus", 200),
     &schema::GET_MULTI_REGION_ACCESS_POINT_POLICY_STATUS_INPUT,
-    &schema::GET_MULTI_REGION_ACCESS_POINT_POLICY_STATUS_OUTPUT,
+    &schema::BLANK,
 )
 .checksum_required();
 /// `GetMultiRegionAccessPointRoutes`.
@@ -469,7 +469,7 @@ pub static GET_MULTI_REGION_ACCESS_POINT_ROUTES: OperationSchema = OperationSche
     "GetMultiRegionAccessPointRoutes",
     ("GET", "/v20180820/mrap/instances/{mrap+}/routes", 200),
     &schema::GET_MULTI_REGION_ACCESS_POINT_ROUTES_INPUT,
-    &schema::GET_MULTI_REGION_ACCESS_POINT_ROUTES_OUTPUT,
+    &schema::BLANK,
 )
 .checksum_required();
 /// `GetPublicAccessBlock`.
@@ -485,28 +485,28 @@ pub static GET_STORAGE_LENS_CONFIGURATION: OperationSchema = OperationSchema::ne
     "GetStorageLensConfiguration",
     ("GET", "/v20180820/storagelens/{storagelensid}", 200),
     &schema::GET_STORAGE_LENS_CONFIGURATION_INPUT,
-    &schema::GET_STORAGE_LENS_CONFIGURATION_OUTPUT,
+    &schema::BLANK,
 );
 /// `GetStorageLensConfigurationTagging`.
 pub static GET_STORAGE_LENS_CONFIGURATION_TAGGING: OperationSchema = OperationSchema::new(
     "GetStorageLensConfigurationTagging",
     ("GET", "/v20180820/storagelens/{storagelensid}/tagging", 200),
     &schema::GET_STORAGE_LENS_CONFIGURATION_TAGGING_INPUT,
-    &schema::GET_STORAGE_LENS_CONFIGURATION_TAGGING_OUTPUT,
+    &schema::BLANK,
 );
 /// `GetStorageLensGroup`.
 pub static GET_STORAGE_LENS_GROUP: OperationSchema = OperationSchema::new(
     "GetStorageLensGroup",
     ("GET", "/v20180820/storagelensgroup/{name}", 200),
     &schema::GET_STORAGE_LENS_GROUP_INPUT,
-    &schema::GET_STORAGE_LENS_GROUP_OUTPUT,
+    &schema::BLANK,
 );
 /// `ListAccessGrants`.
 pub static LIST_ACCESS_GRANTS: OperationSchema = OperationSchema::new(
     "ListAccessGrants",
     ("GET", "/v20180820/accessgrantsinstance/grants", 200),
     &schema::LIST_ACCESS_GRANTS_INPUT,
-    &schema::LIST_ACCESS_GRANTS_OUTPUT,
+    &schema::BLANK,
 )
 .checksum_required();
 /// `ListAccessGrantsInstances`.
@@ -514,7 +514,7 @@ pub static LIST_ACCESS_GRANTS_INSTANCES: OperationSchema = OperationSchema::new(
     "ListAccessGrantsInstances",
     ("GET", "/v20180820/accessgrantsinstances", 200),
     &schema::LIST_ACCESS_GRANTS_INSTANCES_INPUT,
-    &schema::LIST_ACCESS_GRANTS_INSTANCES_OUTPUT,
+    &schema::BLANK,
 )
 .checksum_required();
 /// `ListAccessGrantsLocations`.
@@ -522,7 +522,7 @@ pub static LIST_ACCESS_GRANTS_LOCATIONS: OperationSchema = OperationSchema::new(
     "ListAccessGrantsLocations",
     ("GET", "/v20180820/accessgrantsinstance/locations", 200),
     &schema::LIST_ACCESS_GRANTS_LOCATIONS_INPUT,
-    &schema::LIST_ACCESS_GRANTS_LOCATIONS_OUTPUT,
+    &schema::BLANK,
 )
 .checksum_required();
 /// `ListAccessPoints`.
@@ -537,21 +537,21 @@ pub static LIST_ACCESS_POINTS_FOR_DIRECTORY_BUCKETS: OperationSchema = Operation
     "ListAccessPointsForDirectoryBuckets",
     ("GET", "/v20180820/accesspointfordirectory", 200),
     &schema::LIST_ACCESS_POINTS_FOR_DIRECTORY_BUCKETS_INPUT,
-    &schema::LIST_ACCESS_POINTS_FOR_DIRECTORY_BUCKETS_OUTPUT,
+    &schema::BLANK,
 );
 /// `ListAccessPointsForObjectLambda`.
 pub static LIST_ACCESS_POINTS_FOR_OBJECT_LAMBDA: OperationSchema = OperationSchema::new(
     "ListAccessPointsForObjectLambda",
     ("GET", "/v20180820/accesspointforobjectlambda", 200),
     &schema::LIST_ACCESS_POINTS_FOR_OBJECT_LAMBDA_INPUT,
-    &schema::LIST_ACCESS_POINTS_FOR_OBJECT_LAMBDA_OUTPUT,
+    &schema::BLANK,
 );
 /// `ListCallerAccessGrants`.
 pub static LIST_CALLER_ACCESS_GRANTS: OperationSchema = OperationSchema::new(
     "ListCallerAccessGrants",
     ("GET", "/v20180820/accessgrantsinstance/caller/grants", 200),
     &schema::LIST_CALLER_ACCESS_GRANTS_INPUT,
-    &schema::LIST_CALLER_ACCESS_GRANTS_OUTPUT,
+    &schema::BLANK,
 )
 .checksum_required();
 /// `ListJobs`.
@@ -579,21 +579,21 @@ pub static LIST_REGIONAL_BUCKETS: OperationSchema = OperationSchema::new(
     "ListRegionalBuckets",
     ("GET", "/v20180820/bucket", 200),
     &schema::LIST_REGIONAL_BUCKETS_INPUT,
-    &schema::LIST_REGIONAL_BUCKETS_OUTPUT,
+    &schema::BLANK,
 );
 /// `ListStorageLensConfigurations`.
 pub static LIST_STORAGE_LENS_CONFIGURATIONS: OperationSchema = OperationSchema::new(
     "ListStorageLensConfigurations",
     ("GET", "/v20180820/storagelens", 200),
     &schema::LIST_STORAGE_LENS_CONFIGURATIONS_INPUT,
-    &schema::LIST_STORAGE_LENS_CONFIGURATIONS_OUTPUT,
+    &schema::BLANK,
 );
 /// `ListStorageLensGroups`.
 pub static LIST_STORAGE_LENS_GROUPS: OperationSchema = OperationSchema::new(
     "ListStorageLensGroups",
     ("GET", "/v20180820/storagelensgroup", 200),
     &schema::LIST_STORAGE_LENS_GROUPS_INPUT,
-    &schema::LIST_STORAGE_LENS_GROUPS_OUTPUT,
+    &schema::BLANK,
 );
 /// `ListTagsForResource`.
 pub static LIST_TAGS_FOR_RESOURCE: OperationSchema = OperationSchema::new(
@@ -607,7 +607,7 @@ pub static PUT_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY: OperationSchema = Operati
     "PutAccessGrantsInstanceResourcePolicy",
     ("PUT", "/v20180820/accessgrantsinstance/resourcepolicy", 200),
     &schema::PUT_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_INPUT,
-    &schema::PUT_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_OUTPUT,
+    &schema::BLANK,
 )
 .input_root(
     "PutAccessGrantsInstanceResourcePolicyRequest",
@@ -619,7 +619,7 @@ pub static PUT_ACCESS_POINT_CONFIGURATION_FOR_OBJECT_LAMBDA: OperationSchema = O
     "PutAccessPointConfigurationForObjectLambda",
     ("PUT", "/v20180820/accesspointforobjectlambda/{name}/configuration", 200),
     &schema::PUT_ACCESS_POINT_CONFIGURATION_FOR_OBJECT_LAMBDA_INPUT,
-    &schema::PUT_ACCESS_POINT_CONFIGURATION_FOR_OBJECT_LAMBDA_OUTPUT,
+    &schema::BLANK,
 )
 .input_root(
     "PutAccessPointConfigurationForObjectLambdaRequest",
@@ -638,7 +638,7 @@ pub static PUT_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA: OperationSchema = Operatio
     "PutAccessPointPolicyForObjectLambda",
     ("PUT", "/v20180820/accesspointforobjectlambda/{name}/policy", 200),
     &schema::PUT_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_INPUT,
-    &schema::PUT_ACCESS_POINT_POLICY_FOR_OBJECT_LAMBDA_OUTPUT,
+    &schema::BLANK,
 )
 .input_root(
     "PutAccessPointPolicyForObjectLambdaRequest",
@@ -649,7 +649,7 @@ pub static PUT_ACCESS_POINT_SCOPE: OperationSchema = OperationSchema::new(
     "PutAccessPointScope",
     ("PUT", "/v20180820/accesspoint/{name}/scope", 200),
     &schema::PUT_ACCESS_POINT_SCOPE_INPUT,
-    &schema::PUT_ACCESS_POINT_SCOPE_OUTPUT,
+    &schema::BLANK,
 )
 .input_root("PutAccessPointScopeRequest", Some("http://awss3control.amazonaws.com/doc/2018-08-20/"));
 /// `PutBucketLifecycleConfiguration`.
@@ -657,7 +657,7 @@ pub static PUT_BUCKET_LIFECYCLE_CONFIGURATION: OperationSchema = OperationSchema
     "PutBucketLifecycleConfiguration",
     ("PUT", "/v20180820/bucket/{name}/lifecycleconfiguration", 200),
     &schema::PUT_BUCKET_LIFECYCLE_CONFIGURATION_INPUT,
-    &schema::PUT_BUCKET_LIFECYCLE_CONFIGURATION_OUTPUT,
+    &schema::BLANK,
 )
 .checksum_required();
 /// `PutBucketPolicy`.
@@ -665,7 +665,7 @@ pub static PUT_BUCKET_POLICY: OperationSchema = OperationSchema::new(
     "PutBucketPolicy",
     ("PUT", "/v20180820/bucket/{name}/policy", 200),
     &schema::PUT_BUCKET_POLICY_INPUT,
-    &schema::PUT_BUCKET_POLICY_OUTPUT,
+    &schema::BLANK,
 )
 .input_root("PutBucketPolicyRequest", Some("http://awss3control.amazonaws.com/doc/2018-08-20/"))
 .checksum_required();
@@ -674,7 +674,7 @@ pub static PUT_BUCKET_REPLICATION: OperationSchema = OperationSchema::new(
     "PutBucketReplication",
     ("PUT", "/v20180820/bucket/{name}/replication", 200),
     &schema::PUT_BUCKET_REPLICATION_INPUT,
-    &schema::PUT_BUCKET_REPLICATION_OUTPUT,
+    &schema::BLANK,
 )
 .checksum_required();
 /// `PutBucketTagging`.
@@ -682,7 +682,7 @@ pub static PUT_BUCKET_TAGGING: OperationSchema = OperationSchema::new(
     "PutBucketTagging",
     ("PUT", "/v20180820/bucket/{name}/tagging", 200),
     &schema::PUT_BUCKET_TAGGING_INPUT,
-    &schema::PUT_BUCKET_TAGGING_OUTPUT,
+    &schema::BLANK,
 )
 .checksum_required();
 /// `PutBucketVersioning`.
@@ -690,7 +690,7 @@ pub static PUT_BUCKET_VERSIONING: OperationSchema = OperationSchema::new(
     "PutBucketVersioning",
     ("PUT", "/v20180820/bucket/{name}/versioning", 200),
     &schema::PUT_BUCKET_VERSIONING_INPUT,
-    &schema::PUT_BUCKET_VERSIONING_OUTPUT,
+    &schema::BLANK,
 )
 .checksum_required();
 /// `PutJobTagging`.
@@ -698,7 +698,7 @@ pub static PUT_JOB_TAGGING: OperationSchema = OperationSchema::new(
     "PutJobTagging",
     ("PUT", "/v20180820/jobs/{id}/tagging", 200),
     &schema::PUT_JOB_TAGGING_INPUT,
-    &schema::PUT_JOB_TAGGING_OUTPUT,
+    &schema::BLANK,
 )
 .input_root("PutJobTaggingRequest", Some("http://awss3control.amazonaws.com/doc/2018-08-20/"))
 .errors(&[
@@ -712,7 +712,7 @@ pub static PUT_MULTI_REGION_ACCESS_POINT_POLICY: OperationSchema = OperationSche
     "PutMultiRegionAccessPointPolicy",
     ("POST", "/v20180820/async-requests/mrap/put-policy", 200),
     &schema::PUT_MULTI_REGION_ACCESS_POINT_POLICY_INPUT,
-    &schema::PUT_MULTI_REGION_ACCESS_POINT_POLICY_OUTPUT,
+    &schema::BLANK,
 )
 .input_root(
     "PutMultiRegionAccessPointPolicyRequest",
@@ -731,7 +731,7 @@ pub static PUT_STORAGE_LENS_CONFIGURATION: OperationSchema = OperationSchema::ne
     "PutStorageLensConfiguration",
     ("PUT", "/v20180820/storagelens/{storagelensid}", 200),
     &schema::PUT_STORAGE_LENS_CONFIGURATION_INPUT,
-    &schema::PUT_STORAGE_LENS_CONFIGURATION_OUTPUT,
+    &schema::BLANK,
 )
 .input_root("PutStorageLensConfigurationRequest", Some("http://awss3control.amazonaws.com/doc/2018-08-20/"));
 /// `PutStorageLensConfigurationTagging`.
@@ -739,7 +739,7 @@ pub static PUT_STORAGE_LENS_CONFIGURATION_TAGGING: OperationSchema = OperationSc
     "PutStorageLensConfigurationTagging",
     ("PUT", "/v20180820/storagelens/{storagelensid}/tagging", 200),
     &schema::PUT_STORAGE_LENS_CONFIGURATION_TAGGING_INPUT,
-    &schema::PUT_STORAGE_LENS_CONFIGURATION_TAGGING_OUTPUT,
+    &schema::BLANK,
 )
 .input_root(
     "PutStorageLensConfigurationTaggingRequest",
@@ -750,7 +750,7 @@ pub static SUBMIT_MULTI_REGION_ACCESS_POINT_ROUTES: OperationSchema = OperationS
     "SubmitMultiRegionAccessPointRoutes",
     ("PATCH", "/v20180820/mrap/instances/{mrap+}/routes", 200),
     &schema::SUBMIT_MULTI_REGION_ACCESS_POINT_ROUTES_INPUT,
-    &schema::SUBMIT_MULTI_REGION_ACCESS_POINT_ROUTES_OUTPUT,
+    &schema::BLANK,
 )
 .input_root(
     "SubmitMultiRegionAccessPointRoutesRequest",
@@ -777,7 +777,7 @@ pub static UPDATE_ACCESS_GRANTS_LOCATION: OperationSchema = OperationSchema::new
     "UpdateAccessGrantsLocation",
     ("PUT", "/v20180820/accessgrantsinstance/location/{id}", 200),
     &schema::UPDATE_ACCESS_GRANTS_LOCATION_INPUT,
-    &schema::UPDATE_ACCESS_GRANTS_LOCATION_OUTPUT,
+    &schema::BLANK,
 )
 .input_root("UpdateAccessGrantsLocationRequest", Some("http://awss3control.amazonaws.com/doc/2018-08-20/"))
 .checksum_required();
@@ -813,7 +813,7 @@ pub static UPDATE_STORAGE_LENS_GROUP: OperationSchema = OperationSchema::new(
     "UpdateStorageLensGroup",
     ("PUT", "/v20180820/storagelensgroup/{name}", 204),
     &schema::UPDATE_STORAGE_LENS_GROUP_INPUT,
-    &schema::UPDATE_STORAGE_LENS_GROUP_OUTPUT,
+    &schema::BLANK,
 )
 .input_root("UpdateStorageLensGroupRequest", Some("http://awss3control.amazonaws.com/doc/2018-08-20/"));
 /// The service.

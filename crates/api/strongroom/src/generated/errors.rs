@@ -94,6 +94,62 @@ impl Structure for AccountNotFoundException {
         Ok(())
     }
 }
+/// Shape `BackupInProgressException`.
+#[derive(Clone, Default)]
+pub struct BackupInProgressException {
+    /// Member `Message`.
+    pub message: Option<String>,
+}
+impl Structure for BackupInProgressException {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::BACKUP_IN_PROGRESS_EXCEPTION
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::BACKUP_IN_PROGRESS_EXCEPTION_MEMBERS;
+        opt(&self.message, &m[0], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::BACKUP_IN_PROGRESS_EXCEPTION_MEMBERS;
+        match index {
+            0 => set(&mut self.message, &m[0], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `BackupNotFoundException`.
+#[derive(Clone, Default)]
+pub struct BackupNotFoundException {
+    /// Member `Message`.
+    pub message: Option<String>,
+}
+impl Structure for BackupNotFoundException {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::BACKUP_NOT_FOUND_EXCEPTION
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::BACKUP_NOT_FOUND_EXCEPTION_MEMBERS;
+        opt(&self.message, &m[0], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::BACKUP_NOT_FOUND_EXCEPTION_MEMBERS;
+        match index {
+            0 => set(&mut self.message, &m[0], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
 /// Shape `InvalidInputException`.
 #[derive(Clone, Default)]
 pub struct InvalidInputException {
@@ -182,7 +238,7 @@ impl Structure for TooManyRequestsException {
         Ok(())
     }
 }
-strongroom_shape::structures! { AccessDeniedException AccountAlreadyExistsException AccountNotFoundException InvalidInputException ServiceException TooManyRequestsException }
+strongroom_shape::structures! { AccessDeniedException AccountAlreadyExistsException AccountNotFoundException BackupInProgressException BackupNotFoundException InvalidInputException ServiceException TooManyRequestsException }
 /// `AccessDeniedException`.
 pub static ACCESS_DENIED_EXCEPTION: ErrorSchema = ErrorSchema {
     name: "AccessDeniedException",
@@ -206,6 +262,22 @@ pub static ACCOUNT_NOT_FOUND_EXCEPTION: ErrorSchema = ErrorSchema {
     status: 400,
     fault: Fault::Sender,
     structure: &schema::ACCOUNT_NOT_FOUND_EXCEPTION,
+};
+/// `BackupInProgressException`.
+pub static BACKUP_IN_PROGRESS_EXCEPTION: ErrorSchema = ErrorSchema {
+    name: "BackupInProgressException",
+    code: "BackupInProgressException",
+    status: 400,
+    fault: Fault::Sender,
+    structure: &schema::BACKUP_IN_PROGRESS_EXCEPTION,
+};
+/// `BackupNotFoundException`.
+pub static BACKUP_NOT_FOUND_EXCEPTION: ErrorSchema = ErrorSchema {
+    name: "BackupNotFoundException",
+    code: "BackupNotFoundException",
+    status: 400,
+    fault: Fault::Sender,
+    structure: &schema::BACKUP_NOT_FOUND_EXCEPTION,
 };
 /// `InvalidInputException`.
 pub static INVALID_INPUT_EXCEPTION: ErrorSchema = ErrorSchema {

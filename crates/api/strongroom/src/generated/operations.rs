@@ -123,6 +123,97 @@ impl Structure for DescribeAccountOutput {
         Ok(())
     }
 }
+/// Shape `DescribeBackupRequest`.
+#[derive(Clone, Default)]
+pub struct DescribeBackupInput {
+    /// Member `BackupId`.
+    pub backup_id: Option<String>,
+}
+impl Structure for DescribeBackupInput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::DESCRIBE_BACKUP_INPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::DESCRIBE_BACKUP_INPUT_MEMBERS;
+        opt(&self.backup_id, &m[0], w);
+    }
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::DESCRIBE_BACKUP_INPUT_MEMBERS;
+        match index {
+            0 => set(&mut self.backup_id, &m[0], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `DescribeBackupResponse`.
+#[derive(Clone, Default)]
+pub struct DescribeBackupOutput {
+    /// Member `Backup`.
+    pub backup: Backup,
+}
+impl Structure for DescribeBackupOutput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::DESCRIBE_BACKUP_OUTPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::DESCRIBE_BACKUP_OUTPUT_MEMBERS;
+        self.backup.put(&m[0], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::DESCRIBE_BACKUP_OUTPUT_MEMBERS;
+        match index {
+            0 => self.backup = Value::take(&m[0], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `DescribeScrubRequest`.
+#[derive(Clone, Default)]
+pub struct DescribeScrubInput {}
+impl Structure for DescribeScrubInput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::DESCRIBE_SCRUB_INPUT
+    }
+    fn write(&self, _: &mut dyn ShapeWriter) {}
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Ok(())
+    }
+}
+/// Shape `DescribeScrubResponse`.
+#[derive(Clone, Default)]
+pub struct DescribeScrubOutput {
+    /// Member `Scrub`.
+    pub scrub: Scrub,
+}
+impl Structure for DescribeScrubOutput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::DESCRIBE_SCRUB_OUTPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::DESCRIBE_SCRUB_OUTPUT_MEMBERS;
+        self.scrub.put(&m[0], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::DESCRIBE_SCRUB_OUTPUT_MEMBERS;
+        match index {
+            0 => self.scrub = Value::take(&m[0], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
 /// Shape `ListAccountsRequest`.
 #[derive(Clone, Default)]
 pub struct ListAccountsInput {
@@ -182,9 +273,115 @@ impl Structure for ListAccountsOutput {
         Ok(())
     }
 }
-strongroom_shape::structures! { CreateAccountInput CreateAccountOutput DescribeAccountInput DescribeAccountOutput ListAccountsInput ListAccountsOutput }
+/// Shape `StartBackupRequest`.
+#[derive(Clone, Default)]
+pub struct StartBackupInput {
+    /// Member `To`.
+    pub to: String,
+}
+impl Structure for StartBackupInput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::START_BACKUP_INPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::START_BACKUP_INPUT_MEMBERS;
+        self.to.put(&m[0], w);
+    }
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::START_BACKUP_INPUT_MEMBERS;
+        match index {
+            0 => self.to = Value::take(&m[0], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `StartBackupResponse`.
+#[derive(Clone, Default)]
+pub struct StartBackupOutput {
+    /// Member `Backup`.
+    pub backup: Backup,
+}
+impl Structure for StartBackupOutput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::START_BACKUP_OUTPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::START_BACKUP_OUTPUT_MEMBERS;
+        self.backup.put(&m[0], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::START_BACKUP_OUTPUT_MEMBERS;
+        match index {
+            0 => self.backup = Value::take(&m[0], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `StartScrubRequest`.
+#[derive(Clone, Default)]
+pub struct StartScrubInput {
+    /// Member `RateMibPerSecond`.
+    pub rate_mib_per_second: Option<i32>,
+}
+impl Structure for StartScrubInput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::START_SCRUB_INPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::START_SCRUB_INPUT_MEMBERS;
+        opt(&self.rate_mib_per_second, &m[0], w);
+    }
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::START_SCRUB_INPUT_MEMBERS;
+        match index {
+            0 => set(&mut self.rate_mib_per_second, &m[0], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `StartScrubResponse`.
+#[derive(Clone, Default)]
+pub struct StartScrubOutput {
+    /// Member `Scrub`.
+    pub scrub: Scrub,
+}
+impl Structure for StartScrubOutput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::START_SCRUB_OUTPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::START_SCRUB_OUTPUT_MEMBERS;
+        self.scrub.put(&m[0], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::START_SCRUB_OUTPUT_MEMBERS;
+        match index {
+            0 => self.scrub = Value::take(&m[0], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+strongroom_shape::structures! { CreateAccountInput CreateAccountOutput DescribeAccountInput DescribeAccountOutput DescribeBackupInput DescribeBackupOutput DescribeScrubInput DescribeScrubOutput ListAccountsInput ListAccountsOutput StartBackupInput StartBackupOutput StartScrubInput StartScrubOutput }
 strongroom_shape::operations! {
     CreateAccount: CreateAccountInput => CreateAccountOutput, super::super::service::CREATE_ACCOUNT;
     DescribeAccount: DescribeAccountInput => DescribeAccountOutput, super::super::service::DESCRIBE_ACCOUNT;
+    DescribeBackup: DescribeBackupInput => DescribeBackupOutput, super::super::service::DESCRIBE_BACKUP;
+    DescribeScrub: DescribeScrubInput => DescribeScrubOutput, super::super::service::DESCRIBE_SCRUB;
     ListAccounts: ListAccountsInput => ListAccountsOutput, super::super::service::LIST_ACCOUNTS;
+    StartBackup: StartBackupInput => StartBackupOutput, super::super::service::START_BACKUP;
+    StartScrub: StartScrubInput => StartScrubOutput, super::super::service::START_SCRUB;
 }

@@ -34,6 +34,25 @@ pub(crate) static DESCRIBE_ACCOUNT_OUTPUT_MEMBERS: [Member; 1] =
 /// Shape `DescribeAccountResponse`.
 pub static DESCRIBE_ACCOUNT_OUTPUT: StructureSchema =
     StructureSchema::new("DescribeAccountResponse", &DESCRIBE_ACCOUNT_OUTPUT_MEMBERS);
+pub(crate) static DESCRIBE_BACKUP_INPUT_MEMBERS: [Member; 1] =
+    [Member::new("BackupId", Kind::String).min(1).max(32).pattern("^[0-9a-f]+$")];
+/// Shape `DescribeBackupRequest`.
+pub static DESCRIBE_BACKUP_INPUT: StructureSchema =
+    StructureSchema::new("DescribeBackupRequest", &DESCRIBE_BACKUP_INPUT_MEMBERS);
+pub(crate) static DESCRIBE_BACKUP_OUTPUT_MEMBERS: [Member; 1] =
+    [Member::new("Backup", Kind::Structure(&BACKUP)).required()];
+/// Shape `DescribeBackupResponse`.
+pub static DESCRIBE_BACKUP_OUTPUT: StructureSchema =
+    StructureSchema::new("DescribeBackupResponse", &DESCRIBE_BACKUP_OUTPUT_MEMBERS);
+pub(crate) static DESCRIBE_SCRUB_INPUT_MEMBERS: [Member; 0] = [];
+/// Shape `DescribeScrubRequest`.
+pub static DESCRIBE_SCRUB_INPUT: StructureSchema =
+    StructureSchema::new("DescribeScrubRequest", &DESCRIBE_SCRUB_INPUT_MEMBERS);
+pub(crate) static DESCRIBE_SCRUB_OUTPUT_MEMBERS: [Member; 1] =
+    [Member::new("Scrub", Kind::Structure(&SCRUB)).required()];
+/// Shape `DescribeScrubResponse`.
+pub static DESCRIBE_SCRUB_OUTPUT: StructureSchema =
+    StructureSchema::new("DescribeScrubResponse", &DESCRIBE_SCRUB_OUTPUT_MEMBERS);
 pub(crate) static LIST_ACCOUNTS_INPUT_MEMBERS: [Member; 2] = [
     Member::new("NextToken", Kind::String).min(1).max(4096),
     Member::new("MaxResults", Kind::Integer).min(1).max(100),
@@ -48,6 +67,26 @@ pub(crate) static LIST_ACCOUNTS_OUTPUT_MEMBERS: [Member; 2] = [
 /// Shape `ListAccountsResponse`.
 pub static LIST_ACCOUNTS_OUTPUT: StructureSchema =
     StructureSchema::new("ListAccountsResponse", &LIST_ACCOUNTS_OUTPUT_MEMBERS);
+pub(crate) static START_BACKUP_INPUT_MEMBERS: [Member; 1] =
+    [Member::new("To", Kind::String).min(1).max(4096).required()];
+/// Shape `StartBackupRequest`.
+pub static START_BACKUP_INPUT: StructureSchema =
+    StructureSchema::new("StartBackupRequest", &START_BACKUP_INPUT_MEMBERS);
+pub(crate) static START_BACKUP_OUTPUT_MEMBERS: [Member; 1] =
+    [Member::new("Backup", Kind::Structure(&BACKUP)).required()];
+/// Shape `StartBackupResponse`.
+pub static START_BACKUP_OUTPUT: StructureSchema =
+    StructureSchema::new("StartBackupResponse", &START_BACKUP_OUTPUT_MEMBERS);
+pub(crate) static START_SCRUB_INPUT_MEMBERS: [Member; 1] =
+    [Member::new("RateMibPerSecond", Kind::Integer).min(1).max(10000)];
+/// Shape `StartScrubRequest`.
+pub static START_SCRUB_INPUT: StructureSchema =
+    StructureSchema::new("StartScrubRequest", &START_SCRUB_INPUT_MEMBERS);
+pub(crate) static START_SCRUB_OUTPUT_MEMBERS: [Member; 1] =
+    [Member::new("Scrub", Kind::Structure(&SCRUB)).required()];
+/// Shape `StartScrubResponse`.
+pub static START_SCRUB_OUTPUT: StructureSchema =
+    StructureSchema::new("StartScrubResponse", &START_SCRUB_OUTPUT_MEMBERS);
 pub(crate) static ACCESS_DENIED_EXCEPTION_MEMBERS: [Member; 1] = [Member::new("Message", Kind::String)];
 /// Shape `AccessDeniedException`.
 pub static ACCESS_DENIED_EXCEPTION: StructureSchema =
@@ -61,6 +100,14 @@ pub(crate) static ACCOUNT_NOT_FOUND_EXCEPTION_MEMBERS: [Member; 1] = [Member::ne
 /// Shape `AccountNotFoundException`.
 pub static ACCOUNT_NOT_FOUND_EXCEPTION: StructureSchema =
     StructureSchema::new("AccountNotFoundException", &ACCOUNT_NOT_FOUND_EXCEPTION_MEMBERS);
+pub(crate) static BACKUP_IN_PROGRESS_EXCEPTION_MEMBERS: [Member; 1] = [Member::new("Message", Kind::String)];
+/// Shape `BackupInProgressException`.
+pub static BACKUP_IN_PROGRESS_EXCEPTION: StructureSchema =
+    StructureSchema::new("BackupInProgressException", &BACKUP_IN_PROGRESS_EXCEPTION_MEMBERS);
+pub(crate) static BACKUP_NOT_FOUND_EXCEPTION_MEMBERS: [Member; 1] = [Member::new("Message", Kind::String)];
+/// Shape `BackupNotFoundException`.
+pub static BACKUP_NOT_FOUND_EXCEPTION: StructureSchema =
+    StructureSchema::new("BackupNotFoundException", &BACKUP_NOT_FOUND_EXCEPTION_MEMBERS);
 pub(crate) static INVALID_INPUT_EXCEPTION_MEMBERS: [Member; 2] =
     [Member::new("Message", Kind::String), Member::new("Reason", Kind::Enum(InvalidInputReason::NAMES))];
 /// Shape `InvalidInputException`.
@@ -89,10 +136,63 @@ pub(crate) static ACCOUNT_MEMBERS: [Member; 6] = [
 ];
 /// Shape `Account`.
 pub static ACCOUNT: StructureSchema = StructureSchema::new("Account", &ACCOUNT_MEMBERS);
+pub(crate) static BACKUP_MEMBERS: [Member; 13] = [
+    Member::new("BackupId", Kind::String).min(1).max(32).pattern("^[0-9a-f]+$").required(),
+    Member::new("To", Kind::String).min(1).max(4096).required(),
+    Member::new("State", Kind::Enum(BackupState::NAMES)).required(),
+    Member::new("Phase", Kind::Enum(BackupPhase::NAMES)),
+    Member::new("FilesDone", Kind::Long),
+    Member::new("FilesTotal", Kind::Long),
+    Member::new("BytesDone", Kind::Long),
+    Member::new("BytesTotal", Kind::Long),
+    Member::new("StartedAt", Kind::Timestamp).required(),
+    Member::new("EndedAt", Kind::Timestamp),
+    Member::new("InstantAt", Kind::Timestamp),
+    Member::new("Position", Kind::Long),
+    Member::new("FailureReason", Kind::String),
+];
+/// Shape `Backup`.
+pub static BACKUP: StructureSchema = StructureSchema::new("Backup", &BACKUP_MEMBERS);
+pub(crate) static SCRUB_MEMBERS: [Member; 11] = [
+    Member::new("ScrubId", Kind::String).min(1).max(32).pattern("^[0-9a-f]+$"),
+    Member::new("State", Kind::Enum(ScrubState::NAMES)).required(),
+    Member::new("Phase", Kind::Enum(ScrubPhase::NAMES)),
+    Member::new("BytesDone", Kind::Long),
+    Member::new("BytesTotal", Kind::Long),
+    Member::new("RateBytesPerSecond", Kind::Long),
+    Member::new("StartedAt", Kind::Timestamp),
+    Member::new("EndedAt", Kind::Timestamp),
+    Member::new("NextAt", Kind::Timestamp),
+    Member::new("FindingsTotal", Kind::Long),
+    Member::new("Findings", Kind::List(&SCRUB_FINDINGS)),
+];
+/// Shape `Scrub`.
+pub static SCRUB: StructureSchema = StructureSchema::new("Scrub", &SCRUB_MEMBERS);
+pub(crate) static SCRUB_FINDING_MEMBERS: [Member; 10] = [
+    Member::new("Kind", Kind::Enum(ScrubFindingKind::NAMES)).required(),
+    Member::new("Message", Kind::String).required(),
+    Member::new("Bucket", Kind::String),
+    Member::new("Key", Kind::String),
+    Member::new("VersionId", Kind::String),
+    Member::new("UploadId", Kind::String),
+    Member::new("PartNumber", Kind::Long),
+    Member::new("File", Kind::String),
+    Member::new("Offset", Kind::Long),
+    Member::new("FoundAt", Kind::Timestamp),
+];
+/// Shape `ScrubFinding`.
+pub static SCRUB_FINDING: StructureSchema = StructureSchema::new("ScrubFinding", &SCRUB_FINDING_MEMBERS);
 /// Shape `Accounts`.
 pub static ACCOUNTS: ListSchema = ListSchema {
     name: "Accounts",
     element: Member::new("member", Kind::Structure(&ACCOUNT)).wire(""),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `ScrubFindings`.
+pub static SCRUB_FINDINGS: ListSchema = ListSchema {
+    name: "ScrubFindings",
+    element: Member::new("member", Kind::Structure(&SCRUB_FINDING)).wire(""),
     flattened: false,
     sparse: false,
 };

@@ -32,12 +32,66 @@ pub static DESCRIBE_ACCOUNT: OperationSchema = OperationSchema::new(
     &errors::TOO_MANY_REQUESTS_EXCEPTION,
     &errors::SERVICE_EXCEPTION,
 ]);
+/// `DescribeBackup`.
+pub static DESCRIBE_BACKUP: OperationSchema = OperationSchema::new(
+    "DescribeBackup",
+    ("POST", "/", 200),
+    &schema::DESCRIBE_BACKUP_INPUT,
+    &schema::DESCRIBE_BACKUP_OUTPUT,
+)
+.errors(&[
+    &errors::BACKUP_NOT_FOUND_EXCEPTION,
+    &errors::INVALID_INPUT_EXCEPTION,
+    &errors::ACCESS_DENIED_EXCEPTION,
+    &errors::TOO_MANY_REQUESTS_EXCEPTION,
+    &errors::SERVICE_EXCEPTION,
+]);
+/// `DescribeScrub`.
+pub static DESCRIBE_SCRUB: OperationSchema = OperationSchema::new(
+    "DescribeScrub",
+    ("POST", "/", 200),
+    &schema::DESCRIBE_SCRUB_INPUT,
+    &schema::DESCRIBE_SCRUB_OUTPUT,
+)
+.errors(&[
+    &errors::INVALID_INPUT_EXCEPTION,
+    &errors::ACCESS_DENIED_EXCEPTION,
+    &errors::TOO_MANY_REQUESTS_EXCEPTION,
+    &errors::SERVICE_EXCEPTION,
+]);
 /// `ListAccounts`.
 pub static LIST_ACCOUNTS: OperationSchema = OperationSchema::new(
     "ListAccounts",
     ("POST", "/", 200),
     &schema::LIST_ACCOUNTS_INPUT,
     &schema::LIST_ACCOUNTS_OUTPUT,
+)
+.errors(&[
+    &errors::INVALID_INPUT_EXCEPTION,
+    &errors::ACCESS_DENIED_EXCEPTION,
+    &errors::TOO_MANY_REQUESTS_EXCEPTION,
+    &errors::SERVICE_EXCEPTION,
+]);
+/// `StartBackup`.
+pub static START_BACKUP: OperationSchema = OperationSchema::new(
+    "StartBackup",
+    ("POST", "/", 200),
+    &schema::START_BACKUP_INPUT,
+    &schema::START_BACKUP_OUTPUT,
+)
+.errors(&[
+    &errors::BACKUP_IN_PROGRESS_EXCEPTION,
+    &errors::INVALID_INPUT_EXCEPTION,
+    &errors::ACCESS_DENIED_EXCEPTION,
+    &errors::TOO_MANY_REQUESTS_EXCEPTION,
+    &errors::SERVICE_EXCEPTION,
+]);
+/// `StartScrub`.
+pub static START_SCRUB: OperationSchema = OperationSchema::new(
+    "StartScrub",
+    ("POST", "/", 200),
+    &schema::START_SCRUB_INPUT,
+    &schema::START_SCRUB_OUTPUT,
 )
 .errors(&[
     &errors::INVALID_INPUT_EXCEPTION,
@@ -55,7 +109,15 @@ pub static SERVICE: ServiceSchema = ServiceSchema {
     xml_namespace: None,
     protocols: &[Protocol::AwsJson11],
     query_compatible: false,
-    operations: &[&CREATE_ACCOUNT, &DESCRIBE_ACCOUNT, &LIST_ACCOUNTS],
+    operations: &[
+        &CREATE_ACCOUNT,
+        &DESCRIBE_ACCOUNT,
+        &DESCRIBE_BACKUP,
+        &DESCRIBE_SCRUB,
+        &LIST_ACCOUNTS,
+        &START_BACKUP,
+        &START_SCRUB,
+    ],
 };
 
 /// Operations whose route another one answers: deprecated twins, and what only a host tells apart.

@@ -56,5 +56,218 @@ impl Structure for Account {
         Ok(())
     }
 }
-strongroom_shape::structures! { Account }
-strongroom_shape::enumeration! { InvalidInputReason { InvalidEmail = "INVALID_EMAIL", InvalidName = "INVALID_NAME", InvalidAccountId = "INVALID_ACCOUNT_ID", InvalidNextToken = "INVALID_NEXT_TOKEN", } }
+/// Shape `Backup`.
+#[derive(Clone, Default)]
+pub struct Backup {
+    /// Member `BackupId`.
+    pub backup_id: String,
+    /// Member `To`.
+    pub to: String,
+    /// Member `State`.
+    pub state: Option<BackupState>,
+    /// Member `Phase`.
+    pub phase: Option<BackupPhase>,
+    /// Member `FilesDone`.
+    pub files_done: Option<i64>,
+    /// Member `FilesTotal`.
+    pub files_total: Option<i64>,
+    /// Member `BytesDone`.
+    pub bytes_done: Option<i64>,
+    /// Member `BytesTotal`.
+    pub bytes_total: Option<i64>,
+    /// Member `StartedAt`.
+    pub started_at: Option<Timestamp>,
+    /// Member `EndedAt`.
+    pub ended_at: Option<Timestamp>,
+    /// Member `InstantAt`.
+    pub instant_at: Option<Timestamp>,
+    /// Member `Position`.
+    pub position: Option<i64>,
+    /// Member `FailureReason`.
+    pub failure_reason: Option<String>,
+}
+impl Structure for Backup {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::BACKUP
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::BACKUP_MEMBERS;
+        self.backup_id.put(&m[0], w);
+        self.to.put(&m[1], w);
+        opt(&self.state, &m[2], w);
+        opt(&self.phase, &m[3], w);
+        opt(&self.files_done, &m[4], w);
+        opt(&self.files_total, &m[5], w);
+        opt(&self.bytes_done, &m[6], w);
+        opt(&self.bytes_total, &m[7], w);
+        opt(&self.started_at, &m[8], w);
+        opt(&self.ended_at, &m[9], w);
+        opt(&self.instant_at, &m[10], w);
+        opt(&self.position, &m[11], w);
+        opt(&self.failure_reason, &m[12], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::BACKUP_MEMBERS;
+        match index {
+            0 => self.backup_id = Value::take(&m[0], r)?,
+            1 => self.to = Value::take(&m[1], r)?,
+            2 => set(&mut self.state, &m[2], r)?,
+            3 => set(&mut self.phase, &m[3], r)?,
+            4 => set(&mut self.files_done, &m[4], r)?,
+            5 => set(&mut self.files_total, &m[5], r)?,
+            6 => set(&mut self.bytes_done, &m[6], r)?,
+            7 => set(&mut self.bytes_total, &m[7], r)?,
+            8 => set(&mut self.started_at, &m[8], r)?,
+            9 => set(&mut self.ended_at, &m[9], r)?,
+            10 => set(&mut self.instant_at, &m[10], r)?,
+            11 => set(&mut self.position, &m[11], r)?,
+            12 => set(&mut self.failure_reason, &m[12], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `Scrub`.
+#[derive(Clone, Default)]
+pub struct Scrub {
+    /// Member `ScrubId`.
+    pub scrub_id: Option<String>,
+    /// Member `State`.
+    pub state: Option<ScrubState>,
+    /// Member `Phase`.
+    pub phase: Option<ScrubPhase>,
+    /// Member `BytesDone`.
+    pub bytes_done: Option<i64>,
+    /// Member `BytesTotal`.
+    pub bytes_total: Option<i64>,
+    /// Member `RateBytesPerSecond`.
+    pub rate_bytes_per_second: Option<i64>,
+    /// Member `StartedAt`.
+    pub started_at: Option<Timestamp>,
+    /// Member `EndedAt`.
+    pub ended_at: Option<Timestamp>,
+    /// Member `NextAt`.
+    pub next_at: Option<Timestamp>,
+    /// Member `FindingsTotal`.
+    pub findings_total: Option<i64>,
+    /// Member `Findings`.
+    pub findings: Option<Vec<ScrubFinding>>,
+}
+impl Structure for Scrub {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::SCRUB
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::SCRUB_MEMBERS;
+        opt(&self.scrub_id, &m[0], w);
+        opt(&self.state, &m[1], w);
+        opt(&self.phase, &m[2], w);
+        opt(&self.bytes_done, &m[3], w);
+        opt(&self.bytes_total, &m[4], w);
+        opt(&self.rate_bytes_per_second, &m[5], w);
+        opt(&self.started_at, &m[6], w);
+        opt(&self.ended_at, &m[7], w);
+        opt(&self.next_at, &m[8], w);
+        opt(&self.findings_total, &m[9], w);
+        opt(&self.findings, &m[10], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::SCRUB_MEMBERS;
+        match index {
+            0 => set(&mut self.scrub_id, &m[0], r)?,
+            1 => set(&mut self.state, &m[1], r)?,
+            2 => set(&mut self.phase, &m[2], r)?,
+            3 => set(&mut self.bytes_done, &m[3], r)?,
+            4 => set(&mut self.bytes_total, &m[4], r)?,
+            5 => set(&mut self.rate_bytes_per_second, &m[5], r)?,
+            6 => set(&mut self.started_at, &m[6], r)?,
+            7 => set(&mut self.ended_at, &m[7], r)?,
+            8 => set(&mut self.next_at, &m[8], r)?,
+            9 => set(&mut self.findings_total, &m[9], r)?,
+            10 => set(&mut self.findings, &m[10], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `ScrubFinding`.
+#[derive(Clone, Default)]
+pub struct ScrubFinding {
+    /// Member `Kind`.
+    pub kind: Option<ScrubFindingKind>,
+    /// Member `Message`.
+    pub message: String,
+    /// Member `Bucket`.
+    pub bucket: Option<String>,
+    /// Member `Key`.
+    pub key: Option<String>,
+    /// Member `VersionId`.
+    pub version_id: Option<String>,
+    /// Member `UploadId`.
+    pub upload_id: Option<String>,
+    /// Member `PartNumber`.
+    pub part_number: Option<i64>,
+    /// Member `File`.
+    pub file: Option<String>,
+    /// Member `Offset`.
+    pub offset: Option<i64>,
+    /// Member `FoundAt`.
+    pub found_at: Option<Timestamp>,
+}
+impl Structure for ScrubFinding {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::SCRUB_FINDING
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::SCRUB_FINDING_MEMBERS;
+        opt(&self.kind, &m[0], w);
+        self.message.put(&m[1], w);
+        opt(&self.bucket, &m[2], w);
+        opt(&self.key, &m[3], w);
+        opt(&self.version_id, &m[4], w);
+        opt(&self.upload_id, &m[5], w);
+        opt(&self.part_number, &m[6], w);
+        opt(&self.file, &m[7], w);
+        opt(&self.offset, &m[8], w);
+        opt(&self.found_at, &m[9], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::SCRUB_FINDING_MEMBERS;
+        match index {
+            0 => set(&mut self.kind, &m[0], r)?,
+            1 => self.message = Value::take(&m[1], r)?,
+            2 => set(&mut self.bucket, &m[2], r)?,
+            3 => set(&mut self.key, &m[3], r)?,
+            4 => set(&mut self.version_id, &m[4], r)?,
+            5 => set(&mut self.upload_id, &m[5], r)?,
+            6 => set(&mut self.part_number, &m[6], r)?,
+            7 => set(&mut self.file, &m[7], r)?,
+            8 => set(&mut self.offset, &m[8], r)?,
+            9 => set(&mut self.found_at, &m[9], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+strongroom_shape::structures! { Account Backup Scrub ScrubFinding }
+strongroom_shape::enumeration! { BackupPhase { Preparing = "PREPARING", Linking = "LINKING", Copying = "COPYING", Ending = "ENDING", } }
+strongroom_shape::enumeration! { BackupState { Running = "RUNNING", Complete = "COMPLETE", Failed = "FAILED", } }
+strongroom_shape::enumeration! { InvalidInputReason { InvalidEmail = "INVALID_EMAIL", InvalidName = "INVALID_NAME", InvalidAccountId = "INVALID_ACCOUNT_ID", InvalidNextToken = "INVALID_NEXT_TOKEN", InvalidBackupDirectory = "INVALID_BACKUP_DIRECTORY", } }
+strongroom_shape::enumeration! { ScrubFindingKind { Log = "LOG", Index = "INDEX", Row = "ROW", Blob = "BLOB", Archive = "ARCHIVE", } }
+strongroom_shape::enumeration! { ScrubPhase { Log = "LOG", Index = "INDEX", Objects = "OBJECTS", Archive = "ARCHIVE", } }
+strongroom_shape::enumeration! { ScrubState { Never = "NEVER", Running = "RUNNING", Complete = "COMPLETE", } }
