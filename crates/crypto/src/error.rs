@@ -34,6 +34,9 @@ pub enum WrapError {
     /// The key was wrapped by another kind of wrapper than the one asked.
     #[error("the data key was wrapped by another kind of key")]
     OtherWrapper,
+    /// The wrapped key is sound, and the customer's key is not the one that it was wrapped under.
+    #[error("the data key was wrapped under another customer's key")]
+    OtherCustomerKey,
 }
 
 /// A keyring could not be decoded.

@@ -11,11 +11,13 @@
 //! - `blob`: sealed objects: frames, [`Sealer`], [`Opener`], and the arithmetic of ranges.
 //! - `envelope`: sealed rows, records, secrets and tokens.
 //! - `wrap`: data keys at rest: [`KeyWrapper`], [`WrappedKey`], [`EncryptionContext`].
+//! - `customer`: data keys that only a customer's key unwraps ([`CustomerKey`]).
 //! - `keyring`: root key → epoch keys → the keys of each purpose.
 //! - `digest`: ETags, checksums and payload hashes in one pass.
 
 mod aead;
 mod blob;
+mod customer;
 mod digest;
 mod envelope;
 mod error;
@@ -25,9 +27,10 @@ mod secret;
 mod wrap;
 
 pub use blob::{
-    BlobBinding, FrameRange, Opener, SealedEnd, Sealer, frame_range, open_blob, open_frame, plain_len,
-    seal_blob, sealed_len,
+    BlobBinding, Buffer, BufferPool, FrameRange, Opener, SealedEnd, Sealer, frame_range, open_blob,
+    open_frame, plain_len, seal_blob, sealed_len,
 };
+pub use customer::{CustomerKey, CustomerPlace, prove_outer};
 pub use digest::{
     Checksum, ChecksumAlgorithm, ChecksumParseError, ChecksumSet, ChecksumType, CombineError, Digests,
     Md5Digest, Md5Lanes, Md5Stream, MultiDigest, MultipartChecksum, Sha256Digest, combine_full_object,
@@ -42,7 +45,7 @@ pub use wrap::{
 };
 
 #[doc(hidden)]
-pub use blob::fuzz_sealed_blob;
+pub use blob::{fuzz_changed_blob, fuzz_sealed_blob};
 #[doc(hidden)]
 pub use digest::fuzz_checksum_text;
 #[doc(hidden)]

@@ -69,8 +69,11 @@ pub enum WrapperId {
         /// As the KMS named it.
         id: Box<str>,
     },
-    /// SSE-C: a key that only the customer has.
-    CustomerKey,
+    /// SSE-C: a key that only the customer has, and over it the key of the bucket.
+    CustomerKey {
+        /// The epoch from which the bucket's key is derived.
+        epoch: EpochId,
+    },
 }
 
 /// A data key as it lies in a row: the id of its wrapper and the wrapped bytes.
@@ -97,6 +100,11 @@ impl WrappedKey {
         Ok(Self { wrapper, bytes: bytes.into() })
     }
 
+    /// What a wrapper of this crate made; its bytes have a length within the limits.
+    pub(crate) fn of(wrapper: WrapperId, bytes: &[u8]) -> Self {
+        Self { wrapper, bytes: bytes.into() }
+    }
+
     /// Which key wrapped it.
     pub fn wrapper(&self) -> &WrapperId {
         &self.wrapper
@@ -121,10 +129,13 @@ impl WrappedKey {
     /// encoding has.
     pub fn decode(bytes: &[u8]) -> Result<Self, OpenError> {
         let (wrapper, rest) = match bytes {
-            [FORMAT, KIND_BUCKET, a, b, c, d, rest @ ..] => {
+            [FORMAT, kind @ (KIND_BUCKET | KIND_CUSTOMER), a, b, c, d, rest @ ..] => {
                 let epoch =
                     EpochId::from_u32(u32::from_be_bytes([*a, *b, *c, *d])).ok_or(OpenError::Altered)?;
-                (WrapperId::BucketKey { epoch }, rest)
+                let customer = *kind == KIND_CUSTOMER;
+                let wrapper =
+                    if customer { WrapperId::CustomerKey { epoch } } else { WrapperId::BucketKey { epoch } };
+                (wrapper, rest)
             }
             [FORMAT, KIND_KMS, high, low, rest @ ..] => {
                 let length = usize::from(u16::from_be_bytes([*high, *low]));
@@ -132,8 +143,9 @@ impl WrappedKey {
                 let id = std::str::from_utf8(id).map_err(|_| OpenError::Altered)?;
                 (WrapperId::KmsKey { id: id.into() }, rest)
             }
-            [FORMAT, KIND_CUSTOMER, rest @ ..] => (WrapperId::CustomerKey, rest),
-            [FORMAT, KIND_BUCKET | KIND_KMS, ..] | [FORMAT] | [] => return Err(OpenError::Length),
+            [FORMAT, KIND_BUCKET | KIND_KMS | KIND_CUSTOMER, ..] | [FORMAT] | [] => {
+                return Err(OpenError::Length);
+            }
             [FORMAT, found, ..] | [found, ..] => return Err(OpenError::Format { found: *found }),
         };
         Self::new(wrapper, rest)
@@ -147,19 +159,20 @@ impl fmt::Debug for WrappedKey {
 }
 
 /// What stands before the wrapped bytes; it is also the beginning of their associated data.
-fn header(wrapper: &WrapperId) -> Vec<u8> {
+pub(crate) fn header(wrapper: &WrapperId) -> Vec<u8> {
+    let with_epoch = |kind, epoch: &EpochId| {
+        let [a, b, c, d] = epoch.as_u32().to_be_bytes();
+        vec![FORMAT, kind, a, b, c, d]
+    };
     match wrapper {
-        WrapperId::BucketKey { epoch } => {
-            let [a, b, c, d] = epoch.as_u32().to_be_bytes();
-            vec![FORMAT, KIND_BUCKET, a, b, c, d]
-        }
+        WrapperId::BucketKey { epoch } => with_epoch(KIND_BUCKET, epoch),
         WrapperId::KmsKey { id } => {
             let [high, low] = u16::try_from(id.len()).unwrap_or(u16::MAX).to_be_bytes();
             let mut out = vec![FORMAT, KIND_KMS, high, low];
             out.extend_from_slice(id.as_bytes());
             out
         }
-        WrapperId::CustomerKey => vec![FORMAT, KIND_CUSTOMER],
+        WrapperId::CustomerKey { epoch } => with_epoch(KIND_CUSTOMER, epoch),
     }
 }
 
@@ -215,7 +228,7 @@ impl EncryptionContext {
     }
 }
 
-/// The key of a bucket in one epoch, which wraps the data keys of SSE-S3.
+/// The key of a bucket in one epoch, which wraps the data keys of SSE-S3, and once more those of SSE-C.
 pub struct BucketKey {
     epoch: EpochId,
     bucket: BucketId,
@@ -230,6 +243,11 @@ impl BucketKey {
     /// The epoch from which this key is derived.
     pub fn epoch(&self) -> EpochId {
         self.epoch
+    }
+
+    /// Its cipher, for the outer layer of SSE-C.
+    pub(crate) fn cipher(&self) -> &Xaes {
+        &self.cipher
     }
 
     /// Wraps `key`, bound to this bucket and `context`. `nonce` must be fresh random bytes.
@@ -251,7 +269,7 @@ impl BucketKey {
         match &wrapped.wrapper {
             WrapperId::BucketKey { epoch } if *epoch == self.epoch => {}
             WrapperId::BucketKey { epoch } => return Err(OpenError::UnknownEpoch(*epoch).into()),
-            WrapperId::KmsKey { .. } | WrapperId::CustomerKey => return Err(WrapError::OtherWrapper),
+            WrapperId::KmsKey { .. } | WrapperId::CustomerKey { .. } => return Err(WrapError::OtherWrapper),
         }
         let (nonce, body) = wrapped.bytes.split_first_chunk::<NONCE_BYTES>().ok_or(OpenError::Length)?;
         let mut body = <[u8; KEY_BYTES + TAG_BYTES]>::try_from(body).map_err(|_| OpenError::Length)?;
@@ -314,7 +332,8 @@ mod tests {
         assert_eq!(bucket_key(2, 1).unwrap(&wrapped, &context()), Err(unknown.into()));
         let other = context().with("c", "").unwrap();
         assert_eq!(bucket_key(1, 1).unwrap(&wrapped, &other), Err(OpenError::Altered.into()));
-        let customer = WrappedKey::new(WrapperId::CustomerKey, wrapped.bytes()).unwrap();
+        let customer =
+            WrappedKey::new(WrapperId::CustomerKey { epoch: EpochId::FIRST }, wrapped.bytes()).unwrap();
         assert_eq!(bucket_key(1, 1).unwrap(&customer, &context()), Err(WrapError::OtherWrapper));
     }
 
@@ -355,7 +374,7 @@ mod tests {
         for wrapper in [
             WrapperId::BucketKey { epoch: EpochId::FIRST },
             WrapperId::KmsKey { id: "arn:aws:kms:us-east-1:111122223333:key/1".into() },
-            WrapperId::CustomerKey,
+            WrapperId::CustomerKey { epoch: EpochId::FIRST },
         ] {
             let wrapped = WrappedKey::new(wrapper, b"bytes").unwrap();
             assert_eq!(WrappedKey::decode(&wrapped.encode()), Ok(wrapped));

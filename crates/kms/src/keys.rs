@@ -7,8 +7,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use strongroom_crypto::limits::NONCE_BYTES;
 use strongroom_crypto::{
-    BucketKey, DataKey, EncryptionContext, Entropy, EpochId, KeyWrapper, Keyring, KeyringError, NewDataKey,
-    OpenError, RootKey, RowKey, SecretKey, WrapError, WrappedKey, WrapperId, sealed_epoch,
+    BucketKey, CustomerKey, CustomerPlace, DataKey, EncryptionContext, Entropy, EpochId, KeyWrapper, Keyring,
+    KeyringError, NewDataKey, OpenError, RootKey, RowKey, SecretKey, WrapError, WrappedKey, WrapperId,
+    prove_outer, sealed_epoch,
 };
 use strongroom_types::{Arn, BucketId};
 use zeroize::Zeroizing;
@@ -184,7 +185,59 @@ impl Keys {
     ) -> Result<DataKey, WrapError> {
         match wrapped.wrapper() {
             WrapperId::BucketKey { epoch } => self.bucket_key(*epoch, bucket)?.unwrap(wrapped, context),
-            WrapperId::KmsKey { .. } | WrapperId::CustomerKey => Err(WrapError::OtherWrapper),
+            WrapperId::KmsKey { .. } | WrapperId::CustomerKey { .. } => Err(WrapError::OtherWrapper),
+        }
+    }
+
+    /// Wraps a data key under a customer's key, and that under the bucket's key of the current epoch: SSE-C.
+    ///
+    /// # Errors
+    /// None while the keyring holds its current epoch, which it always does.
+    pub fn wrap_for_customer(
+        &self,
+        customer: &CustomerKey,
+        place: &CustomerPlace<'_>,
+        key: &DataKey,
+    ) -> Result<WrappedKey, WrapError> {
+        let own = self.bucket_key(self.current_epoch(), place.bucket())?;
+        Ok(customer.wrap(&own, place, key, &[self.nonce(), self.nonce()]))
+    }
+
+    /// Unwraps a data key of SSE-C, of whatever epoch.
+    ///
+    /// # Errors
+    /// [`WrapError::OtherCustomerKey`] for another key than the one that it was wrapped under; otherwise as
+    /// [`prove_for_customer`](Self::prove_for_customer).
+    pub fn unwrap_for_customer(
+        &self,
+        customer: &CustomerKey,
+        place: &CustomerPlace<'_>,
+        wrapped: &WrappedKey,
+    ) -> Result<DataKey, WrapError> {
+        customer.unwrap(&*self.outer_key(place, wrapped)?, place, wrapped)
+    }
+
+    /// Proves what can be proved of a data key of SSE-C without the customer's key.
+    ///
+    /// # Errors
+    /// [`WrapError`]: altered, of another place, of a dropped epoch, or of another kind of wrapper.
+    pub fn prove_for_customer(
+        &self,
+        place: &CustomerPlace<'_>,
+        wrapped: &WrappedKey,
+    ) -> Result<(), WrapError> {
+        prove_outer(&*self.outer_key(place, wrapped)?, place, wrapped)
+    }
+
+    /// The bucket's key over a customer's.
+    fn outer_key(
+        &self,
+        place: &CustomerPlace<'_>,
+        wrapped: &WrappedKey,
+    ) -> Result<Arc<BucketKey>, WrapError> {
+        match wrapped.wrapper() {
+            WrapperId::CustomerKey { epoch } => Ok(self.bucket_key(*epoch, place.bucket())?),
+            WrapperId::BucketKey { .. } | WrapperId::KmsKey { .. } => Err(WrapError::OtherWrapper),
         }
     }
 

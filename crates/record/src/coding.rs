@@ -36,10 +36,13 @@ pub fn encode(record: &Record) -> Vec<u8> {
 /// # Errors
 /// [`RecordError`] for bytes that [`encode`] did not write.
 pub fn decode(bytes: &[u8]) -> Result<Record, RecordError> {
+    minicbor::decode(body(bytes)?).map_err(|_| RecordError::Malformed)
+}
+
+/// The CBOR of an encoded record.
+pub(crate) fn body(bytes: &[u8]) -> Result<&[u8], RecordError> {
     match bytes.split_first() {
-        Some((&FORMAT, rest)) if rest.len() <= MAX_RECORD_BYTES => {
-            minicbor::decode(rest).map_err(|_| RecordError::Malformed)
-        }
+        Some((&FORMAT, rest)) if rest.len() <= MAX_RECORD_BYTES => Ok(rest),
         Some((&format, _)) if format != FORMAT => Err(RecordError::Format(format)),
         _ => Err(RecordError::Malformed),
     }
@@ -49,6 +52,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record, RecordError> {
 #[doc(hidden)]
 pub fn fuzz_record(data: &[u8]) {
     if let Ok(record) = decode(data) {
+        assert_eq!(crate::Glance::of(data).ok(), Some(crate::Glance::of_record(&record)));
         assert_eq!(decode(&encode(&record)).ok(), Some(record));
     }
 }

@@ -5,10 +5,12 @@
 //! metrics are derived from these and from nothing else.
 
 mod coding;
+mod glance;
 mod model;
 mod uuid;
 
 pub use coding::{RecordError, decode, encode, fuzz_record};
+pub use glance::Glance;
 pub use model::{
     CallerKind, CallerRecord, Coalesced, Completed, Continued, Decided, Effect, EffectKind, Outcome, Record,
     ResourceRecord, SignatureRecord, TlsRecord, Verdict,

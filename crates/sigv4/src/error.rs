@@ -186,15 +186,29 @@ impl SignatureMismatch {
         spaced_hex(self.string_to_sign.as_bytes())
     }
 
-    /// `CanonicalRequest`; what is not UTF-8 is replaced.
+    /// `CanonicalRequest`, without the keys of SSE-C; what is not UTF-8 is replaced.
     pub fn canonical_request_text(&self) -> String {
-        String::from_utf8_lossy(&self.canonical_request).into_owned()
+        String::from_utf8_lossy(&without_customer_keys(&self.canonical_request)).into_owned()
     }
 
-    /// `CanonicalRequestBytes`.
+    /// `CanonicalRequestBytes`, without the keys of SSE-C.
     pub fn canonical_request_bytes(&self) -> String {
-        spaced_hex(&self.canonical_request)
+        spaced_hex(&without_customer_keys(&self.canonical_request))
     }
+}
+
+/// Errors end up in the logs of clients, where a key that was signed as a header must not.
+fn without_customer_keys(canonical_request: &[u8]) -> Vec<u8> {
+    const SECRET: [&[u8]; 2] = [
+        b"x-amz-server-side-encryption-customer-key:",
+        b"x-amz-copy-source-server-side-encryption-customer-key:",
+    ];
+    let lines = canonical_request.split(|byte| *byte == b'\n');
+    let shown = lines.map(|line| match SECRET.iter().find(|name| line.starts_with(name)) {
+        Some(name) => [name, &b"(redacted)"[..]].concat(),
+        None => line.to_vec(),
+    });
+    shown.collect::<Vec<_>>().join(&b'\n')
 }
 
 impl fmt::Debug for SignatureMismatch {

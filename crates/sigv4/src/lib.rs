@@ -9,7 +9,7 @@
 //! 2. [`SignedRequest::verify`] checks scope, time and signature and gives a [`Verified`].
 //! 3. The [`PayloadCheck`] of a [`Verified`] opens the body through a [`BodyDecoder`]; only its end,
 //!    a [`VerifiedBody`], says that what passed was what the caller signed.
-//! 4. [`sign_header`], [`presign`] and [`ChunkEncoder`] are the other side, for clients and tests.
+//! 4. [`sign_header`], [`DaySigner`], [`presign`] and [`ChunkEncoder`] are the other side, for clients and tests.
 //!
 //! Source: IAM User Guide, "AWS Signature Version 4 for API requests"; S3 API Reference, "Authenticating Requests
 //! (AWS Signature Version 4)".
@@ -36,5 +36,7 @@ pub use key::{SigningKey, SigningKeyCache};
 pub use payload::{BodyDecoder, PayloadCheck, PayloadHasher, VerifiedBody};
 pub use post::{PostField, PostFormAuth, PostInput, PostPolicy, PostTarget, VerifiedPost, fuzz_post_policy};
 pub use scope::{Credential, CredentialScope};
-pub use sign::{Credentials, PayloadToSign, SignError, Signed, presign, sign_header, sign_post_policy};
+pub use sign::{
+    Credentials, DaySigner, PayloadToSign, SignError, Signed, presign, sign_header, sign_post_policy,
+};
 pub use verify::{BodyDigest, ExpectedScope, RegionRule, Verified, VerifiedHead};

@@ -1,5 +1,7 @@
 //! Signing, for our own clients and for tests.
 
+use std::fmt;
+
 use aws_lc_rs::digest;
 use http::{HeaderMap, HeaderValue, header};
 use strongroom_types::{AccessKeyId, Region, SecretAccessKey, Timestamp};
@@ -76,6 +78,9 @@ pub enum SignError {
     /// A service name that cannot stand in a scope.
     #[error("the service name cannot stand in a credential scope")]
     Service,
+    /// A time that is not of the day that the signing key was derived for.
+    #[error("the signing key is of another day than the request")]
+    Day,
     /// A life of a presigned URL that is not 1 to 604,800 seconds.
     #[error("a presigned URL lives for 1 to 604800 seconds")]
     Expires,
@@ -150,33 +155,86 @@ pub fn sign_header(
     headers: &mut HeaderMap,
     payload: PayloadToSign<'_>,
 ) -> Result<Signed, SignError> {
-    let scope = CredentialScope::new(now, credentials.region.clone(), credentials.service);
-    let scope = scope.map_err(|_| SignError::Service)?;
-    let mode = payload.mode();
-    let line = mode.line().unwrap_or_default();
-    insert(headers, "x-amz-date", &now.to_amz_date())?;
-    if scope.is_s3() {
-        insert(headers, "x-amz-content-sha256", &line)?;
+    let signer = DaySigner::derive(credentials, now)?;
+    signer.sign_header(now, method, raw_path, raw_query, headers, payload)
+}
+
+/// Signs the requests of one day, region and service with a key that was derived once: four HMACs less for each.
+#[derive(Clone)]
+pub struct DaySigner {
+    access_key_id: AccessKeyId,
+    session_token: Option<String>,
+    scope: CredentialScope,
+    key: SigningKey,
+}
+
+impl DaySigner {
+    /// Derives the key of the day of `now`.
+    ///
+    /// # Errors
+    /// [`SignError::Service`].
+    pub fn derive(credentials: &Credentials<'_>, now: Timestamp) -> Result<Self, SignError> {
+        let scope = CredentialScope::new(now, credentials.region.clone(), credentials.service);
+        let scope = scope.map_err(|_| SignError::Service)?;
+        Ok(Self {
+            access_key_id: credentials.access_key_id.clone(),
+            session_token: credentials.session_token.map(ToOwned::to_owned),
+            key: SigningKey::derive(credentials.secret, &scope),
+            scope,
+        })
     }
-    if let Some(token) = credentials.session_token {
-        insert(headers, "x-amz-security-token", token)?;
+
+    /// Signs a head as [`sign_header`] does.
+    ///
+    /// # Errors
+    /// [`SignError`]; [`SignError::Day`] if `now` is of another day.
+    pub fn sign_header(
+        &self,
+        now: Timestamp,
+        method: &str,
+        raw_path: &str,
+        raw_query: &str,
+        headers: &mut HeaderMap,
+        payload: PayloadToSign<'_>,
+    ) -> Result<Signed, SignError> {
+        let Self { access_key_id, session_token, scope, key } = self;
+        let amz_date = now.to_amz_date();
+        if !scope.is_of_day(&amz_date) {
+            return Err(SignError::Day);
+        }
+        let mode = payload.mode();
+        let line = mode.line().unwrap_or_default();
+        insert(headers, "x-amz-date", &amz_date)?;
+        if scope.is_s3() {
+            insert(headers, "x-amz-content-sha256", &line)?;
+        }
+        if let Some(token) = session_token {
+            insert(headers, "x-amz-security-token", token)?;
+        }
+        headers.remove(header::AUTHORIZATION);
+        let signed_headers = signed_header_names(headers)?;
+        let query = CanonicalQuery::parse(raw_query).map_err(|_| SignError::Uri)?;
+        let head = RequestHead { method, raw_path, raw_query, headers, is_tls: true };
+        let canonical = CanonicalHead::new(uri_style(scope), &head, &query, &signed_headers);
+        let digest = canonical.map_err(|_| SignError::Uri)?.digest(&line);
+        let signature = key.sign(string_to_sign(&amz_date, scope, &digest).as_bytes());
+        let authorization = format!(
+            "{ALGORITHM} Credential={access_key_id}/{scope}, SignedHeaders={}, Signature={}",
+            signed_headers.as_str(),
+            hex::encode(signature)
+        );
+        insert(headers, "authorization", &authorization)?;
+        Ok(Signed { signature, mode, key: key.clone(), time: now, scope: scope.clone() })
     }
-    headers.remove(header::AUTHORIZATION);
-    let signed_headers = signed_header_names(headers)?;
-    let query = CanonicalQuery::parse(raw_query).map_err(|_| SignError::Uri)?;
-    let head = RequestHead { method, raw_path, raw_query, headers, is_tls: true };
-    let canonical = CanonicalHead::new(uri_style(&scope), &head, &query, &signed_headers);
-    let digest = canonical.map_err(|_| SignError::Uri)?.digest(&line);
-    let key = SigningKey::derive(credentials.secret, &scope);
-    let signature = key.sign(string_to_sign(&now.to_amz_date(), &scope, &digest).as_bytes());
-    let authorization = format!(
-        "{ALGORITHM} Credential={}/{scope}, SignedHeaders={}, Signature={}",
-        credentials.access_key_id,
-        signed_headers.as_str(),
-        hex::encode(signature)
-    );
-    insert(headers, "authorization", &authorization)?;
-    Ok(Signed { signature, mode, key, time: now, scope })
+}
+
+impl fmt::Debug for DaySigner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DaySigner")
+            .field("access_key_id", &self.access_key_id)
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Presigns a request: gives its query, that of `raw_query` followed by the `X-Amz-…` parameters.

@@ -19,7 +19,8 @@ pub mod access_log;
 pub mod cloudtrail;
 
 pub use archive::{
-    Archive, ArchiveFault, ArchiveSettings, Archiver, ChunkSeal, Proof, Query, SealError, fuzz_chunk, prove,
+    Archive, ArchiveFault, ArchiveSettings, Archiver, ChunkProof, ChunkSeal, Held, Proof, Query, SealError,
+    chunk_files, fuzz_chunk, prove, prove_chunk,
 };
 pub use audit_log::{AuditLog, AuditLogSettings};
 pub use cursor::Cursor;

@@ -6,12 +6,16 @@
 //! number and object key. So frames cannot be reordered, repeated, dropped or moved, a blob cannot be cut or
 //! prolonged, and the length of the plaintext is authentic.
 
+mod fuzz;
 mod layout;
 mod opener;
+mod pool;
 mod sealer;
 
+pub use fuzz::fuzz_changed_blob;
 pub use layout::{BlobBinding, FrameRange, frame_range, plain_len, sealed_len};
 pub use opener::{Opener, fuzz_sealed_blob, open_blob, open_frame};
+pub use pool::{Buffer, BufferPool};
 pub use sealer::{SealedEnd, Sealer, seal_blob};
 
 #[cfg(test)]

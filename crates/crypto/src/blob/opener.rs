@@ -94,12 +94,42 @@ impl Opener {
             return Ok(None);
         }
         let mut frame = self.pending.split_to(plain_bytes + TAG_BYTES);
-        let last = self.number == last_frame(self.plain_len);
-        self.gcm.open(nonce(self.number, last), self.aad.of_frame(self.number), &mut frame)?;
+        self.open_frame(&mut frame)?;
         frame.truncate(plain_bytes);
         let wanted = self.wanted(plain_bytes);
         self.number += 1;
         Ok(Some(frame.freeze().slice(wanted)))
+    }
+
+    /// Opens all bytes that [`sealed`](Self::sealed) names at once, where they lie, and says where among them the
+    /// plaintext of each frame is, cut to the range asked for.
+    ///
+    /// # Errors
+    /// [`OpenError`]: give out nothing.
+    pub fn open_in_place(mut self, sealed: &mut [u8]) -> Result<Vec<Range<usize>>, OpenError> {
+        let mut at = 0;
+        if self.header {
+            check_header(sealed)?;
+            at = HEADER.len();
+        }
+        let mut plain = Vec::with_capacity(1);
+        while self.number < self.range.frames.end {
+            let plain_bytes = frame_plain_len(self.plain_len, self.number);
+            let end = at + plain_bytes + TAG_BYTES;
+            let frame = sealed.get_mut(at..end).ok_or(OpenError::Length)?;
+            self.open_frame(frame)?;
+            let wanted = self.wanted(plain_bytes);
+            plain.push(at + wanted.start..at + wanted.end);
+            self.number += 1;
+            at = end;
+        }
+        if at == sealed.len() { Ok(plain) } else { Err(OpenError::Length) }
+    }
+
+    /// Opens the next frame in place.
+    fn open_frame(&mut self, frame: &mut [u8]) -> Result<(), OpenError> {
+        let last = self.number == last_frame(self.plain_len);
+        self.gcm.open(nonce(self.number, last), self.aad.of_frame(self.number), frame).map(|_| ())
     }
 
     /// The end: all frames were opened, and nothing follows them.
@@ -116,12 +146,10 @@ impl Opener {
         if !self.header {
             return Ok(true);
         }
-        let Some(header) = self.pending.first_chunk() else { return Ok(false) };
-        match header {
-            &HEADER => {}
-            [found, ..] if *found != HEADER[0] => return Err(OpenError::Format { found: *found }),
-            _ => return Err(OpenError::Altered),
+        if self.pending.len() < HEADER.len() {
+            return Ok(false);
         }
+        check_header(&self.pending)?;
         let _ = self.pending.split_to(HEADER.len());
         self.header = false;
         Ok(true)
@@ -134,6 +162,16 @@ impl Opener {
             usize::try_from(position.saturating_sub(start)).unwrap_or(usize::MAX).min(plain_bytes)
         };
         within(self.range.plain.start)..within(self.range.plain.end)
+    }
+}
+
+/// Whether bytes begin as a blob does.
+fn check_header(sealed: &[u8]) -> Result<(), OpenError> {
+    match sealed.first_chunk() {
+        Some(&HEADER) => Ok(()),
+        Some([found, ..]) if *found != HEADER[0] => Err(OpenError::Format { found: *found }),
+        Some(_) => Err(OpenError::Altered),
+        None => Err(OpenError::Length),
     }
 }
 

@@ -1,10 +1,12 @@
 //! Sealing: plaintext in chunks of any size in, sealed frames out.
 
 use std::fmt;
+use std::sync::Arc;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 
 use super::layout::{AssociatedData, BlobBinding, HEADER, nonce, sealed_len};
+use super::pool::{Buffer, BufferPool};
 use crate::aead::Gcm;
 use crate::limits::{BLOB_HEADER_BYTES, FRAME_PLAIN_BYTES, FRAME_SEALED_BYTES, TAG_BYTES};
 use crate::secret::NewDataKey;
@@ -32,7 +34,9 @@ pub struct Sealer {
     gcm: Gcm,
     aad: AssociatedData,
     /// The frame being filled, after the header when it is the first.
-    frame: BytesMut,
+    frame: Buffer,
+    /// Where the buffers of further frames come from.
+    pool: Option<Arc<BufferPool>>,
     /// Bytes of header at the beginning of `frame`.
     before: usize,
     number: u64,
@@ -51,16 +55,36 @@ pub struct SealedEnd {
 
 impl Sealer {
     /// Begins a blob under a key that seals nothing else. `plain_len`, where it is known, only spares memory.
-    #[expect(clippy::needless_pass_by_value, reason = "consumed, so that the key seals nothing else")]
     pub fn new(key: NewDataKey, binding: &BlobBinding<'_>, plain_len: Option<u64>) -> Self {
+        Self::with(key, binding, plain_len, None)
+    }
+
+    /// The same, with buffers of a pool for whole frames.
+    pub fn pooled(
+        key: NewDataKey,
+        binding: &BlobBinding<'_>,
+        plain_len: Option<u64>,
+        pool: &Arc<BufferPool>,
+    ) -> Self {
+        Self::with(key, binding, plain_len, Some(pool.clone()))
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "consumed, so that the key seals nothing else")]
+    fn with(
+        key: NewDataKey,
+        binding: &BlobBinding<'_>,
+        plain_len: Option<u64>,
+        pool: Option<Arc<BufferPool>>,
+    ) -> Self {
         let whole = FRAME_PLAIN_BYTES as u64;
         let first = usize::try_from(plain_len.unwrap_or(whole).min(whole)).unwrap_or(FRAME_PLAIN_BYTES);
-        let mut frame = BytesMut::with_capacity(BLOB_HEADER_BYTES + first + TAG_BYTES);
-        frame.extend_from_slice(&HEADER);
+        let mut frame = buffer(pool.as_ref(), BLOB_HEADER_BYTES + first + TAG_BYTES);
+        frame.bytes_mut().extend_from_slice(&HEADER);
         Self {
             gcm: Gcm::new(key.key().expose()),
             aad: AssociatedData::new(binding),
             frame,
+            pool,
             before: BLOB_HEADER_BYTES,
             number: 0,
         }
@@ -78,7 +102,7 @@ impl Sealer {
             }
             let chunk = plain.chunk();
             let taken = chunk.len().min(room);
-            self.frame.extend_from_slice(chunk.get(..taken).unwrap_or_default());
+            self.frame.bytes_mut().extend_from_slice(chunk.get(..taken).unwrap_or_default());
             plain.advance(taken);
         }
         None
@@ -96,22 +120,28 @@ impl Sealer {
     }
 
     fn filled(&self) -> usize {
-        self.frame.len() - self.before
+        self.frame.as_ref().len() - self.before
     }
 
     fn seal(&mut self, last: bool) -> Bytes {
         let aad = self.aad.of_frame(self.number);
-        let plain = self.frame.get_mut(self.before..).unwrap_or_default();
+        let frame = self.frame.bytes_mut();
+        let plain = frame.get_mut(self.before..).unwrap_or_default();
         let tag = self.gcm.seal(nonce(self.number, last), aad, plain);
-        self.frame.extend_from_slice(&tag);
-        let sealed = self.frame.split().freeze();
-        if !last {
-            self.frame.reserve(FRAME_SEALED_BYTES);
+        frame.extend_from_slice(&tag);
+        let next = if last {
+            Buffer::with_room(0)
+        } else {
             self.number += 1;
             self.before = 0;
-        }
-        sealed
+            buffer(self.pool.as_ref(), FRAME_SEALED_BYTES)
+        };
+        std::mem::replace(&mut self.frame, next).into_bytes()
     }
+}
+
+fn buffer(pool: Option<&Arc<BufferPool>>, bytes: usize) -> Buffer {
+    pool.map_or_else(|| Buffer::with_room(bytes), |pool| pool.take(bytes))
 }
 
 impl fmt::Debug for Sealer {

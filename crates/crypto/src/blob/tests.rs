@@ -37,8 +37,27 @@ fn open(key: &DataKey, bytes: &[u8]) -> Result<Vec<u8>, OpenError> {
     open_blob(key, &binding(&object("k")), bytes)
 }
 
-/// As a reader does who knows the length from a row.
+/// As a reader does who knows the length from a row: piece by piece, and at once where the bytes lie.
 fn open_knowing(key: &DataKey, bytes: &[u8], plain_len: u64) -> Result<Vec<u8>, OpenError> {
+    let in_place = open_in_place(key, bytes, plain_len, 0..plain_len);
+    let pushed = open_pushing(key, bytes, plain_len);
+    assert_eq!(in_place, pushed);
+    pushed
+}
+
+fn open_in_place(
+    key: &DataKey,
+    bytes: &[u8],
+    plain_len: u64,
+    range: std::ops::Range<u64>,
+) -> Result<Vec<u8>, OpenError> {
+    let opener = Opener::new(key, &binding(&object("k")), plain_len, range)?;
+    let mut bytes = bytes.to_vec();
+    let frames = opener.open_in_place(&mut bytes)?;
+    Ok(frames.into_iter().flat_map(|frame| bytes[frame].to_vec()).collect())
+}
+
+fn open_pushing(key: &DataKey, bytes: &[u8], plain_len: u64) -> Result<Vec<u8>, OpenError> {
     let mut opener = Opener::whole(key, &binding(&object("k")), plain_len)?;
     opener.push(Bytes::copy_from_slice(bytes));
     let mut out = Vec::new();
@@ -212,7 +231,8 @@ proptest! {
         let text = plain(len);
         let name = object("k");
         let (new, key) = new_key();
-        let mut sealer = Sealer::new(new, &binding(&name), None);
+        let pool = BufferPool::new(FRAME_SEALED_BYTES + BLOB_HEADER_BYTES, 1);
+        let mut sealer = Sealer::pooled(new, &binding(&name), None, &pool);
         let mut bytes = Vec::new();
         for piece in text.chunks(chunk) {
             let mut piece = Bytes::copy_from_slice(piece);
@@ -240,7 +260,10 @@ proptest! {
             }
         }
         prop_assert!(opener.finish().is_ok());
-        prop_assert!(out == text[range]);
+        prop_assert!(out == text[range.clone()]);
+        let within = &bytes[index(place.start)..index(place.end)];
+        let in_place = open_in_place(&key, within, len as u64, range.start as u64..range.end as u64);
+        prop_assert!(in_place.unwrap() == text[range]);
     }
 
     #[test]

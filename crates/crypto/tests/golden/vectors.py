@@ -92,12 +92,40 @@ def keys_vectors():
     yield "wrapped", header + nonce + wrapped
 
 
+def sse_c(customer, bucket_key, kind, bucket, place_id, object_key, key, inner_nonce, outer_nonce):
+    place = bytes([kind]) + bucket + place_id + object_key
+    inner = inner_nonce + xaes(derive(customer, b"sse-c", place), inner_nonce, key, b"\x01\x03" + place)
+    header = b"\x01\x03" + struct.pack(">I", 2)
+    return header + outer_nonce + xaes(bucket_key, outer_nonce, inner, header + place)
+
+
+def sse_c_vectors():
+    second, bucket, object_key = bytes(range(48, 80)), b"\xb0" * 16, "photos/été 1.jpg".encode()
+    wrap = lambda kind, place_id: sse_c(
+        b"\xcc" * 32,
+        derive(second, b"bucket", bucket),
+        kind,
+        bucket,
+        place_id,
+        object_key,
+        b"\xdd" * 32,
+        b"\x5a" * 24,
+        b"\x5b" * 24,
+    )
+    yield "wrapped for a blob", wrap(0, b"\xb1" * 16)
+    yield "wrapped for an upload", wrap(1, b"\xb2" * 16)
+
+
 def text(pairs):
     return "".join(f"{name} = {value.hex()}\n" for name, value in pairs)
 
 
 def main():
-    computed = {"blob-v1": text(blob_vectors()), "keys-v1": text(keys_vectors())}
+    computed = {
+        "blob-v1": text(blob_vectors()),
+        "keys-v1": text(keys_vectors()),
+        "sse-c-v1": text(sse_c_vectors()),
+    }
     if sys.argv[1:2] == ["--write"]:
         for name in sys.argv[2:]:
             with open(HERE / f"{name}.txt", "x") as file:

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 
 use strongroom_crypto::limits::FRAME_PLAIN_BYTES;
 use strongroom_crypto::{
-    BlobBinding, DataKey, EncryptionContext, Entropy, EpochId, Keyring, NewDataKey, OpenError, RootKey,
-    SecretBytes, Sha256Digest, WrappedKey, open_blob, seal_blob,
+    BlobBinding, CustomerKey, CustomerPlace, DataKey, EncryptionContext, Entropy, EpochId, Keyring,
+    NewDataKey, OpenError, RootKey, SecretBytes, Sha256Digest, WrapError, WrappedKey, open_blob, prove_outer,
+    seal_blob,
 };
-use strongroom_types::{BlobId, BucketId, ObjectKey};
+use strongroom_types::{BlobId, BucketId, ObjectKey, UploadId};
 
 /// Counts up from a first byte, so that every fill of the same size differs.
 struct Counting(std::sync::Mutex<u8>);
@@ -132,4 +133,32 @@ fn envelopes_and_wrapped_keys_seal_to_the_committed_bytes_and_open_from_them() {
     assert_eq!(hex(&bucket.wrap(&key, &context, &nonce).encode()), hex(&vectors["wrapped"]));
     let wrapped = WrappedKey::decode(&vectors["wrapped"]).unwrap();
     assert!(bucket.unwrap(&wrapped, &context).unwrap() == key);
+}
+
+#[test]
+fn customers_data_keys_wrap_to_the_committed_bytes_and_unwrap_from_them() {
+    let vectors = vectors(include_str!("../golden/sse-c-v1.txt"));
+    let own = keyring().bucket_key(EpochId::from_u32(2).unwrap(), BucketId::from_bytes([0xb0; 16])).unwrap();
+    let secret = |byte| SecretBytes::take(&mut [byte; 32]);
+    let (customer, key) = (CustomerKey::from_secret(secret(0xcc)), DataKey::from_secret(secret(0xdd)));
+    let name = object();
+    let upload = CustomerPlace::Upload {
+        bucket: BucketId::from_bytes([0xb0; 16]),
+        key: &name,
+        upload: UploadId::from_bytes([0xb2; 16]),
+    };
+    for (title, place) in
+        [("wrapped for a blob", CustomerPlace::Blob(binding(&name))), ("wrapped for an upload", upload)]
+    {
+        let committed = &vectors[title];
+        assert_eq!(
+            hex(&customer.wrap(&own, &place, &key, &[[0x5a; 24], [0x5b; 24]]).encode()),
+            hex(committed)
+        );
+        let wrapped = WrappedKey::decode(committed).unwrap();
+        assert!(customer.unwrap(&own, &place, &wrapped).unwrap() == key);
+        assert_eq!(prove_outer(&own, &place, &wrapped), Ok(()));
+        let other = CustomerKey::from_secret(secret(0xcd));
+        assert_eq!(other.unwrap(&own, &place, &wrapped), Err(WrapError::OtherCustomerKey));
+    }
 }

@@ -1,6 +1,7 @@
 //! What the facade seals, refuses and does not show.
 
-use strongroom_crypto::{SecretBytes, rewrap};
+use strongroom_crypto::{BlobBinding, SecretBytes, rewrap};
+use strongroom_types::{BlobId, ObjectKey};
 
 use super::*;
 use crate::RootKeySource;
@@ -74,8 +75,30 @@ fn data_keys_unwrap_in_their_bucket_and_context_only() {
     assert!(keys.bucket_wrapper(bucket(2)).unwrap_key(&wrapped, &context).is_err());
     assert!(wrapper.unwrap_key(&wrapped, &EncryptionContext::new()).is_err());
     assert!(wrapper.key_arn().is_none());
-    let customer = WrappedKey::new(WrapperId::CustomerKey, wrapped.bytes()).unwrap();
+    let customer = WrapperId::CustomerKey { epoch: keys.current_epoch() };
+    let customer = WrappedKey::new(customer, wrapped.bytes()).unwrap();
     assert_eq!(wrapper.unwrap_key(&customer, &context), Err(WrapError::OtherWrapper));
+}
+
+#[test]
+fn a_customers_data_key_needs_the_customer_and_this_installation() {
+    let (here, elsewhere) = (keys(), keys());
+    let customer = |byte| CustomerKey::from_secret(SecretBytes::take(&mut [byte; 32]));
+    let name = ObjectKey::parse("k").unwrap();
+    let place = |id| {
+        CustomerPlace::Blob(BlobBinding { bucket: bucket(1), key: &name, blob: BlobId::from_bytes([id; 16]) })
+    };
+    let fresh = here.new_data_key();
+    let wrapped = here.wrap_for_customer(&customer(1), &place(1), fresh.key()).unwrap();
+    assert!(here.unwrap_for_customer(&customer(1), &place(1), &wrapped).unwrap() == *fresh.key());
+    assert_eq!(here.prove_for_customer(&place(1), &wrapped), Ok(()));
+    let wrong = here.unwrap_for_customer(&customer(2), &place(1), &wrapped);
+    assert_eq!(wrong, Err(WrapError::OtherCustomerKey));
+    let altered = Err(WrapError::Open(OpenError::Altered));
+    assert_eq!(elsewhere.prove_for_customer(&place(1), &wrapped), altered);
+    assert_eq!(here.prove_for_customer(&place(2), &wrapped), altered);
+    let plain = here.wrap_for_bucket(bucket(1), fresh.key(), &EncryptionContext::new()).unwrap();
+    assert_eq!(here.prove_for_customer(&place(1), &plain), Err(WrapError::OtherWrapper));
 }
 
 #[test]

@@ -23,6 +23,11 @@ pub(crate) fn first_of(name: &str) -> Option<u64> {
     name.strip_suffix(SUFFIX)?.parse().ok()
 }
 
+/// The position that the chunk of this file begins at.
+pub(crate) fn first_of_path(path: &Path) -> Option<u64> {
+    path.file_name().and_then(|name| name.to_str()).and_then(first_of)
+}
+
 /// The chunks that are kept, oldest first. Sweeps what a crash left: unfinished files, chunks that were to be
 /// removed, and chunks behind `through` that do not open.
 pub(crate) fn survey(

@@ -1,10 +1,9 @@
 //! Finding records again.
 
-use strongroom_record::{Record, decode};
+use strongroom_record::{Glance, Record, decode};
 use strongroom_storage::Position;
 use strongroom_types::Timestamp;
 
-use super::facts::{objects_of, request_id_of, time_of};
 use super::{Archive, Chunk, Group, Place};
 use crate::error::{TrailError, blocking};
 use crate::fingerprint::{self, Kind};
@@ -29,8 +28,8 @@ pub struct Query {
 
 impl Query {
     /// A continuation has no time of its own and passes for any.
-    fn in_time(&self, record: &Record) -> bool {
-        let Some(time) = time_of(record) else { return true };
+    fn in_time(&self, glance: &Glance<'_>) -> bool {
+        let Some(time) = glance.time_millis else { return true };
         self.from.is_none_or(|from| from.as_millis() <= time)
             && self.to.is_none_or(|to| time <= to.as_millis())
     }
@@ -54,13 +53,14 @@ impl Query {
     }
 
     fn fit(&self, record: &Record) -> Fit {
-        let right_request = self.request_id.as_deref().is_none_or(|id| request_id_of(record) == Some(id));
-        if !right_request || !self.in_time(record) {
+        let glance = Glance::of_record(record);
+        let right_request = self.request_id.as_deref().is_none_or(|id| glance.request_id == Some(id));
+        if !right_request || !self.in_time(&glance) {
             return Fit::No;
         }
         let Some(bucket) = self.bucket.as_deref() else { return Fit::Yes };
         let mut fit = Fit::No;
-        for (of, key) in objects_of(record) {
+        for (of, key) in glance.objects() {
             let right_key = self.key.is_none() || self.key.as_deref() == key;
             match of {
                 Some(of) if of == bucket && right_key => return Fit::Yes,
@@ -193,7 +193,7 @@ impl Archive {
         before: Position,
         bucket: Option<&str>,
     ) -> Result<bool, TrailError> {
-        let Some(id) = request_id_of(record) else { return Ok(false) };
+        let Some(id) = Glance::of_record(record).request_id else { return Ok(false) };
         let query = Query { request_id: Some(id.to_owned()), ..Query::default() };
         let names = |groups: &[Group]| {
             groups.iter().flat_map(|(_, records)| records).any(|bytes| match decode(bytes) {

@@ -6,6 +6,7 @@
 //! trimmed; so at every instant each record not removed is in a chunk, in the journal, or in both.
 
 mod archiver;
+mod backup;
 mod chunk;
 mod facts;
 mod files;
@@ -20,6 +21,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use strongroom_storage::{Batch, Journal, MetaStore, Partition, Position, StoreError};
 
 pub use archiver::{ArchiveSettings, Archiver};
+pub use backup::{ChunkProof, Held, chunk_files, prove_chunk};
 pub use chunk::{ChunkSeal, SealError, fuzz_chunk};
 pub use find::Query;
 pub use proof::{ArchiveFault, Proof, prove};
@@ -41,6 +43,8 @@ pub struct Archive {
     journal: Arc<dyn Journal>,
     seal: Arc<dyn ChunkSeal>,
     state: RwLock<State>,
+    /// Held while chunks are removed, and by whoever needs them to stay.
+    removing: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -110,7 +114,8 @@ impl Archive {
             commit_progress(&*store, adopted, removed).await?;
             state.through = adopted;
         }
-        Ok(Arc::new(Self { dir, store, journal, seal, state: RwLock::new(state) }))
+        let removing = Arc::default();
+        Ok(Arc::new(Self { dir, store, journal, seal, state: RwLock::new(state), removing }))
     }
 
     /// The position up to which everything has left the journal, or is about to.

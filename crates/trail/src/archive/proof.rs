@@ -30,12 +30,12 @@ pub struct ArchiveFault {
 }
 
 impl Proof {
-    fn fault(&mut self, after: u64, what: &dyn ToString) {
+    pub(super) fn fault(&mut self, after: u64, what: &dyn ToString) {
         self.faults.push(ArchiveFault { after, what: what.to_string() });
     }
 
     /// Opens everything in a chunk.
-    fn chunk(&mut self, reader: &mut Reader) {
+    pub(super) fn chunk(&mut self, reader: &mut Reader) {
         let after = reader.header().after;
         for block in reader.candidates(&[], (i64::MIN, i64::MAX), Position(0)) {
             match reader.groups(block) {
@@ -97,7 +97,7 @@ pub async fn prove(
 }
 
 /// The files of chunks, oldest first.
-fn chunks(dir: &Path) -> Result<Vec<PathBuf>, TrailError> {
+pub(super) fn chunks(dir: &Path) -> Result<Vec<PathBuf>, TrailError> {
     let failed = || TrailError::io("reading the archive's directory");
     let mut firsts = Vec::new();
     match fs::read_dir(dir) {

@@ -13,6 +13,8 @@ impl Archiver {
     /// Removes the chunks that are past their time or above the cap, oldest first. Before a chunk goes that a cursor
     /// has not passed, that is recorded, durably.
     pub(super) async fn retain(&self) -> Result<(), TrailError> {
+        // Whoever holds the archive does so for a moment: the chunks go in a later pass.
+        let Ok(_removing) = self.archive.removing.try_lock() else { return Ok(()) };
         let doomed = self.doomed();
         let Some(last) = doomed.last().map(|chunk| chunk.last) else { return Ok(()) };
         for (name, position) in self.lagging(last).await? {

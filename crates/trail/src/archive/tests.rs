@@ -3,16 +3,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use strongroom_record::{Continued, Effect, Record, encode};
+use strongroom_record::{Continued, Effect, Glance, Record, encode};
 
-use super::facts::request_id_of;
 use super::*;
 use crate::cursor::Cursor;
 use crate::testing::{AT_ONCE, Store, request};
 
 fn ids(records: &[(Position, Record)]) -> Vec<String> {
-    let mut ids: Vec<String> =
-        records.iter().filter_map(|(_, record)| request_id_of(record).map(str::to_owned)).collect();
+    let mut ids: Vec<String> = records
+        .iter()
+        .filter_map(|(_, record)| Glance::of_record(record).request_id.map(str::to_owned))
+        .collect();
     ids.dedup();
     ids
 }
