@@ -10,7 +10,9 @@ use strongroom_types::{
 
 use crate::gate::{Deciding, RequestFacts};
 use crate::requirement::action;
-use crate::{Body, BucketFacts, Caller, Denied, ErrorReply, Ledger, Mutation, Refusal, Target};
+use crate::{
+    Body, BucketFacts, Caller, Denied, ErrorReply, Ledger, Mutation, PublicAccessBlock, Refusal, Target,
+};
 
 /// The bucket that a decision was about, as it was then.
 #[derive(Debug, Clone)]
@@ -43,6 +45,11 @@ impl BucketGrant {
     /// Its region.
     pub fn region(&self) -> &Region {
         &self.facts.region
+    }
+
+    /// What the organisation's S3 policy blocks for its account.
+    pub fn organization_block(&self) -> PublicAccessBlock {
+        self.facts.organization_block
     }
 
     /// Its partition.
@@ -241,6 +248,6 @@ impl<I> Authorized<I> {
     }
 }
 
-fn internal() -> ErrorReply {
+pub(crate) fn internal() -> ErrorReply {
     ErrorReply::new(500, "InternalError", "We encountered an internal error. Please try again.")
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use strongroom_policy::Principal;
+use strongroom_policy::evaluate::Principal;
 use strongroom_record::{CallerKind, CallerRecord};
 use strongroom_types::{AccessKeyId, AccountId, Arn, CanonicalUserId, Timestamp};
 
@@ -186,6 +186,15 @@ impl FederatedUser {
     }
 }
 
+fn policy_user(account: AccountId, path: &str, name: &str, id: &str) -> strongroom_policy::evaluate::User {
+    strongroom_policy::evaluate::User { account, name: behind_slash(path, name), id: id.to_owned() }
+}
+
+/// Path and name, without the slash that every path begins with.
+fn behind_slash(path: &str, name: &str) -> String {
+    format!("{}{name}", path.strip_prefix('/').unwrap_or(path))
+}
+
 /// ARN of an IAM user.
 fn user_arn(account: AccountId, path: &str, name: &str) -> Arn {
     Arn::new("iam", "", &account.to_string(), &format!("user{path}{name}"))
@@ -259,12 +268,35 @@ impl Caller {
         }
     }
 
+    /// The caller as policies see it.
     pub(crate) fn principal(&self) -> Principal {
         match self {
             Self::Anonymous => Principal::Anonymous,
             Self::Root(root) => Principal::Root(root.account),
-            Self::Service(service) => Principal::Service(service.account),
-            Self::User(_) | Self::Role(_) | Self::Federated(_) => Principal::Anonymous,
+            Self::User(user) => {
+                Principal::User(policy_user(user.account, &user.path, &user.name, &user.user_id))
+            }
+            Self::Role(role) => Principal::RoleSession(strongroom_policy::evaluate::RoleSession {
+                account: role.account,
+                role: behind_slash(&role.role_path, &role.role_name),
+                role_id: role.role_id.clone(),
+                session: role.session_name.clone(),
+                service_linked: role.role_path.starts_with("/aws-service-role/"),
+            }),
+            Self::Federated(federated) => {
+                let account = federated.account;
+                let issuer = match &federated.issuer {
+                    FederationIssuer::Root => None,
+                    FederationIssuer::User { user_id, name, path } => {
+                        Some(policy_user(account, path, name, user_id))
+                    }
+                };
+                let name = federated.name.clone();
+                Principal::FederatedUser(strongroom_policy::evaluate::FederatedUser { account, name, issuer })
+            }
+            Self::Service(service) => {
+                Principal::Worker { service: service.name.to_owned(), account: service.account }
+            }
         }
     }
 

@@ -1,8 +1,119 @@
 //! What the gate asks before it decides.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
+use strongroom_policy::Policy;
+use strongroom_policy::document::AwsPrincipal;
+use strongroom_policy::evaluate::Attached;
 use strongroom_storage::{Precondition, StoreError};
-use strongroom_types::{AccountId, BucketId, BucketName, CanonicalUserId, Region};
+use strongroom_types::{AccountId, Arn, BucketId, BucketName, CanonicalUserId, ObjectKey, Region, VersionId};
+
+use crate::{Caller, Named};
+
+/// A policy, compiled, with the name that people know it by.
+#[derive(Debug, Clone)]
+pub struct NamedPolicy {
+    /// ARN, name or id.
+    pub name: Arc<str>,
+    /// The policy.
+    pub policy: Arc<Policy>,
+}
+
+impl NamedPolicy {
+    pub(crate) fn attached(&self) -> Attached<'_> {
+        Attached { name: &self.name, policy: &self.policy }
+    }
+}
+
+/// The control policies on the root of the organisation, on one unit, or on one account.
+#[derive(Debug, Clone)]
+pub struct ControlLevel {
+    /// `r-…`, `ou-…`, or the account's number.
+    pub target: String,
+    /// The policies attached there.
+    pub policies: Vec<NamedPolicy>,
+}
+
+/// An account's place in the organisation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrganizationFacts {
+    /// `o-…`.
+    pub id: String,
+    /// `o-…/r-…/ou-…/`, as `aws:PrincipalOrgPaths` has it.
+    pub path: String,
+}
+
+/// What a decision needs to know of an account, whether it is the caller's or the resource's.
+#[derive(Debug, Clone, Default)]
+pub struct AccountFacts {
+    /// Its place in the organisation.
+    pub organization: Option<OrganizationFacts>,
+    /// Service control policies, from the root down to the account. None for the management account.
+    pub service_control: Vec<ControlLevel>,
+    /// Resource control policies, likewise.
+    pub resource_control: Vec<ControlLevel>,
+}
+
+/// What a decision needs to know of a caller beside its credentials.
+#[derive(Debug, Clone, Default)]
+pub struct PrincipalFacts {
+    /// Its own policies and its groups'; none for root users.
+    pub identity: Vec<NamedPolicy>,
+    /// Its permissions boundary.
+    pub boundary: Option<NamedPolicy>,
+    /// The policies that the session was begun with; `None` where none were given, which does not narrow.
+    pub session: Option<Vec<NamedPolicy>>,
+    /// `aws:PrincipalTag`: the tags of the user or role, and those of the session over them.
+    pub tags: Vec<(String, String)>,
+}
+
+/// What a decision needs to know of who may reach a bucket.
+#[derive(Debug, Clone, Default)]
+pub struct BucketAccess {
+    /// Its policy.
+    pub policy: Option<NamedPolicy>,
+    /// The policy gives access to the public.
+    pub is_public: bool,
+    /// Block Public Access in effect: of the bucket, its account and the organisation together.
+    pub block: PublicAccessBlock,
+}
+
+/// The four settings of Block Public Access.
+///
+/// Source: S3 User Guide, "Blocking public access to your Amazon S3 storage".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PublicAccessBlock {
+    /// New ACLs that are public are refused.
+    pub block_public_acls: bool,
+    /// ACLs that are public are ignored.
+    pub ignore_public_acls: bool,
+    /// New policies that are public are refused.
+    pub block_public_policy: bool,
+    /// Policies that are public give nothing beyond the account.
+    pub restrict_public_buckets: bool,
+}
+
+impl PublicAccessBlock {
+    /// All four settings on.
+    pub const ALL: Self = Self {
+        block_public_acls: true,
+        ignore_public_acls: true,
+        block_public_policy: true,
+        restrict_public_buckets: true,
+    };
+
+    /// What is in effect where both are set.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            block_public_acls: self.block_public_acls || other.block_public_acls,
+            ignore_public_acls: self.ignore_public_acls || other.ignore_public_acls,
+            block_public_policy: self.block_public_policy || other.block_public_policy,
+            restrict_public_buckets: self.restrict_public_buckets || other.restrict_public_buckets,
+        }
+    }
+}
 
 /// What a decision needs to know of a bucket.
 #[derive(Debug, Clone)]
@@ -18,6 +129,21 @@ pub struct BucketFacts {
     /// What must still hold, in the bucket's partition, when a change is committed: the rows of the incarnation and of
     /// its generation, as they were read for this decision.
     pub guards: Vec<Precondition>,
+    /// Who may reach it.
+    pub access: Arc<BucketAccess>,
+    /// What the organisation's S3 policy blocks for its account.
+    pub organization_block: PublicAccessBlock,
+}
+
+/// How a principal is kept that a policy names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kept {
+    /// There is none such.
+    Unknown,
+    /// As the policy names it.
+    AsItIs,
+    /// By the unique id of the user or role.
+    ByUniqueId(String),
 }
 
 /// Facts, from the crates that keep them.
@@ -28,4 +154,49 @@ pub trait Facts: Send + Sync {
 
     /// The management account, which owns the installation.
     async fn management_account(&self) -> Result<AccountId, StoreError>;
+
+    /// The ARN of what a request names by less; `None` if there is none of this name.
+    async fn arn(&self, _named: Named<'_>) -> Result<Option<Arn>, StoreError> {
+        Ok(None)
+    }
+
+    /// The policies of a caller, which is a user, a role or a federated user.
+    async fn principal(&self, _caller: &Caller) -> Result<Arc<PrincipalFacts>, StoreError> {
+        Ok(Arc::default())
+    }
+
+    /// The place of an account in the organisation, and the control policies on it.
+    async fn account(&self, _account: AccountId) -> Result<Arc<AccountFacts>, StoreError> {
+        Ok(Arc::default())
+    }
+
+    /// The policy of a resource that is no bucket and has one of its own: a role's trust policy.
+    async fn resource_policy(&self, _resource: &Arn) -> Result<Option<NamedPolicy>, StoreError> {
+        Ok(None)
+    }
+
+    /// The tags of an object; `None` if it is not there.
+    async fn object_tags(
+        &self,
+        _bucket: BucketId,
+        _key: &ObjectKey,
+        _version: Option<VersionId>,
+    ) -> Result<Option<Vec<(String, String)>>, StoreError> {
+        Ok(None)
+    }
+
+    /// Whether a principal that a policy names exists, and how it is kept.
+    async fn keep_principal(&self, _principal: &AwsPrincipal) -> Result<Kept, StoreError> {
+        Ok(Kept::AsItIs)
+    }
+
+    /// How a principal is shown that was kept by its unique id; `None` as it is, once its user or role is gone.
+    async fn show_principal(&self, _id: &str) -> Result<Option<AwsPrincipal>, StoreError> {
+        Ok(None)
+    }
+
+    /// Whether the management account has made this account a delegated administrator of the organisation.
+    async fn is_delegated_administrator(&self, _account: AccountId) -> Result<bool, StoreError> {
+        Ok(false)
+    }
 }

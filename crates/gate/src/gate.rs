@@ -4,14 +4,17 @@ use std::marker::PhantomData;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use strongroom_policy::{Decision, Question, decide};
+use strongroom_policy::evaluate::{Decision, Source, Statement};
 use strongroom_record::{ResourceRecord, Verdict};
-use strongroom_shape::Input;
+use strongroom_shape::{Input, OperationSchema, Structure, Untyped};
+use strongroom_storage::StoreError;
 use strongroom_types::{AccountId, ObjectKey, Region, Timestamp, VersionId};
 
 use crate::authorized::{Granted, KeyDecision};
-use crate::requirement::{self, Access, Resource, action, requirements};
-use crate::{Authorized, Body, BucketGrant, Caller, Denied, Facts, Ledger, Permit, Refusal, Target};
+use crate::facts::{BucketAccess, BucketFacts, NamedPolicy};
+use crate::requirement::{self, Access, Authority, Resource, action, requirements};
+use crate::weigh::{Bearings, Question, Scales, nobody_allows};
+use crate::{Authorized, Body, BucketGrant, Caller, Denied, Facts, Ledger, Named, Permit, Refusal, Target};
 
 /// What the gate knows of a request beside its input. Filled by the pipeline from the connection and the signature,
 /// never from a header of the same name.
@@ -27,6 +30,32 @@ pub struct RequestFacts {
     pub source_ip: IpAddr,
     /// Whether the request came over TLS.
     pub secure_transport: bool,
+    /// What the head says that policies may ask about.
+    pub wire: WireFacts,
+}
+
+/// What policies may ask about of a request's connection, head and signature.
+#[derive(Debug, Clone, Default)]
+pub struct WireFacts {
+    /// Version of TLS, as `s3:TlsVersion` has it: "1.2".
+    pub tls_version: Option<&'static str>,
+    /// `User-Agent`: whatever the client says.
+    pub user_agent: Option<String>,
+    /// `Referer`: whatever the client says.
+    pub referer: Option<String>,
+    /// How the request was signed.
+    pub signature: Option<SignatureFacts>,
+}
+
+/// How a request was signed.
+#[derive(Debug, Clone)]
+pub struct SignatureFacts {
+    /// `s3:authType`: "REST-HEADER", "REST-QUERY-STRING" or "POST".
+    pub auth_type: &'static str,
+    /// When it was signed.
+    pub signed_at: Timestamp,
+    /// `x-amz-content-sha256`, as it was signed.
+    pub content_sha256: Option<String>,
 }
 
 /// The one gate.
@@ -53,22 +82,46 @@ impl Gate {
         body: Option<Body>,
         ledger: &Ledger,
     ) -> Result<Authorized<I>, Refusal> {
-        let target = Target::of(&input).map_err(Refusal::Target)?;
-        ledger.fill(|decided| {
-            decided.bucket = target.bucket.as_ref().map(ToString::to_string);
-            decided.key = target.key.as_ref().map(ToString::to_string);
-            decided.version_id = target.version_id.as_ref().map(ToString::to_string);
-        });
+        let target = target_of(&request, &input, ledger)?;
         let operation = <I::Operation as strongroom_shape::Operation>::SCHEMA.name;
         let deciding = Deciding { facts: self.facts.clone(), caller, request, operation };
         let granted = deciding.decide(&target, ledger).await?;
         Ok(Authorized { input, target, granted, deciding, body, ledger: ledger.clone() })
     }
+
+    /// Decides on an operation that nobody handles, as [`Gate::authorize`] does.
+    ///
+    /// # Errors
+    /// As [`Gate::authorize`].
+    pub async fn decide(
+        &self,
+        caller: Caller,
+        request: RequestFacts,
+        operation: &'static OperationSchema,
+        input: &Untyped,
+        ledger: &Ledger,
+    ) -> Result<(), Refusal> {
+        let target = target_of(&request, input, ledger)?;
+        let deciding = Deciding { facts: self.facts.clone(), caller, request, operation: operation.name };
+        deciding.decide(&target, ledger).await.map(drop)
+    }
+}
+
+/// What an input is about, noted in the record.
+fn target_of(request: &RequestFacts, input: &dyn Structure, ledger: &Ledger) -> Result<Target, Refusal> {
+    let target = Target::of(request.service, input).map_err(Refusal::Target)?;
+    ledger.fill(|decided| {
+        decided.bucket = target.bucket.as_ref().map(ToString::to_string);
+        decided.key = target.key.as_ref().map(ToString::to_string);
+        decided.version_id = target.version_id.as_ref().map(ToString::to_string);
+    });
+    Ok(target)
 }
 
 /// Everything that a decision is made from, kept so that it can be made again.
+#[derive(Clone)]
 pub(crate) struct Deciding {
-    facts: Arc<dyn Facts>,
+    pub(crate) facts: Arc<dyn Facts>,
     pub(crate) caller: Caller,
     pub(crate) request: RequestFacts,
     operation: &'static str,
@@ -76,28 +129,26 @@ pub(crate) struct Deciding {
 
 impl Deciding {
     pub(crate) async fn decide(&self, target: &Target, ledger: &Ledger) -> Result<Granted, Refusal> {
-        let accesses = requirements(self.request.service, self.operation, target).ok_or_else(|| {
-            Refusal::Denied(Box::new(self.denied(
-                "*",
-                Decision::ImplicitDeny { missing: "identity-based policy" },
-                "*".into(),
-            )))
-        })?;
+        let needed = requirements(self.request.service, self.operation, target, &self.caller);
+        let accesses =
+            needed.ok_or_else(|| Refusal::Denied(Box::new(self.denied("*", nobody_allows(), "*".into()))))?;
         if let Some(first) = accesses.first() {
             ledger.fill(|decided| decided.action = Some(first.action.to_owned()));
         }
+        let bearings = Bearings::of(&self.caller, &*self.facts).await.map_err(Refusal::Store)?;
         let bucket = self.bucket(target, &accesses, ledger).await?;
         let source_bucket = self.source_bucket(target, bucket.as_ref()).await?;
-        for access in &accesses {
+        let tags = self.tags_of_copy(target, source_bucket.as_ref()).await?;
+        for access in accesses.iter().chain(&tags) {
             if self.operation == "DeleteObjects" && !target.deletes.is_empty() {
                 break; // INVARIANT: each key is decided below, and the handler gets a permit for each.
             }
-            let owner = self.owner(access, bucket.as_ref(), source_bucket.as_ref()).await?;
-            self.one(access.action, access.resource.arn(), owner, ledger)
+            self.access(access, target, (&bearings, bucket.as_ref(), source_bucket.as_ref()), ledger)
+                .await
                 .map_err(|refusal| in_region(refusal, bucket.as_ref()))?;
         }
         let deletes = match &bucket {
-            Some(bucket) => self.deletes(target, bucket, ledger),
+            Some(bucket) => self.deletes(target, bucket, &bearings, ledger).await?,
             None => Vec::new(),
         };
         let source = match (source_bucket, &target.copy_source) {
@@ -182,30 +233,130 @@ impl Deciding {
                 .find(|grant| grant.name == *name)
                 .map(BucketGrant::owner),
             Resource::NewBucket(_) | Resource::Account | Resource::Caller => self.caller.account(),
-            Resource::Installation => Some(self.facts.management_account().await.map_err(Refusal::Store)?),
+            Resource::Arn(arn) => AccountId::parse(arn.account()).ok().or(self.caller.account()),
+            Resource::Iam(name) | Resource::IamRenamed { from: name, .. } => Some(name.account),
+            Resource::Organization { authority, .. } => self.authority(*authority).await?,
+            Resource::MemberAccount(_) | Resource::Installation => Some(self.management_account().await?),
         })
     }
 
-    fn one(
+    async fn management_account(&self) -> Result<AccountId, Refusal> {
+        self.facts.management_account().await.map_err(Refusal::Store)
+    }
+
+    /// The account whose users may be allowed something of the organisation.
+    async fn authority(&self, authority: Authority) -> Result<Option<AccountId>, Refusal> {
+        let own = self.caller.account();
+        let is_own = match (authority, own) {
+            (Authority::Member, _) => true,
+            (Authority::Delegated, Some(account)) => {
+                self.facts.is_delegated_administrator(account).await.map_err(Refusal::Store)?
+            }
+            (Authority::Delegated, None) | (Authority::Management, _) => false,
+        };
+        Ok(if is_own { own } else { Some(self.management_account().await?) })
+    }
+
+    /// The ARN that policies are asked about: what a request names by less is looked up.
+    async fn arn(&self, resource: &Resource) -> Result<String, Refusal> {
+        let named = match resource {
+            Resource::Iam(name) | Resource::IamRenamed { from: name, .. } => Named::Iam(name),
+            Resource::Organization { id: Some(id), .. } => Named::Organization(id),
+            Resource::MemberAccount(id) => Named::MemberAccount(id),
+            Resource::Bucket(_)
+            | Resource::NewBucket(_)
+            | Resource::Object(..)
+            | Resource::Arn(_)
+            | Resource::Organization { id: None, .. }
+            | Resource::Account
+            | Resource::Installation
+            | Resource::Caller => return Ok(resource.arn()),
+        };
+        let found = self.facts.arn(named).await.map_err(Refusal::Store)?;
+        Ok(match (found, resource) {
+            (Some(arn), Resource::IamRenamed { name, .. }) => requirement::renamed(&arn, name).to_string(),
+            (Some(arn), _) => arn.to_string(),
+            (None, _) => resource.arn(),
+        })
+    }
+
+    /// What a copy needs beside that takes its source's tags along, if there are any.
+    async fn tags_of_copy(
         &self,
-        action: &'static str,
-        resource: String,
-        owner: Option<AccountId>,
+        target: &Target,
+        source: Option<&BucketGrant>,
+    ) -> Result<Vec<Access>, Refusal> {
+        let (Some(copied), Some(bucket)) = (&target.copy_source, source) else { return Ok(Vec::new()) };
+        let replaces = target.parameters.member("TaggingDirective") == Some("REPLACE");
+        if self.operation != "CopyObject" || replaces {
+            return Ok(Vec::new());
+        }
+        let tags = self.facts.object_tags(bucket.id(), &copied.key, copied.version_id).await;
+        let tagged = tags.map_err(Refusal::Store)?.is_some_and(|tags| !tags.is_empty());
+        Ok(if tagged { requirement::tags_of_copy(target) } else { Vec::new() })
+    }
+
+    /// Decides one access.
+    async fn access(
+        &self,
+        access: &Access,
+        target: &Target,
+        (bearings, bucket, source): (&Bearings, Option<&BucketGrant>, Option<&BucketGrant>),
         ledger: &Ledger,
     ) -> Result<(), Refusal> {
+        let owner = self.owner(access, bucket, source).await?;
+        let arn = self.arn(&access.resource).await?;
+        let action = access.action;
         let decision = match owner {
+            // GetCallerIdentity and its like: being somebody is enough, whatever policies say.
+            Some(_) if access.resource == Resource::Caller => Decision::Allow(Statement {
+                source: Source::Ownership,
+                policy: "no policy".to_owned(),
+                statement: "any caller may".to_owned(),
+            }),
             Some(owner) => {
-                let principal = self.caller.principal();
-                decide(&Question { principal, action, resource: &resource, owner })
+                let grant = access.resource.bucket().and_then(|name| {
+                    [bucket, source].into_iter().flatten().find(|grant| grant.name == *name)
+                });
+                let object = access.resource.object().map(|key| (key, version_of(target, action)));
+                let bucket = grant.map(|grant| &grant.facts);
+                let question = Question { action, resource: &arn, owner, bucket, object };
+                self.scales(target).weigh(bearings, &question).await.map_err(Refusal::Store)?
             }
-            None => Decision::ImplicitDeny { missing: "identity-based policy" },
+            None => nobody_allows(),
         };
         record(ledger, &decision, action);
         if decision.is_allow() {
             Ok(())
         } else {
-            Err(Refusal::Denied(Box::new(self.denied(action, decision, resource))))
+            Err(Refusal::Denied(Box::new(self.denied(action, decision, arn))))
         }
+    }
+
+    /// What the decision on `action` would be if the bucket had this policy.
+    pub(crate) async fn under(
+        &self,
+        policy: NamedPolicy,
+        action: &'static str,
+        target: &Target,
+        bucket: &BucketGrant,
+    ) -> Result<Decision, StoreError> {
+        let bearings = Bearings::of(&self.caller, &*self.facts).await?;
+        let access = BucketAccess { policy: Some(policy), ..BucketAccess::clone(&bucket.facts.access) };
+        let facts = BucketFacts { access: Arc::new(access), ..bucket.facts.clone() };
+        let resource = format!("arn:aws:s3:::{}", bucket.name);
+        let question = Question {
+            action,
+            resource: &resource,
+            owner: bucket.owner(),
+            bucket: Some(&facts),
+            object: None,
+        };
+        self.scales(target).weigh(&bearings, &question).await
+    }
+
+    pub(crate) fn scales<'a>(&'a self, target: &'a Target) -> Scales<'a> {
+        Scales { facts: &*self.facts, caller: &self.caller, request: &self.request, target }
     }
 
     fn denied(&self, action: &'static str, decision: Decision, resource: String) -> Denied {
@@ -213,34 +364,66 @@ impl Deciding {
         Denied { decision, action, resource, caller, bucket_region: None }
     }
 
-    fn deletes(&self, target: &Target, bucket: &BucketGrant, ledger: &Ledger) -> Vec<KeyDecision> {
+    async fn deletes(
+        &self,
+        target: &Target,
+        bucket: &BucketGrant,
+        bearings: &Bearings,
+        ledger: &Ledger,
+    ) -> Result<Vec<KeyDecision>, Refusal> {
         if self.operation != "DeleteObjects" {
-            return Vec::new();
+            return Ok(Vec::new());
         }
-        target.deletes.iter().map(|entry| self.delete(entry, bucket, ledger)).collect()
+        let mut all = Vec::with_capacity(target.deletes.len());
+        for entry in &target.deletes {
+            all.push(self.delete(entry, target, (bucket, bearings), ledger).await?);
+        }
+        Ok(all)
     }
 
-    fn delete(&self, entry: &crate::KeyVersion, bucket: &BucketGrant, ledger: &Ledger) -> KeyDecision {
+    async fn delete(
+        &self,
+        entry: &crate::KeyVersion,
+        target: &Target,
+        (bucket, bearings): (&BucketGrant, &Bearings),
+        ledger: &Ledger,
+    ) -> Result<KeyDecision, Refusal> {
         let action = requirement::delete_action(entry.version_id.is_some());
         let resource = format!("arn:aws:s3:::{}/{}", bucket.name, entry.key);
+        let key = ObjectKey::parse(&entry.key).ok();
+        let version_id = entry.version_id.as_deref().map(VersionId::parse).transpose();
+        let object = key.as_ref().map(|key| (key, version_id.ok().flatten()));
         let question = Question {
-            principal: self.caller.principal(),
             action,
             resource: &resource,
             owner: bucket.owner(),
+            bucket: Some(&bucket.facts),
+            object,
         };
-        let decision = decide(&question);
+        let scales = self.scales(target);
+        let mut decision = scales.weigh(bearings, &question).await.map_err(Refusal::Store)?;
+        if target.asks.bypass_governance && decision.is_allow() {
+            let question = Question { action: requirement::BYPASS, ..question };
+            decision = scales.weigh(bearings, &question).await.map_err(Refusal::Store)?;
+        }
         record(ledger, &decision, action);
-        let version_id = entry.version_id.as_deref().map(VersionId::parse).transpose();
-        match (decision.is_allow(), ObjectKey::parse(&entry.key), version_id) {
-            (true, Ok(key), Ok(version_id)) => Ok(Permit {
+        Ok(match (decision.is_allow(), key, version_id) {
+            (true, Some(key), Ok(version_id)) => Ok(Permit {
                 bucket: bucket.clone(),
                 key,
                 version_id,
                 action: PhantomData::<action::DeleteObject>,
             }),
             _ => Err(Box::new(self.denied(action, decision, resource))),
-        }
+        })
+    }
+}
+
+/// The version of an object that an action is done to: that of the copy's source, where it is read.
+fn version_of(target: &Target, action: &str) -> Option<VersionId> {
+    match &target.copy_source {
+        Some(source) if action.starts_with("s3:GetObject") => source.version_id,
+        _ => target.version_id,
     }
 }
 
@@ -270,3 +453,6 @@ fn expect_owner(expected: Option<&str>, owner: AccountId) -> Result<(), Refusal>
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,18 @@ struct State {
     durable: bool,
 }
 
+impl State {
+    /// The first part as it is now. Taken and put back, since a copy of all its texts would take longer than the rest.
+    fn first_part(&mut self) -> Vec<u8> {
+        let record = Record::Decided(Box::new(std::mem::take(&mut self.decided)));
+        let bytes = encode(&record);
+        if let Record::Decided(decided) = record {
+            self.decided = *decided;
+        }
+        bytes
+    }
+}
+
 impl Ledger {
     /// A ledger that starts with what the pipeline knows of the request.
     pub fn new(decided: Decided) -> Self {
@@ -48,9 +60,12 @@ impl Ledger {
                 let request_id = state.decided.request_id.clone();
                 return encode(&Record::Continued(Continued { request_id, effects }));
             }
-            let mut decided = state.decided.clone();
-            decided.effects.extend(effects);
-            encode(&Record::Decided(Box::new(decided)))
+            let noted = state.decided.effects.len();
+            state.decided.effects.extend(effects);
+            let bytes = state.first_part();
+            // They are of this commit: another try comes with its own.
+            state.decided.effects.truncate(noted);
+            bytes
         })
     }
 
@@ -67,7 +82,7 @@ impl Ledger {
         self.with(|state| {
             if !state.durable {
                 state.durable = true;
-                return Some(encode(&Record::Decided(Box::new(state.decided.clone()))));
+                return Some(state.first_part());
             }
             let effects = std::mem::take(&mut state.decided.effects);
             let request_id = state.decided.request_id.clone();

@@ -35,15 +35,20 @@
 mod authorized;
 mod body;
 mod caller;
+mod concealment;
+mod context;
 mod facts;
 mod gate;
 pub mod generated;
 mod ledger;
 mod mutation;
+mod parameters;
+mod principals;
 mod refusal;
 mod reply;
 mod requirement;
 mod target;
+mod weigh;
 
 pub use authorized::{Authorized, BucketGrant, CommitError, Permit};
 pub use body::{Body, BodyError, BodySource, BodyVerified, ExpectedDigests};
@@ -51,11 +56,18 @@ pub use caller::{
     Caller, FederatedUser, Federation, FederationIssuer, IamUser, RoleSession, RootUser, ServicePrincipal,
     Session,
 };
-pub use facts::{BucketFacts, Facts};
-pub use gate::{Gate, RequestFacts};
+pub use concealment::Concealment;
+pub use facts::{
+    AccountFacts, BucketAccess, BucketFacts, ControlLevel, Facts, Kept, NamedPolicy, OrganizationFacts,
+    PrincipalFacts, PublicAccessBlock,
+};
+pub use gate::{Gate, RequestFacts, SignatureFacts, WireFacts};
 pub use ledger::Ledger;
 pub use mutation::{Mutation, Provenance};
+pub use parameters::Parameters;
 pub use refusal::{Denied, Refusal};
 pub use reply::{ByteStream, Dispatch, ErrorReply, Handle, Reply, ReplyBody};
-pub use requirement::{Access, Resource, action, is_read_only, requirements};
-pub use target::{CopySource, KeyVersion, Target, TargetError};
+pub use requirement::{
+    Access, Authority, IamKind, IamName, Named, Resource, action, is_read_only, requirements,
+};
+pub use target::{CopySource, KeyVersion, Target, TargetError, fuzz_copy_source};

@@ -1,6 +1,6 @@
 //! Why a request went no further than the gate.
 
-use strongroom_policy::Decision;
+use strongroom_policy::evaluate::Decision;
 use strongroom_storage::StoreError;
 use strongroom_types::{BucketName, Region};
 
@@ -25,13 +25,7 @@ impl Denied {
     /// AWS's sentence for a denial. Source: IAM User Guide, "Troubleshoot access denied error messages".
     pub fn message(&self) -> String {
         let Some(caller) = &self.caller else { return "Access Denied".to_owned() };
-        let because = match &self.decision {
-            Decision::ExplicitDeny(statement) => format!("with an explicit deny in {}", statement.policy),
-            Decision::ImplicitDeny { missing } => {
-                format!("because no {missing} allows the {} action", self.action)
-            }
-            Decision::Allow(_) => String::new(),
-        };
+        let because = self.decision.because(self.action).unwrap_or_default();
         let Self { action, resource, .. } = self;
         format!("User: {caller} is not authorized to perform: {action} on resource: \"{resource}\" {because}")
     }

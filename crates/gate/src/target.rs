@@ -5,6 +5,8 @@ use percent_encoding::percent_decode_str;
 use strongroom_shape::{Member, ShapeWriter, Structure};
 use strongroom_types::{Arn, BucketName, BucketNameError, ObjectKey, ObjectKeyError, Timestamp, VersionId};
 
+use crate::Parameters;
+
 /// A key, and perhaps one version of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyVersion {
@@ -63,6 +65,16 @@ impl CopySource {
     }
 }
 
+/// Reads a copy source from arbitrary text: the fuzz entry. What was read says the same when it is written plainly.
+#[doc(hidden)]
+pub fn fuzz_copy_source(data: &[u8]) {
+    let Ok(source) = CopySource::parse(&String::from_utf8_lossy(data)) else { return };
+    let key: String = source.key.as_str().bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let version = source.version_id.map(|id| format!("?versionId={id}")).unwrap_or_default();
+    let plain = format!("{}/{key}{version}", source.bucket);
+    assert_eq!(CopySource::parse(&plain), Ok(source), "a copy source has another reading");
+}
+
 /// Why an input names no target.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
@@ -109,6 +121,8 @@ pub struct Target {
     pub account_id: Option<String>,
     /// Further things that the request asks for, and that need actions of their own.
     pub asks: Asks,
+    /// What of the input condition keys speak of.
+    pub parameters: Parameters,
 }
 
 /// What a request asks for beside its main action.
@@ -131,12 +145,12 @@ pub struct Asks {
 }
 
 impl Target {
-    /// Reads the target out of a decoded input.
+    /// Reads the target out of a decoded input of a service, by its name in botocore.
     ///
     /// # Errors
     /// [`TargetError`] where a name in it has not its form.
-    pub fn of(input: &dyn Structure) -> Result<Self, TargetError> {
-        let mut walk = Walk::default();
+    pub fn of(service: &str, input: &dyn Structure) -> Result<Self, TargetError> {
+        let mut walk = Walk { is_s3: matches!(service, "s3" | "s3control"), ..Walk::default() };
         input.write(&mut walk);
         match walk.error {
             Some(error) => Err(error),
@@ -147,11 +161,17 @@ impl Target {
 
 #[derive(Default)]
 struct Walk {
+    /// Only S3 has buckets, keys and versions; members of these names mean other things elsewhere.
+    is_s3: bool,
     target: Target,
     error: Option<TargetError>,
     depth: usize,
     in_delete: bool,
     pending_version: Option<String>,
+    in_tags: bool,
+    in_tag_keys: bool,
+    in_transitive: bool,
+    tag_key: Option<String>,
 }
 
 impl Walk {
@@ -203,10 +223,33 @@ impl Walk {
     }
 }
 
+impl Walk {
+    /// Shapes called `Tag` have a key, which comes first in every model, and a value.
+    fn tag(&mut self, member: &'static Member, value: &str) {
+        match (self.in_tag_keys, member.name) {
+            (true, _) if self.in_transitive => self.target.parameters.transitive_tags.push(value.to_owned()),
+            (true, _) => self.target.parameters.removed_tags.push(value.to_owned()),
+            (false, "Key") => self.tag_key = Some(value.to_owned()),
+            (false, "Value") => {
+                let key = self.tag_key.take().unwrap_or_default();
+                self.target.parameters.tags.push((key, value.to_owned()));
+            }
+            _ => {}
+        }
+    }
+}
+
 impl ShapeWriter for Walk {
     fn string(&mut self, member: &'static Member, value: &str) {
         if self.depth == 0 {
-            self.top_level(member.name, value);
+            if self.is_s3 {
+                self.top_level(member.name, value);
+            }
+            self.target.parameters.note(member, value);
+        } else if member.name == "LocationConstraint" {
+            self.target.parameters.note(member, value);
+        } else if self.in_tags || self.in_tag_keys {
+            self.tag(member, value);
         } else if self.in_delete && member.name == "Key" {
             let version_id = self.pending_version.take();
             self.target.deletes.push(KeyVersion { key: value.to_owned(), version_id });
@@ -224,23 +267,37 @@ impl ShapeWriter for Walk {
             _ => {}
         }
     }
-    fn integer(&mut self, _: &'static Member, _: i64) {}
+    fn integer(&mut self, member: &'static Member, value: i64) {
+        if self.depth == 0 {
+            self.target.parameters.note(member, &value.to_string());
+        }
+    }
     fn float(&mut self, _: &'static Member, _: f64) {}
     fn blob(&mut self, _: &'static Member, _: &[u8]) {}
-    fn timestamp(&mut self, _: &'static Member, _: Timestamp) {}
+    fn timestamp(&mut self, member: &'static Member, value: Timestamp) {
+        if self.depth == 0 {
+            self.target.parameters.note(member, &value.to_iso8601_seconds());
+        }
+    }
     fn document(&mut self, _: &'static Member, _: &str) {}
     fn structure(&mut self, member: &'static Member, value: &dyn Structure) {
-        let outer = self.in_delete;
+        let outer = (self.in_delete, self.in_tags);
         self.in_delete |= member.name == "Delete";
+        self.in_tags |= member.name == "Tagging";
         self.depth += 1;
         value.write(self);
         self.depth -= 1;
-        self.in_delete = outer;
+        (self.in_delete, self.in_tags) = outer;
     }
-    fn list(&mut self, _: &'static Member, _: usize, elements: &mut dyn FnMut(&mut dyn ShapeWriter)) {
+    fn list(&mut self, member: &'static Member, _: usize, elements: &mut dyn FnMut(&mut dyn ShapeWriter)) {
+        let outer = (self.in_tags, self.in_tag_keys);
+        self.in_tags |= member.name == "Tags";
+        self.in_transitive = member.name == "TransitiveTagKeys";
+        self.in_tag_keys |= member.name == "TagKeys" || self.in_transitive;
         self.depth += 1;
         elements(self);
         self.depth -= 1;
+        (self.in_tags, self.in_tag_keys) = outer;
     }
     fn map(&mut self, member: &'static Member, length: usize, entries: &mut dyn FnMut(&mut dyn ShapeWriter)) {
         self.list(member, length, entries);

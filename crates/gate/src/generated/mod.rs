@@ -3,7 +3,7 @@
 
 mod actions;
 
-pub use actions::{S3, SERVICES, STS};
+pub use actions::{ACCOUNT, EC2, IAM, ORGANIZATIONS, S3, SERVICES, STS};
 
 /// What an action does, in the words of the Service Authorization Reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,8 +36,8 @@ pub struct Service {
 /// An action.
 #[derive(Debug)]
 pub struct Action {
-    /// Name without prefix ("PutObject").
-    pub name: &'static str,
+    /// As policies name it ("s3:PutObject").
+    pub id: &'static str,
     /// What it does.
     pub access: Access,
     /// What it can be done to; empty: only `*`.
@@ -77,10 +77,17 @@ pub struct Condition {
     pub kind: &'static str,
 }
 
+impl Action {
+    /// Name without prefix ("PutObject").
+    pub fn name(&self) -> &'static str {
+        self.id.split_once(':').map_or(self.id, |(_, name)| name)
+    }
+}
+
 impl Service {
     /// The action of this name; the case of letters does not matter, as in policies.
     pub fn action(&self, name: &str) -> Option<&'static Action> {
-        self.actions.iter().find(|action| action.name.eq_ignore_ascii_case(name))
+        self.actions.iter().find(|action| action.name().eq_ignore_ascii_case(name))
     }
 
     /// The resource type of this name.
@@ -115,7 +122,7 @@ mod tests {
                         service.resource(on.resource).is_some(),
                         "{}:{} on {}",
                         service.prefix,
-                        action.name,
+                        action.name(),
                         on.resource
                     );
                 }

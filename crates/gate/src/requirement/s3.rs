@@ -1,107 +1,14 @@
-//! Which actions an operation needs, on which resources.
+//! Actions and resources of S3 and S3 Control.
 //!
 //! Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon S3", and S3 User Guide,
 //! "Required permissions for Amazon S3 API operations".
 
-use strongroom_types::{BucketName, ObjectKey, VersionId};
+use strongroom_types::{Arn, BucketName, VersionId};
 
+use super::{Access, Resource};
 use crate::Target;
 
-/// What an action is done to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Resource {
-    /// A bucket.
-    Bucket(BucketName),
-    /// A bucket that is to be made, by the caller's account.
-    NewBucket(BucketName),
-    /// An object.
-    Object(BucketName, ObjectKey),
-    /// The caller's own account (`*`).
-    Account,
-    /// The installation, which the management account owns.
-    Installation,
-    /// Nothing: any authenticated caller may.
-    Caller,
-}
-
-impl Resource {
-    /// The ARN that policies and messages name.
-    pub fn arn(&self) -> String {
-        match self {
-            Self::Bucket(bucket) | Self::NewBucket(bucket) => format!("arn:aws:s3:::{bucket}"),
-            Self::Object(bucket, key) => format!("arn:aws:s3:::{bucket}/{key}"),
-            Self::Account | Self::Installation | Self::Caller => "*".to_owned(),
-        }
-    }
-
-    /// The bucket in which it lies, if it is there already.
-    pub fn bucket(&self) -> Option<&BucketName> {
-        match self {
-            Self::Bucket(bucket) | Self::Object(bucket, _) => Some(bucket),
-            Self::NewBucket(_) | Self::Account | Self::Installation | Self::Caller => None,
-        }
-    }
-}
-
-/// One action on one resource.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Access {
-    /// IAM action.
-    pub action: &'static str,
-    /// Resource.
-    pub resource: Resource,
-}
-
-/// Actions for which a handler may hold a [`crate::Permit`] beside its own.
-pub mod action {
-    /// Reading the object that a copy takes from.
-    #[derive(Debug)]
-    pub enum GetObject {}
-    /// Deleting one of the keys of a DeleteObjects request.
-    #[derive(Debug)]
-    pub enum DeleteObject {}
-}
-
-/// Everything that `operation` of `service` needs, given its target. `None`: no such operation is known, nobody may.
-/// The first access is the one that records name.
-pub fn requirements(service: &str, operation: &str, target: &Target) -> Option<Vec<Access>> {
-    match service {
-        "s3" => s3(operation, target),
-        "s3control" => Some(s3control(operation, target)),
-        "sts" => {
-            let (_, action) = STS.iter().find(|(name, _)| *name == operation)?;
-            Some(vec![Access { action, resource: Resource::Caller }])
-        }
-        "strongroom" => {
-            let action = match operation {
-                "CreateAccount" => "strongroom:CreateAccount",
-                "ListAccounts" => "strongroom:ListAccounts",
-                "DescribeAccount" => "strongroom:DescribeAccount",
-                _ => return None,
-            };
-            Some(vec![Access { action, resource: Resource::Installation }])
-        }
-        _ => None,
-    }
-}
-
-/// The actions of STS. Those operations that are not built are answered so whoever asks.
-const STS: [(&str, &str); 12] = [
-    ("AssumeRole", "sts:AssumeRole"),
-    ("AssumeRoleWithSAML", "sts:AssumeRoleWithSAML"),
-    ("AssumeRoleWithWebIdentity", "sts:AssumeRoleWithWebIdentity"),
-    ("AssumeRoot", "sts:AssumeRoot"),
-    ("DecodeAuthorizationMessage", "sts:DecodeAuthorizationMessage"),
-    ("GetAccessKeyInfo", "sts:GetAccessKeyInfo"),
-    ("GetCallerIdentity", "sts:GetCallerIdentity"),
-    ("GetDelegatedAccessToken", "sts:GetDelegatedAccessToken"),
-    ("GetFederationToken", "sts:GetFederationToken"),
-    ("GetServiceBearerToken", "sts:GetServiceBearerToken"),
-    ("GetSessionToken", "sts:GetSessionToken"),
-    ("GetWebIdentityToken", "sts:GetWebIdentityToken"),
-];
-
-fn s3control(operation: &str, target: &Target) -> Vec<Access> {
+pub(super) fn s3control(operation: &str, target: &Target) -> Vec<Access> {
     let bucket_tags = match operation {
         "ListTagsForResource" => Some("s3:GetBucketTagging"),
         "TagResource" | "UntagResource" => Some("s3:PutBucketTagging"),
@@ -121,9 +28,11 @@ const S3_CONTROL: [(&str, &str); 3] = [
     ("DeletePublicAccessBlock", "s3:PutAccountPublicAccessBlock"),
 ];
 
-fn s3(operation: &str, target: &Target) -> Option<Vec<Access>> {
+pub(super) fn s3(operation: &str, target: &Target) -> Option<Vec<Access>> {
     if operation == "ListBuckets" || operation == "ListDirectoryBuckets" {
-        return Some(vec![Access { action: "s3:ListAllMyBuckets", resource: Resource::Account }]);
+        // AWS's own policies name its resource so, though its table has none.
+        let every_bucket = Resource::Arn(Arn::new("s3", "", "", "*"));
+        return Some(vec![Access { action: "s3:ListAllMyBuckets", resource: every_bucket }]);
     }
     if operation == "WriteGetObjectResponse" {
         return Some(vec![Access {
@@ -161,7 +70,7 @@ fn s3(operation: &str, target: &Target) -> Option<Vec<Access>> {
 }
 
 /// The action that reading a copy source needs.
-pub(crate) fn source_action(version_id: Option<&VersionId>) -> &'static str {
+fn source_action(version_id: Option<&VersionId>) -> &'static str {
     if version_id.is_some() { "s3:GetObjectVersion" } else { "s3:GetObject" }
 }
 
@@ -177,6 +86,7 @@ fn create_bucket(bucket: &BucketName, target: &Target) -> Vec<Access> {
         (asks.bucket_object_lock, "s3:PutBucketObjectLockConfiguration"),
         (asks.bucket_object_lock, "s3:PutBucketVersioning"),
         (asks.bucket_ownership, "s3:PutBucketOwnershipControls"),
+        (!target.parameters.tags.is_empty(), "s3:TagResource"),
     ];
     let further = further.into_iter().filter_map(|(asked, action)| asked.then_some(action));
     std::iter::once("s3:CreateBucket")
@@ -187,22 +97,41 @@ fn create_bucket(bucket: &BucketName, target: &Target) -> Vec<Access> {
 
 fn besides(operation: &str, target: &Target) -> Vec<&'static str> {
     let writes = matches!(operation, "PutObject" | "CopyObject" | "CreateMultipartUpload");
+    // Whoever writes only if an object is still the same learns whether it is.
+    let compares =
+        matches!(operation, "PutObject" | "CopyObject" | "CompleteMultipartUpload" | "DeleteObject")
+            && target.parameters.member("IfMatch").is_some();
+    let attributes = operation == "GetObjectAttributes";
+    let versioned = target.version_id.is_some();
     let asks = target.asks;
     [
         (writes && asks.tagging, "s3:PutObjectTagging"),
         (writes && asks.acl, "s3:PutObjectAcl"),
         (writes && asks.retention, "s3:PutObjectRetention"),
         (writes && asks.legal_hold, "s3:PutObjectLegalHold"),
-        (asks.bypass_governance, "s3:BypassGovernanceRetention"),
+        (compares || (attributes && !versioned), "s3:GetObject"),
+        (attributes && versioned, "s3:GetObjectVersion"),
+        (asks.bypass_governance, BYPASS),
     ]
     .into_iter()
     .filter_map(|(asked, action)| asked.then_some(action))
     .collect()
 }
 
-/// Whether an operation only reads, as CloudTrail's `readOnly` says.
-pub fn is_read_only(operation: &str) -> bool {
-    ["Get", "Head", "List", "Describe", "Select"].iter().any(|verb| operation.starts_with(verb))
+/// The action of getting round a retention in governance mode.
+pub(crate) const BYPASS: &str = "s3:BypassGovernanceRetention";
+
+/// What a copy needs beside, that takes its source's tags along. Source: S3 API Reference, "CopyObject",
+/// `x-amz-tagging-directive`.
+pub(crate) fn tags_of_copy(target: &Target) -> Vec<Access> {
+    let (Some(source), Some(bucket), Some(key)) = (&target.copy_source, &target.bucket, &target.key) else {
+        return Vec::new();
+    };
+    let read = if source.version_id.is_some() { "s3:GetObjectVersionTagging" } else { "s3:GetObjectTagging" };
+    vec![
+        Access::new(read, Resource::Object(source.bucket.clone(), source.key.clone())),
+        Access::new("s3:PutObjectTagging", Resource::Object(bucket.clone(), key.clone())),
+    ]
 }
 
 /// Operations on a bucket, and their action.
@@ -325,6 +254,8 @@ const OBJECT: &[(&str, &str, &str)] = &[
 
 #[cfg(test)]
 mod tests {
+    use strongroom_types::ObjectKey;
+
     use super::*;
     use crate::CopySource;
 
@@ -337,7 +268,7 @@ mod tests {
     }
 
     fn actions(operation: &str, target: &Target) -> Vec<&'static str> {
-        requirements("s3", operation, target).unwrap().iter().map(|access| access.action).collect()
+        s3(operation, target).unwrap().iter().map(|access| access.action).collect()
     }
 
     #[test]
@@ -359,7 +290,6 @@ mod tests {
 
     #[test]
     fn an_unknown_operation_is_nobodys() {
-        assert_eq!(requirements("s3", "Nonsense", &target()), None);
-        assert_eq!(requirements("nonsense", "GetObject", &target()), None);
+        assert_eq!(s3("Nonsense", &target()), None);
     }
 }

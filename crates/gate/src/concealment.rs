@@ -1,0 +1,65 @@
+//! Whether a caller may know that an object is not there.
+//!
+//! Source: S3 API Reference, "GetObject": "If the object that you request doesn't exist, the error that Amazon S3 returns
+//! depends on whether you also have the s3:ListBucket permission": with it 404, without it 403.
+
+use crate::gate::Deciding;
+use crate::weigh::{Bearings, Question};
+use crate::{Authorized, BucketGrant, Caller, ErrorReply, Target};
+
+/// Answers that tell that there is nothing under a key.
+const TELLING: [&str; 3] = ["NoSuchKey", "NoSuchVersion", "NotFound"];
+
+/// Stands between a handler's error and a caller who may read objects but may not learn which there are.
+pub struct Concealment {
+    deciding: Deciding,
+    target: Target,
+    bucket: BucketGrant,
+}
+
+impl<I> Authorized<I> {
+    /// What has to be asked before an error of this request is answered; `None` where the caller may list the bucket
+    /// anyway, since it is his account's and nothing restricts him.
+    pub fn concealment(&self) -> Option<Concealment> {
+        let reads = self.granted.source.as_ref().map(|permit| &permit.bucket);
+        let bucket = reads.or(self.granted.bucket.as_ref())?;
+        let owns = match &self.deciding.caller {
+            Caller::Root(root) => root.account == bucket.owner(),
+            Caller::Service(service) => service.account == bucket.owner(),
+            Caller::Anonymous | Caller::User(_) | Caller::Role(_) | Caller::Federated(_) => false,
+        };
+        if self.target.key.is_none() || (owns && bucket.facts.access.policy.is_none()) {
+            return None;
+        }
+        let (deciding, target) = (self.deciding.clone(), self.target.clone());
+        Some(Concealment { deciding, target, bucket: bucket.clone() })
+    }
+}
+
+impl Concealment {
+    /// The error as the caller may see it.
+    pub async fn of(&self, reply: ErrorReply) -> ErrorReply {
+        if reply.status != 404 || !TELLING.contains(&&*reply.code) {
+            return reply;
+        }
+        match self.may_list().await {
+            Ok(true) => reply,
+            Ok(false) => ErrorReply::new(403, "AccessDenied", "Access Denied"),
+            Err(error) => ErrorReply::from(&error),
+        }
+    }
+
+    async fn may_list(&self) -> Result<bool, strongroom_storage::StoreError> {
+        let resource = format!("arn:aws:s3:::{}", self.bucket.name);
+        let question = Question {
+            action: "s3:ListBucket",
+            resource: &resource,
+            owner: self.bucket.owner(),
+            bucket: Some(&self.bucket.facts),
+            object: None,
+        };
+        let bearings = Bearings::of(&self.deciding.caller, &*self.deciding.facts).await?;
+        let decision = self.deciding.scales(&self.target).weigh(&bearings, &question).await?;
+        Ok(decision.is_allow())
+    }
+}

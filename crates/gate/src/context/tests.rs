@@ -1,0 +1,167 @@
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use strongroom_policy::Context as _;
+use strongroom_types::{AccessKeyId, AccountId, CanonicalUserId, Region, Timestamp};
+
+use super::*;
+use crate::{Federation, IamUser, RoleSession, Session, SignatureFacts, WireFacts};
+
+const NOW: i64 = 1_800_000_000;
+
+fn account() -> AccountId {
+    AccountId::parse("111122223333").unwrap()
+}
+
+fn session() -> Arc<Session> {
+    Arc::new(Session {
+        issued_at: Timestamp::from_secs(NOW - 600),
+        expires_at: Timestamp::from_secs(NOW + 600),
+        mfa_at: Some(Timestamp::from_secs(NOW - 60)),
+        policy: None,
+        policy_arns: Vec::new(),
+        tags: Vec::new(),
+        transitive_tags: Vec::new(),
+        source_identity: Some("ann".to_owned()),
+        federation: Some(Federation {
+            provider: "arn:aws:iam::111122223333:oidc-provider/idp.example.com".to_owned(),
+            keys: vec![("idp.example.com:sub".to_owned(), vec!["42".to_owned()])],
+        }),
+    })
+}
+
+fn user(session: Option<Arc<Session>>) -> Caller {
+    Caller::User(IamUser {
+        account: account(),
+        canonical: CanonicalUserId::from_bytes([7; 32]),
+        user_id: "AIDAEXAMPLEEXAMPLE12".to_owned(),
+        name: "Ann".to_owned(),
+        path: "/engineering/".to_owned(),
+        access_key_id: AccessKeyId::long_term([1; 16]),
+        session,
+    })
+}
+
+fn role() -> Caller {
+    Caller::Role(RoleSession {
+        account: account(),
+        canonical: CanonicalUserId::from_bytes([7; 32]),
+        role_id: "AROAEXAMPLEEXAMPLE12".to_owned(),
+        role_name: "deploy".to_owned(),
+        role_path: "/ci/".to_owned(),
+        session_name: "build-7".to_owned(),
+        access_key_id: AccessKeyId::long_term([1; 16]),
+        session: session(),
+    })
+}
+
+fn request() -> RequestFacts {
+    RequestFacts {
+        service: "s3",
+        region: Region::us_east_1(),
+        now: Timestamp::from_secs(NOW),
+        source_ip: IpAddr::V4(Ipv4Addr::new(203, 0, 113, 9)),
+        secure_transport: true,
+        wire: WireFacts {
+            tls_version: Some("1.3"),
+            user_agent: Some("agent/1".to_owned()),
+            referer: None,
+            signature: Some(SignatureFacts {
+                auth_type: "REST-HEADER",
+                signed_at: Timestamp::from_secs(NOW).minus(Duration::from_millis(1500)),
+                content_sha256: Some("UNSIGNED-PAYLOAD".to_owned()),
+            }),
+        },
+    }
+}
+
+fn ask(caller: &Caller, key: &str) -> Option<Vec<String>> {
+    let organization =
+        OrganizationFacts { id: "o-example".to_owned(), path: "o-example/r-root/ou-a/".to_owned() };
+    let principal =
+        PrincipalFacts { tags: vec![("Team".to_owned(), "red".to_owned())], ..PrincipalFacts::default() };
+    let object_tags = [("class".to_owned(), "secret".to_owned())];
+    let context = RequestContext {
+        caller,
+        request: &request(),
+        target: &Target::default(),
+        principal: &principal,
+        organization: Some(&organization),
+        resource: ResourceContext {
+            account: Some(account()),
+            organization: None,
+            tags: &[],
+            object_tags: Some(&object_tags),
+        },
+    };
+    context.values(key).map(|values| values.to_list())
+}
+
+#[track_caller]
+fn is(caller: &Caller, key: &str, value: &str) {
+    assert_eq!(ask(caller, key), Some(vec![value.to_owned()]), "{key}");
+}
+
+#[test]
+fn keys_of_the_request_come_from_the_connection_and_the_signature() {
+    let user = user(None);
+    is(&user, "aws:sourceip", "203.0.113.9");
+    is(&user, "aws:securetransport", "true");
+    is(&user, "aws:epochtime", "1800000000");
+    is(&user, "aws:useragent", "agent/1");
+    is(&user, "s3:tlsversion", "1.3");
+    is(&user, "s3:signatureage", "1500");
+    is(&user, "s3:x-amz-content-sha256", "UNSIGNED-PAYLOAD");
+    is(&user, "s3:existingobjecttag/class", "secret");
+    is(&user, "s3:resourceaccount", "111122223333");
+    assert_eq!(ask(&user, "aws:referer"), None);
+    assert_eq!(ask(&user, "aws:nosuchkey"), None);
+    assert_eq!(ask(&user, "nothing"), None);
+}
+
+#[test]
+fn keys_of_a_user_with_a_long_term_key_say_nothing_of_a_session() {
+    let user = user(None);
+    is(&user, "aws:username", "Ann");
+    is(&user, "aws:userid", "AIDAEXAMPLEEXAMPLE12");
+    is(&user, "aws:principalarn", "arn:aws:iam::111122223333:user/engineering/Ann");
+    is(&user, "aws:principaltype", "User");
+    is(&user, "aws:principaltag/team", "red");
+    is(&user, "aws:principalorgid", "o-example");
+    is(&user, "aws:principalorgpaths", "o-example/r-root/ou-a/");
+    assert_eq!(ask(&user, "aws:multifactorauthpresent"), None);
+    assert_eq!(ask(&user, "aws:tokenissuetime"), None);
+}
+
+#[test]
+fn a_session_tells_of_its_second_factor_and_its_provider() {
+    let user = user(Some(session()));
+    is(&user, "aws:multifactorauthpresent", "true");
+    is(&user, "aws:multifactorauthage", "60");
+    is(&user, "aws:sourceidentity", "ann");
+    is(&user, "idp.example.com:sub", "42");
+    assert_eq!(ask(&user, "idp.example.com:aud"), None);
+}
+
+#[test]
+fn a_role_session_is_its_role_to_policies() {
+    let role = role();
+    is(&role, "aws:principalarn", "arn:aws:iam::111122223333:role/ci/deploy");
+    is(&role, "aws:userid", "AROAEXAMPLEEXAMPLE12:build-7");
+    is(&role, "aws:principaltype", "AssumedRole");
+    assert_eq!(ask(&role, "aws:username"), None);
+    assert_eq!(
+        role.arn().map(|arn| arn.to_string()).as_deref(),
+        Some("arn:aws:sts::111122223333:assumed-role/deploy/build-7")
+    );
+}
+
+#[test]
+fn nobody_known_has_a_type_and_an_id_and_no_more() {
+    let nobody = Caller::Anonymous;
+    is(&nobody, "aws:principaltype", "Anonymous");
+    is(&nobody, "aws:userid", "anonymous");
+    assert_eq!(ask(&nobody, "aws:principalaccount"), None);
+    assert_eq!(ask(&nobody, "aws:principalarn"), None);
+}

@@ -1,0 +1,141 @@
+use async_trait::async_trait;
+use futures_util::FutureExt as _;
+use strongroom_api_iam::{DeleteUserInput, UpdateUserInput};
+use strongroom_api_organizations::{EnableAWSServiceAccessInput, ListRootsInput, ListTargetsForPolicyInput};
+use strongroom_record::Decided;
+use strongroom_storage::StoreError;
+use strongroom_types::{AccessKeyId, Arn, BucketName, CanonicalUserId};
+
+use super::*;
+use crate::requirement::{IamKind, IamName};
+use crate::{BucketFacts, RootUser};
+
+const MANAGEMENT: &str = "111122223333";
+const MEMBER: &str = "444455556666";
+
+/// An organisation of two accounts, in which the user bob and one policy have ARNs that no request says.
+struct World {
+    delegated: bool,
+}
+
+#[async_trait]
+impl Facts for World {
+    async fn bucket(&self, _: &BucketName) -> Result<Option<BucketFacts>, StoreError> {
+        Ok(None)
+    }
+
+    async fn management_account(&self) -> Result<AccountId, StoreError> {
+        Ok(id(MANAGEMENT))
+    }
+
+    async fn arn(&self, named: Named<'_>) -> Result<Option<Arn>, StoreError> {
+        Ok(match named {
+            Named::Iam(name) if name.kind == IamKind::User && name.name == "bob" => {
+                Some(Arn::new("iam", "", &name.account.to_string(), "user/division/bob"))
+            }
+            Named::Organization("p-12345678") => {
+                let resource = "policy/o-abcdefghij/service_control_policy/p-12345678";
+                Some(Arn::new("organizations", "", MANAGEMENT, resource))
+            }
+            Named::Iam(_) | Named::Organization(_) | Named::MemberAccount(_) => None,
+        })
+    }
+
+    async fn is_delegated_administrator(&self, _: AccountId) -> Result<bool, StoreError> {
+        Ok(self.delegated)
+    }
+}
+
+fn id(account: &str) -> AccountId {
+    AccountId::parse(account).unwrap()
+}
+
+fn request(service: &'static str) -> RequestFacts {
+    RequestFacts {
+        service,
+        region: Region::us_east_1(),
+        now: Timestamp::from_secs(1_800_000_000),
+        source_ip: IpAddr::from([127, 0, 0, 1]),
+        secure_transport: true,
+        wire: WireFacts::default(),
+    }
+}
+
+/// The first resource that the root user of `account` is denied; `None` if all is allowed.
+fn denied<I: Input>(world: World, account: &str, service: &'static str, input: I) -> Option<String> {
+    let caller = Caller::Root(RootUser {
+        account: id(account),
+        canonical: CanonicalUserId::from_bytes([1; 32]),
+        access_key_id: AccessKeyId::parse("AKIAIOSFODNN7EXAMPLE").unwrap(),
+        session: None,
+    });
+    ask(world, caller, service, input)
+}
+
+fn ask<I: Input>(world: World, caller: Caller, service: &'static str, input: I) -> Option<String> {
+    let ledger = Ledger::new(Decided::default());
+    let gate = Gate::new(Arc::new(world));
+    let decided = gate.authorize(caller, request(service), input, None, &ledger).now_or_never().unwrap();
+    match decided.err() {
+        None => None,
+        Some(Refusal::Denied(denied)) => Some(denied.resource),
+        Some(other) => panic!("{other:?}"),
+    }
+}
+
+/// A user without any policy, who is told what he may not.
+fn nobody() -> Caller {
+    Caller::User(crate::IamUser {
+        account: id(MANAGEMENT),
+        canonical: CanonicalUserId::from_bytes([1; 32]),
+        user_id: "AIDAIOSFODNN7EXAMPLE".to_owned(),
+        name: "nobody".to_owned(),
+        path: "/".to_owned(),
+        access_key_id: AccessKeyId::parse("AKIAIOSFODNN7EXAMPLE").unwrap(),
+        session: None,
+    })
+}
+
+#[test]
+fn a_user_is_decided_on_under_the_path_where_he_is() {
+    let delete = |name: &str| DeleteUserInput { user_name: name.to_owned() };
+    let asked = |name| ask(World { delegated: false }, nobody(), "iam", delete(name)).unwrap();
+    assert_eq!(asked("bob"), "arn:aws:iam::111122223333:user/division/bob");
+    assert_eq!(asked("carol"), "arn:aws:iam::111122223333:user/carol", "who is not there is at the root");
+    assert_eq!(denied(World { delegated: false }, MANAGEMENT, "iam", delete("bob")), None);
+}
+
+#[test]
+fn a_new_name_is_in_the_place_of_the_old_one() {
+    let of = |name: &str| IamName { account: id(MANAGEMENT), kind: IamKind::User, name: name.to_owned() };
+    let deciding = Deciding {
+        facts: Arc::new(World { delegated: false }),
+        caller: nobody(),
+        request: request("iam"),
+        operation: <strongroom_api_iam::op::UpdateUser as strongroom_shape::Operation>::SCHEMA.name,
+    };
+    let renamed = Resource::IamRenamed { from: of("bob"), name: "robert".to_owned() };
+    let arn = deciding.arn(&renamed).now_or_never().unwrap().unwrap();
+    assert_eq!(arn, "arn:aws:iam::111122223333:user/division/robert");
+    let update = UpdateUserInput { user_name: "bob".to_owned(), ..UpdateUserInput::default() };
+    assert_eq!(denied(World { delegated: false }, MANAGEMENT, "iam", update), None);
+}
+
+#[test]
+fn the_organisation_belongs_to_the_management_account_and_its_delegates() {
+    let policy = || ListTargetsForPolicyInput {
+        policy_id: "p-12345678".to_owned(),
+        ..ListTargetsForPolicyInput::default()
+    };
+    let arn = "arn:aws:organizations::111122223333:policy/o-abcdefghij/service_control_policy/p-12345678";
+    let service = "organizations";
+    assert_eq!(denied(World { delegated: false }, MEMBER, service, policy()).as_deref(), Some(arn));
+    assert_eq!(denied(World { delegated: true }, MEMBER, service, policy()), None);
+    assert_eq!(denied(World { delegated: false }, MANAGEMENT, service, policy()), None);
+    let roots = ListRootsInput::default;
+    assert_eq!(denied(World { delegated: false }, MEMBER, service, roots()).as_deref(), Some("*"));
+    assert_eq!(denied(World { delegated: true }, MEMBER, service, roots()), None);
+    let enable = || EnableAWSServiceAccessInput { service_principal: "config.amazonaws.com".to_owned() };
+    assert_eq!(denied(World { delegated: true }, MEMBER, service, enable()).as_deref(), Some("*"));
+    assert_eq!(denied(World { delegated: true }, MANAGEMENT, service, enable()), None);
+}
