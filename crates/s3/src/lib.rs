@@ -45,5 +45,6 @@ mod service;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use bucket::defaults::NewBuckets;
 pub use bucket::directory::BucketDirectory;
 pub use service::S3;

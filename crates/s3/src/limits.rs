@@ -1,6 +1,6 @@
 //! Limits of buckets and objects.
 
-use strongroom_crypto::limits::FRAME_PLAIN_BYTES;
+use strongroom_crypto::limits::{BLOB_HEADER_BYTES, FRAME_PLAIN_BYTES, FRAME_SEALED_BYTES};
 use strongroom_storage::MAX_READ_BYTES;
 
 /// Largest object that one PutObject takes, and largest part. Source: S3 User Guide, "Uploading objects": 5 GB.
@@ -40,6 +40,10 @@ pub const MAX_PART_NUMBER: u16 = 10_000;
 /// Most parts that GetObjectAttributes shows at a time. Source: S3 API Reference, GetObjectAttributes.
 pub const MAX_ATTRIBUTE_PARTS: i32 = 1000;
 
+/// Most items of one page of a listing; who asks for more gets as many. Source: S3 API Reference, "ListObjectsV2",
+/// `max-keys`, and the other listings' like parameters.
+pub const MAX_LISTED: u16 = 1000;
+
 /// Rows of parts that are read at a time.
 pub const PART_PAGE_ROWS: usize = 1000;
 
@@ -71,15 +75,26 @@ pub const MD5_LEFT_FOR_EACH_OTHER_BYTES: usize = 128 << 10;
 /// waits for its place.
 pub const MD5_ROUND_BYTES: usize = 128 << 10;
 
-/// Plaintext that is read and opened at a time. One such chunk is under way to the client, and one is read ahead.
-pub const READ_CHUNK_BYTES: u64 = 1 << 20;
+/// Plaintext that is read and opened at a time: a tenth of a millisecond's work, done where it is read. One such chunk is
+/// under way to the client, and one is read ahead.
+pub const READ_CHUNK_BYTES: u64 = 256 << 10;
 
-/// Chunks of at most this many bytes are opened where they are read, larger ones on the threads for blocking work.
-pub const OPEN_INLINE_BYTES: u64 = 256 << 10;
+/// Room of a buffer for a sealed frame: the first comes with the blob's header.
+pub const FRAME_BUFFER_BYTES: usize = BLOB_HEADER_BYTES + FRAME_SEALED_BYTES;
 
-const FRAMES_PER_CHUNK: u64 = READ_CHUNK_BYTES / FRAME_PLAIN_BYTES as u64;
+/// Room of a buffer for a sealed chunk.
+pub const CHUNK_BUFFER_BYTES: usize = BLOB_HEADER_BYTES + FRAMES_PER_CHUNK * FRAME_SEALED_BYTES;
+
+/// Buffers of frames that are kept while nobody needs them: 16 MiB, about what 16 uploads have under way.
+pub const IDLE_FRAME_BUFFERS: usize = 256;
+
+/// Buffers of chunks that are kept while nobody needs them: 8 MiB, what 16 downloads have under way.
+pub const IDLE_CHUNK_BUFFERS: usize = 32;
+
+const FRAMES_PER_CHUNK: usize = 4;
 const _: () = assert!(READ_CHUNK_BYTES.is_multiple_of(FRAME_PLAIN_BYTES as u64));
-const _: () = assert!(READ_CHUNK_BYTES + FRAMES_PER_CHUNK * 16 + 4 <= MAX_READ_BYTES);
+const _: () = assert!(FRAMES_PER_CHUNK as u64 * FRAME_PLAIN_BYTES as u64 == READ_CHUNK_BYTES);
+const _: () = assert!(CHUNK_BUFFER_BYTES as u64 <= MAX_READ_BYTES);
 const _: () = assert!(STORE_BATCH_BYTES >= FRAME_PLAIN_BYTES);
 const _: () = assert!(DELETE_KEYS_PER_COMMIT <= MAX_DELETES);
 const _: () = assert!(MAX_COPY_SOURCE_BYTES <= MAX_PUT_BYTES);

@@ -8,7 +8,9 @@ use strongroom_kms::Keys;
 use strongroom_storage::{BlobStore, MetaStore, Partition, RowVersion, StoreClock};
 use strongroom_types::{BlobId, Region, Timestamp};
 
-use crate::object::{KeyLocks, Md5Combiner};
+use crate::bucket::defaults::NewBuckets;
+use crate::bucket::directory::BucketDirectory;
+use crate::object::{Buffers, KeyLocks, Md5Combiner};
 use crate::row::Coded;
 
 /// The S3 and S3 Control services of an installation.
@@ -19,7 +21,10 @@ pub struct S3 {
     pub(crate) clock: Arc<dyn StoreClock>,
     pub(crate) keys: Arc<Keys>,
     pub(crate) regions: Arc<[Region]>,
+    pub(crate) new_buckets: NewBuckets,
+    pub(crate) directory: BucketDirectory,
     pub(crate) key_locks: Arc<KeyLocks>,
+    pub(crate) buffers: Buffers,
     /// Where the processor has lanes for it.
     pub(crate) md5_combiner: Option<Arc<Md5Combiner>>,
 }
@@ -35,14 +40,29 @@ impl S3 {
         regions: Arc<[Region]>,
     ) -> Self {
         Self {
+            directory: BucketDirectory::new(store.clone()),
             store,
             blobs,
             clock,
             keys,
             regions,
+            new_buckets: NewBuckets::default(),
             key_locks: Arc::new(KeyLocks::new()),
+            buffers: Buffers::new(),
             md5_combiner: Md5Combiner::new(),
         }
+    }
+
+    /// The same, whose new buckets are like these.
+    #[must_use]
+    pub fn with_new_buckets(mut self, new_buckets: NewBuckets) -> Self {
+        self.new_buckets = new_buckets;
+        self
+    }
+
+    /// Which bucket has a name.
+    pub fn directory(&self) -> &BucketDirectory {
+        &self.directory
     }
 
     /// The store clock.

@@ -12,7 +12,7 @@ use futures_util::StreamExt as _;
 use strongroom_crypto::Keyring;
 use strongroom_gate::{
     Body, BodyError, BodySource, BucketFacts, Caller, ErrorReply, ExpectedDigests, Facts, Gate, Handle,
-    Ledger, RequestFacts, RootUser,
+    Ledger, RequestFacts, RootUser, WireFacts,
 };
 use strongroom_kms::{Keys, SystemEntropy};
 use strongroom_record::{Decided, Effect, Record};
@@ -377,6 +377,7 @@ impl Harness {
             now: self.engine.inner.now(),
             source_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
             secure_transport: true,
+            wire: WireFacts::default(),
         };
         let authorized = self.gate.authorize(caller, facts, input, body, &ledger).await;
         let authorized = authorized.map_err(|refusal| refusal.reply())?;

@@ -10,7 +10,6 @@ use strongroom_storage::Partition;
 use strongroom_types::BucketName;
 
 use super::cors::is_token;
-use super::directory::BucketDirectory;
 use super::limits::{MAX_CORS_BYTES, MAX_CORS_ID_CHARS, MAX_CORS_RULES};
 use super::{document, settings};
 use crate::S3;
@@ -23,7 +22,7 @@ impl S3 {
     /// # Errors
     /// As a reply: the rows could not be read.
     pub async fn cors_rules(&self, bucket: &BucketName) -> Result<Option<Vec<CorsRule>>, ErrorReply> {
-        let facts = BucketDirectory::new(self.store.clone()).bucket(bucket).await;
+        let facts = self.directory.bucket(bucket).await;
         let Some(facts) = facts.map_err(|error| ErrorReply::from(&error))? else { return Ok(None) };
         let partition = Partition::Bucket(facts.id);
         let stored = self.configuration::<CorsConfiguration>(partition, settings::name::CORS).await?;

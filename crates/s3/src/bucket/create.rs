@@ -9,7 +9,7 @@ use strongroom_gate::{Authorized, CommitError, ErrorReply, Handle, Mutation, Rep
 use strongroom_storage::{Batch, Direction, Partition, Precondition, RowVersion, StoreError};
 use strongroom_types::{AccountId, BucketId, BucketName, CanonicalUserId, Region};
 
-use super::directory::BucketDirectory;
+use super::defaults::NewBuckets;
 use super::intent::Intent;
 use super::limits::{MAX_BUCKETS_PER_ACCOUNT, MAX_TRIES};
 use super::settings::not_built;
@@ -17,7 +17,7 @@ use super::settings::{configured, name};
 use super::{document, tagging};
 use crate::S3;
 use crate::error;
-use crate::row::{self, BucketRow, Coded as _, NameRow, PublicAccessBlockRow, StateRow, Versioning};
+use crate::row::{self, BucketRow, Coded as _, NameRow};
 
 /// Makes a bucket: first its own rows, in a partition that nobody knows, then its name, in one commit with the account's
 /// index and the request's record. Killed in between, the name is still free.
@@ -30,7 +30,7 @@ impl Handle<op::CreateBucket> for S3 {
         &self,
         mut request: Authorized<CreateBucketInput>,
     ) -> Result<Reply<CreateBucketOutput>, ErrorReply> {
-        let plan = Plan::of(&request, &self.regions)?;
+        let plan = Plan::of(&request, &self.regions, self.new_buckets)?;
         self.create(&mut request, &plan).await?;
         let location = Some(format!("/{}", plan.name));
         Ok(Reply::new(CreateBucketOutput { location, bucket_arn: None }))
@@ -45,13 +45,18 @@ struct Plan {
     region: Region,
     /// The region was given as "EU".
     legacy_eu: bool,
-    ownership: ObjectOwnership,
+    ownership: Option<ObjectOwnership>,
     object_lock: bool,
     tags: Vec<Tag>,
+    defaults: NewBuckets,
 }
 
 impl Plan {
-    fn of(request: &Authorized<CreateBucketInput>, regions: &[Region]) -> Result<Self, ErrorReply> {
+    fn of(
+        request: &Authorized<CreateBucketInput>,
+        regions: &[Region],
+        defaults: NewBuckets,
+    ) -> Result<Self, ErrorReply> {
         let input = request.input();
         let denied = || error::access_denied("Access Denied");
         let name = request.target().bucket.clone().ok_or_else(error::internal)?;
@@ -66,13 +71,13 @@ impl Plan {
             ));
         }
         namespace(&name, input.bucket_namespace, owner, &region)?;
-        let ownership = input.object_ownership.unwrap_or(ObjectOwnership::BucketOwnerEnforced);
-        acl(input, ownership, owner_canonical)?;
+        let ownership = input.object_ownership.or(defaults.ownership());
+        acl(input, ownership, defaults, owner_canonical)?;
         let tags = configuration.and_then(|given| given.tags.clone()).unwrap_or_default();
         tagging::check(tags.iter().map(|tag| (tag.key.as_str(), tag.value.as_str())))?;
         let object_lock = input.object_lock_enabled_for_bucket == Some(true);
         let legacy_eu = constraint == Some(BucketLocationConstraint::Eu);
-        Ok(Self { name, owner, owner_canonical, region, legacy_eu, ownership, object_lock, tags })
+        Ok(Self { name, owner, owner_canonical, region, legacy_eu, ownership, object_lock, tags, defaults })
     }
 
     /// The rows of the bucket's own partition, all of them or none.
@@ -83,19 +88,7 @@ impl Plan {
             created_millis,
             object_lock: self.object_lock,
         };
-        let state = StateRow {
-            // Object Lock needs versions: AWS enables versioning with it.
-            versioning: if self.object_lock { Versioning::Enabled } else { Versioning::Off },
-            mfa_delete: false,
-            ownership: Some(self.ownership.as_str().to_owned()),
-            public_access_block: Some(PublicAccessBlockRow {
-                block_public_acls: true,
-                ignore_public_acls: true,
-                block_public_policy: true,
-                restrict_public_buckets: true,
-            }),
-            generation: 1,
-        };
+        let state = self.defaults.state(self.object_lock, self.ownership);
         let mut batch = Batch::new(Partition::Bucket(id));
         batch.require(Precondition::RowAbsent(row::BUCKET.to_vec()));
         batch.put(row::BUCKET, bucket.encode()).put(row::STATE, state.encode());
@@ -201,7 +194,8 @@ fn is_account_regional(name: &str) -> bool {
 /// (new buckets block public ACLs).
 fn acl(
     input: &CreateBucketInput,
-    ownership: ObjectOwnership,
+    ownership: Option<ObjectOwnership>,
+    defaults: NewBuckets,
     owner: CanonicalUserId,
 ) -> Result<(), ErrorReply> {
     let grants = [&input.grant_read, &input.grant_read_acp, &input.grant_write, &input.grant_write_acp];
@@ -211,14 +205,14 @@ fn acl(
     if !grants_access && canned.is_none() {
         return Ok(());
     }
-    if ownership == ObjectOwnership::BucketOwnerEnforced {
+    if ownership == Some(ObjectOwnership::BucketOwnerEnforced) {
         return Err(ErrorReply::new(
             400,
             "InvalidBucketAclWithObjectOwnership",
             "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
         ));
     }
-    if canned.is_some() {
+    if canned.is_some() && defaults.public_access_block().is_some() {
         return Err(ErrorReply::new(
             400,
             "InvalidBucketAclWithBlockPublicAccessError",
@@ -285,7 +279,7 @@ impl S3 {
     }
 
     async fn claim(&self, plan: &Plan) -> Result<Claim, StoreError> {
-        let directory = BucketDirectory::new(self.store.clone());
+        let directory = &self.directory;
         let stale = match directory.name_row(&plan.name).await? {
             None => None,
             Some((named, version)) => {

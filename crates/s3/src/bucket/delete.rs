@@ -7,7 +7,6 @@ use strongroom_record::{Effect, EffectKind};
 use strongroom_storage::{Direction, Entry, Partition, Precondition, prefix_range};
 use strongroom_types::BucketName;
 
-use super::directory::BucketDirectory;
 use super::intent::Intent;
 use super::limits::{MAX_TRIES, ROWS_AT_A_TIME};
 use super::settings::{configured, name};
@@ -167,7 +166,7 @@ impl S3 {
     /// Frees the name of a bucket that is gone. The bucket is deleted whether or not this succeeds: such a name is found
     /// to be free, and the next start removes its row.
     async fn free_name(&self, bucket: &BucketGrant) {
-        let directory = BucketDirectory::new(self.store.clone());
+        let directory = &self.directory;
         let Ok(Some((named, version))) = directory.name_row(bucket.name()).await else { return };
         if named.id() == bucket.id() {
             drop(self.free(bucket.id(), bucket.name(), bucket.owner(), version).await);

@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use strongroom_gate::BucketFacts;
+use strongroom_gate::{BucketAccess, BucketFacts, NamedPolicy, PublicAccessBlock};
+use strongroom_policy::{Kind, PolicyCache};
 use strongroom_storage::{MetaStore, Partition, Precondition, RowVersion, StoreError};
-use strongroom_types::BucketName;
+use strongroom_types::{AccountId, BucketName};
 
+use super::public_access::effective;
+use super::settings::name;
+use crate::control::AccountBlockRow;
 use crate::row::{self, BucketRow, Coded, NameRow, StateRow};
 
 /// Finds buckets by name. The server implements [`strongroom_gate::Facts`] with it.
@@ -14,12 +18,14 @@ use crate::row::{self, BucketRow, Coded, NameRow, StateRow};
 #[derive(Clone)]
 pub struct BucketDirectory {
     store: Arc<dyn MetaStore>,
+    policies: Arc<PolicyCache>,
+    policy_name: Arc<str>,
 }
 
 impl BucketDirectory {
     /// A directory over the store that [`crate::S3`] writes to.
     pub fn new(store: Arc<dyn MetaStore>) -> Self {
-        Self { store }
+        Self { store, policies: Arc::new(PolicyCache::new()), policy_name: "bucket policy".into() }
     }
 
     /// The bucket of this name, with the rows that a change of it must find untouched: its incarnation and its state.
@@ -32,7 +38,7 @@ impl BucketDirectory {
         let Some((_, incarnation)) = self.read::<BucketRow>(partition, row::BUCKET).await? else {
             return Ok(None);
         };
-        let Some((_, state)) = self.read::<StateRow>(partition, row::STATE).await? else {
+        let Some((state, generation)) = self.read::<StateRow>(partition, row::STATE).await? else {
             // Removed together with the incarnation; a bucket without it is damaged, unless it went just now.
             let gone = self.store.get(partition, row::BUCKET).await?.is_none();
             return if gone { Ok(None) } else { Err(corrupt()) };
@@ -40,9 +46,34 @@ impl BucketDirectory {
         let (owner, owner_canonical, region) = named.parsed().map_err(|_| corrupt())?;
         let guards = vec![
             Precondition::RowIs(row::BUCKET.to_vec(), incarnation),
-            Precondition::RowIs(row::STATE.to_vec(), state),
+            Precondition::RowIs(row::STATE.to_vec(), generation),
         ];
-        Ok(Some(BucketFacts { id: named.id(), owner, owner_canonical, region, guards }))
+        let access = self.access(partition, owner, &state).await?;
+        Ok(Some(BucketFacts {
+            id: named.id(),
+            owner,
+            owner_canonical,
+            region,
+            guards,
+            access,
+            organization_block: PublicAccessBlock::default(),
+        }))
+    }
+
+    /// Who may reach the bucket beside its account. Most buckets have no policy and are read no further.
+    async fn access(
+        &self,
+        partition: Partition,
+        owner: AccountId,
+        state: &StateRow,
+    ) -> Result<Arc<BucketAccess>, StoreError> {
+        let Some(is_public) = state.public_policy else { return Ok(Arc::default()) };
+        let row = self.store.get(partition, &row::config(name::POLICY)).await?.ok_or_else(corrupt)?;
+        let text = std::str::from_utf8(&row.value).map_err(|_| corrupt())?;
+        let policy = self.policies.get(&text.into(), Kind::Bucket).map_err(|_| corrupt())?;
+        let block = effective(state.public_access_block, AccountBlockRow::of(&*self.store, owner).await?);
+        let policy = Some(NamedPolicy { name: self.policy_name.clone(), policy });
+        Ok(Arc::new(BucketAccess { policy, is_public, block }))
     }
 
     /// The row of a name, whether or not its bucket is still there.

@@ -1,17 +1,25 @@
-//! Default encryption: GetBucketEncryption, PutBucketEncryption, DeleteBucketEncryption.
+//! Default encryption: GetBucketEncryption, PutBucketEncryption, DeleteBucketEncryption; and whether a bucket takes
+//! objects under customers' keys (SSE-C), which is part of the same document.
+//!
+//! The document is kept without `BlockedEncryptionTypes`: what these say stands in the bucket's state, which each commit of
+//! a write relies on, so that no upload that is under way slips in after the bucket was closed.
 
 use async_trait::async_trait;
 use strongroom_api_s3::{
-    DeleteBucketEncryptionInput, DeleteBucketEncryptionOutput, EncryptionType, GetBucketEncryptionInput,
-    GetBucketEncryptionOutput, PutBucketEncryptionInput, PutBucketEncryptionOutput, ServerSideEncryption,
-    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule, op,
+    BlockedEncryptionTypes, DeleteBucketEncryptionInput, DeleteBucketEncryptionOutput, EncryptionType,
+    GetBucketEncryptionInput, GetBucketEncryptionOutput, PutBucketEncryptionInput, PutBucketEncryptionOutput,
+    ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration,
+    ServerSideEncryptionRule, op,
 };
-use strongroom_gate::{Authorized, ErrorReply, Handle, Reply};
+use strongroom_gate::{Authorized, CommitError, ErrorReply, Handle, Mutation, Reply};
+use strongroom_storage::Partition;
 
-use super::settings::not_built;
+use super::limits::MAX_TRIES;
+use super::settings::{configured, not_built};
 use super::{document, settings};
 use crate::S3;
 use crate::error;
+use crate::row::{self, Coded as _};
 
 /// What a bucket does of which nothing was asked: SSE-S3. Source: S3 User Guide, "Setting default server-side
 /// encryption behavior for Amazon S3 buckets".
@@ -40,7 +48,13 @@ impl Handle<op::GetBucketEncryption> for S3 {
         let stored = self
             .configuration::<ServerSideEncryptionConfiguration>(partition, settings::name::ENCRYPTION)
             .await?;
-        let answer = stored.map_or_else(default, |(stored, _)| stored);
+        let mut answer = stored.map_or_else(default, |(stored, _)| stored);
+        let (state, _) = self.state(partition).await?;
+        let blocked = if state.customer_keys_allowed { EncryptionType::None } else { EncryptionType::SseC };
+        for rule in &mut answer.rules {
+            let encryption_type = vec![blocked];
+            rule.blocked_encryption_types = Some(Box::new(BlockedEncryptionTypes { encryption_type }));
+        }
         Ok(Reply::new(GetBucketEncryptionOutput {
             server_side_encryption_configuration: Some(Box::new(answer)),
         }))
@@ -54,14 +68,48 @@ impl Handle<op::PutBucketEncryption> for S3 {
         &self,
         mut request: Authorized<PutBucketEncryptionInput>,
     ) -> Result<Reply<PutBucketEncryptionOutput>, ErrorReply> {
-        let asked = complete(request.input().server_side_encryption_configuration.clone())?;
-        let document = Some(document::encode(&asked));
-        self.configure(&mut request, settings::name::ENCRYPTION, document).await?;
-        Ok(Reply::new(PutBucketEncryptionOutput {}))
+        let (asked, allowed) = complete(request.input().server_side_encryption_configuration.clone())?;
+        let document = document::encode(&asked);
+        for _ in 0..MAX_TRIES {
+            let partition = request.bucket()?.partition();
+            let mutation = self.plan_encryption(partition, document.clone(), allowed).await?;
+            match request.commit(&*self.store, mutation).await {
+                Ok(_) => return Ok(Reply::new(PutBucketEncryptionOutput {})),
+                Err(CommitError::Conflict) => {}
+                Err(error) => return Err(error.reply()),
+            }
+        }
+        Err(CommitError::Conflict.reply())
     }
 }
 
-/// Back to SSE-S3: no bucket is ever without. Source: S3 API Reference, "DeleteBucketEncryption".
+impl S3 {
+    /// The change of a bucket's document, and of its state where that changes. `allowed`: whether customers' keys are to be
+    /// taken; as before where nothing is said of it.
+    async fn plan_encryption(
+        &self,
+        partition: Partition,
+        document: Vec<u8>,
+        allowed: Option<bool>,
+    ) -> Result<Mutation, ErrorReply> {
+        let (mut state, version) = self.state(partition).await?;
+        let mut mutation = Mutation::new();
+        mutation.put(row::config(settings::name::ENCRYPTION), document);
+        if let Some(allowed) = allowed.filter(|allowed| *allowed != state.customer_keys_allowed) {
+            state.customer_keys_allowed = allowed;
+            state.generation = state.generation.saturating_add(1);
+            mutation.unchanged(row::STATE, Some(version));
+            mutation.put(row::STATE, state.encode());
+        }
+        mutation.effect(configured());
+        Ok(mutation)
+    }
+}
+
+/// Back to SSE-S3: no bucket is ever without. Whether it takes customers' keys stays as it is, which the documentation
+/// leaves open: a bucket that was opened for them on purpose is not closed by the way, nor the reverse.
+///
+/// Source: S3 API Reference, "DeleteBucketEncryption".
 #[async_trait]
 impl Handle<op::DeleteBucketEncryption> for S3 {
     async fn handle(
@@ -73,10 +121,11 @@ impl Handle<op::DeleteBucketEncryption> for S3 {
     }
 }
 
-/// Checks a configuration and fills in what is understood: exactly one rule, SSE-S3 where none is named.
+/// Checks a configuration and fills in what is understood: exactly one rule, SSE-S3 where none is named. Takes out whether
+/// customers' keys are allowed, where it says so.
 fn complete(
     mut asked: ServerSideEncryptionConfiguration,
-) -> Result<ServerSideEncryptionConfiguration, ErrorReply> {
+) -> Result<(ServerSideEncryptionConfiguration, Option<bool>), ErrorReply> {
     let [rule] = asked.rules.as_mut_slice() else { return Err(error::malformed_xml()) };
     if rule.apply_server_side_encryption_by_default.is_none() && rule.blocked_encryption_types.is_none() {
         return Err(error::malformed_xml());
@@ -110,12 +159,14 @@ fn complete(
             "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse",
         ));
     }
-    if let Some(blocked) = &rule.blocked_encryption_types {
-        let types = &blocked.encryption_type;
-        if types.is_empty() || (types.len() > 1 && types.contains(&EncryptionType::None)) {
-            return Err(error::malformed_xml());
-        }
-    }
+    let allowed = match rule.blocked_encryption_types.take() {
+        None => None,
+        Some(blocked) => match blocked.encryption_type.as_slice() {
+            [EncryptionType::None] => Some(true),
+            [EncryptionType::SseC] => Some(false),
+            _ => return Err(error::malformed_xml()),
+        },
+    };
     rule.bucket_key_enabled.get_or_insert(false);
-    Ok(asked)
+    Ok((asked, allowed))
 }

@@ -5,7 +5,7 @@
 use strongroom_storage::{Batch, Direction, Entry, Partition, Precondition, RowVersion, StoreError};
 use strongroom_types::{AccountId, BucketId, BucketName};
 
-use super::directory::{BucketDirectory, corrupt};
+use super::directory::corrupt;
 use super::limits::ROWS_AT_A_TIME;
 use super::settings::name;
 use crate::S3;
@@ -39,7 +39,7 @@ impl S3 {
     }
 
     async fn settle(&self, bucket: BucketId, name: &BucketName) -> Result<(), StoreError> {
-        let directory = BucketDirectory::new(self.store.clone());
+        let directory = &self.directory;
         let named = directory.name_row(name).await?.filter(|(named, _)| named.id() == bucket);
         match named {
             None => self.unmake(bucket).await,

@@ -150,7 +150,7 @@ impl S3 {
         if query.prefix.len() > 63 {
             return Ok(found); // No bucket's name is as long.
         }
-        let directory = BucketDirectory::new(self.store.clone());
+        let directory = &self.directory;
         let mut from = query.after.as_ref().map_or_else(String::new, |name| format!("{name}\0"));
         loop {
             let range = row::account_buckets(query.account, &query.prefix, &from);
@@ -161,7 +161,7 @@ impl S3 {
             from = format!("{last}\0");
             let full = names.len() == ROWS_AT_A_TIME;
             let page = stream::iter(names)
-                .map(|name| self.listed(&directory, query, name))
+                .map(|name| self.listed(directory, query, name))
                 .buffered(LOOKUPS_AT_A_TIME)
                 .try_filter_map(|bucket| async move { Ok(bucket) })
                 .take(query.most + 1 - found.len())

@@ -1,8 +1,7 @@
 //! Buckets: their life, their settings and their configurations.
 //!
-//! In reading order: [`directory`] finds a bucket for the gate; `create`, `delete` and `list` are its life, `intent` what keeps it
-//! whole over a kill; `settings`
-//! is how a handler changes the bucket's state or one of its configurations, which are stored as [`document`]s; then a
+//! In reading order: [`directory`] finds a bucket for the gate; `create`, `delete` and `list` are its life, [`defaults`] what
+//! it is born with, `intent` what keeps it whole over a kill; `settings` is how a handler changes the bucket's state or one of its configurations, which are stored as [`document`]s; then a
 //! file for each family of configurations. [`cors`] is pure: it decides what a browser may be told.
 
 mod absent;
@@ -10,6 +9,7 @@ mod acl;
 pub mod cors;
 mod cors_configuration;
 mod create;
+pub mod defaults;
 mod delete;
 pub mod directory;
 pub mod document;
@@ -19,6 +19,7 @@ pub mod limits;
 mod list;
 mod ownership;
 mod payment;
+mod policy;
 mod public_access;
 pub(crate) mod settings;
 pub(crate) mod tagging;

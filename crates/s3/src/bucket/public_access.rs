@@ -1,14 +1,14 @@
-//! Block Public Access of a bucket, and GetBucketPolicyStatus.
+//! Block Public Access of a bucket.
 
 use async_trait::async_trait;
 use strongroom_api_s3::{
-    DeletePublicAccessBlockInput, DeletePublicAccessBlockOutput, GetBucketPolicyInput, GetBucketPolicyOutput,
-    GetBucketPolicyStatusInput, GetBucketPolicyStatusOutput, GetPublicAccessBlockInput,
+    DeletePublicAccessBlockInput, DeletePublicAccessBlockOutput, GetPublicAccessBlockInput,
     GetPublicAccessBlockOutput, PutPublicAccessBlockInput, PutPublicAccessBlockOutput, op,
 };
-use strongroom_gate::{Authorized, BucketGrant, ErrorReply, Handle, Reply};
+use strongroom_gate::{Authorized, BucketGrant, ErrorReply, Handle, PublicAccessBlock, Reply};
 
 use crate::S3;
+use crate::control::AccountBlockRow;
 use crate::error;
 use crate::row::PublicAccessBlockRow;
 
@@ -98,28 +98,32 @@ impl Handle<op::DeletePublicAccessBlock> for S3 {
     }
 }
 
-/// No bucket has a policy yet. Source: S3 API Reference, "GetBucketPolicy".
-#[async_trait]
-impl Handle<op::GetBucketPolicy> for S3 {
-    async fn handle(
-        &self,
-        request: Authorized<GetBucketPolicyInput>,
-    ) -> Result<Reply<GetBucketPolicyOutput>, ErrorReply> {
-        Err(no_policy(request.bucket()?))
+impl From<PublicAccessBlockRow> for PublicAccessBlock {
+    fn from(row: PublicAccessBlockRow) -> Self {
+        Self {
+            block_public_acls: row.block_public_acls,
+            ignore_public_acls: row.ignore_public_acls,
+            block_public_policy: row.block_public_policy,
+            restrict_public_buckets: row.restrict_public_buckets,
+        }
     }
 }
 
-/// No bucket has a policy yet. Source: S3 API Reference, "GetBucketPolicyStatus".
-#[async_trait]
-impl Handle<op::GetBucketPolicyStatus> for S3 {
-    async fn handle(
+impl S3 {
+    /// Block Public Access in effect for a bucket: its own, its account's, and what the organisation sets.
+    pub(crate) async fn effective_block(
         &self,
-        request: Authorized<GetBucketPolicyStatusInput>,
-    ) -> Result<Reply<GetBucketPolicyStatusOutput>, ErrorReply> {
-        Err(no_policy(request.bucket()?))
+        bucket: &BucketGrant,
+    ) -> Result<PublicAccessBlock, ErrorReply> {
+        let (state, _) = self.state(bucket.partition()).await?;
+        let account = AccountBlockRow::of(&*self.store, bucket.owner()).await;
+        let account = account.map_err(|error| ErrorReply::from(&error))?;
+        Ok(effective(state.public_access_block, account).and(bucket.organization_block()))
     }
 }
 
-fn no_policy(bucket: &BucketGrant) -> ErrorReply {
-    error::not_configured("NoSuchBucketPolicy", "The bucket policy does not exist", bucket.name())
+/// What is in effect where bucket and account are set so.
+pub(crate) fn effective(bucket: Option<PublicAccessBlockRow>, account: AccountBlockRow) -> PublicAccessBlock {
+    let set = |row: Option<PublicAccessBlockRow>| row.map(PublicAccessBlock::from).unwrap_or_default();
+    set(bucket).and(set(account.block))
 }

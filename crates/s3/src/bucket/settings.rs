@@ -24,8 +24,11 @@ pub(crate) mod name {
     /// `CreateBucketConfiguration` with the constraint "EU", where the bucket was made with it.
     pub(crate) const LOCATION: &str = "location";
 
+    /// The bucket's policy, JSON with its principals by unique id.
+    pub(crate) const POLICY: &str = "policy";
+
     /// All of them.
-    pub(crate) const ALL: [&str; 5] = [TAGGING, CORS, ENCRYPTION, WEBSITE, LOCATION];
+    pub(crate) const ALL: [&str; 6] = [TAGGING, CORS, ENCRYPTION, WEBSITE, LOCATION, POLICY];
 }
 
 /// The effect of changing a setting.

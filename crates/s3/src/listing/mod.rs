@@ -11,5 +11,8 @@ mod versions;
 pub(crate) mod walk;
 pub(crate) mod wire;
 
+#[doc(hidden)]
+pub use objects::fuzz_list_token;
+
 #[cfg(test)]
 mod tests;

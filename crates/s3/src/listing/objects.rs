@@ -8,7 +8,7 @@ use strongroom_api_s3::{
     ListObjectsV2Output, Object, ObjectStorageClass, Owner, op,
 };
 use strongroom_gate::{Authorized, BucketGrant, ErrorReply, Handle, Reply};
-use strongroom_types::Timestamp;
+use strongroom_types::{Timestamp, UploadId, VersionId};
 
 use super::rows::CurrentObject;
 use super::walk::{Item, Page, Start};
@@ -126,6 +126,38 @@ fn token_context(bucket: &BucketGrant, asked: &Asked<'_>) -> Vec<u8> {
     context
 }
 
+/// The position that an opened token holds.
+fn position(opened: &[u8]) -> Option<Start> {
+    let (kind, text) = opened.split_first()?;
+    let text = std::str::from_utf8(text).ok()?.to_owned();
+    match *kind {
+        AFTER_KEY => Some(Start::AfterKey(text)),
+        AFTER_PREFIX => Some(Start::AfterPrefix(text)),
+        _ => None,
+    }
+}
+
+/// Reads arbitrary bytes as what a client brings back for the next page: the inside of a token, and the markers of the
+/// other listings. The fuzz entry.
+#[doc(hidden)]
+pub fn fuzz_list_token(data: &[u8]) {
+    match position(data) {
+        Some(Start::AfterKey(text)) => assert_eq!([&[AFTER_KEY], text.as_bytes()].concat(), data),
+        Some(Start::AfterPrefix(text)) => assert_eq!([&[AFTER_PREFIX], text.as_bytes()].concat(), data),
+        Some(Start::First | Start::AfterRow(_)) | None => {}
+    }
+    let text = String::from_utf8_lossy(data);
+    if let Ok(sealed) = URL_SAFE_NO_PAD.decode(text.as_bytes()) {
+        assert_eq!(URL_SAFE_NO_PAD.encode(sealed), text, "a token has one text");
+    }
+    if let Ok(id) = VersionId::parse(&text) {
+        assert_eq!(id.to_string(), text, "a version id has one text");
+    }
+    if let Ok(id) = UploadId::parse(&text) {
+        assert_eq!(id.to_string(), text, "an upload id has one text");
+    }
+}
+
 impl S3 {
     fn next_token(&self, context: &[u8], page: &Page<CurrentObject>) -> Option<String> {
         let last = page.next()?;
@@ -141,13 +173,7 @@ impl S3 {
         let read = || {
             let sealed = URL_SAFE_NO_PAD.decode(token).ok()?;
             let opened = self.keys.open_token(context, &sealed).ok()?;
-            let (kind, text) = opened.split_first()?;
-            let text = std::str::from_utf8(text).ok()?.to_owned();
-            match *kind {
-                AFTER_KEY => Some(Start::AfterKey(text)),
-                AFTER_PREFIX => Some(Start::AfterPrefix(text)),
-                _ => None,
-            }
+            position(&opened)
         };
         read().ok_or_else(|| {
             let message = "The continuation token provided is incorrect";

@@ -92,6 +92,7 @@ fn content() -> Box<Content> {
         upload: Some([3; 16]),
         parts: Some(2),
         encryption: "AES256".into(),
+        customer_proof: None,
     })
 }
 

@@ -9,22 +9,20 @@ use strongroom_types::ObjectKey;
 
 use super::walk::{Listed, Page, Start, Walk, common_prefix};
 use crate::error;
+use crate::limits::MAX_LISTED;
 
-/// Most items of one answer; who asks for more gets as many. Source: S3 API Reference, "ListObjectsV2", `max-keys`.
-pub(crate) const MAX_ITEMS: u16 = 1000;
-
-/// How many items were asked for: at most [`MAX_ITEMS`], which is also the default. `name` is the argument's, as S3
+/// How many items were asked for: at most [`MAX_LISTED`], which is also the default. `name` is the argument's, as S3
 /// writes it in errors.
 ///
 /// # Errors
 /// `InvalidArgument` for a negative number. (A text that is no number does not get here.)
 pub(crate) fn most_items(name: &'static str, asked: Option<i32>) -> Result<u16, ErrorReply> {
-    let Some(asked) = asked else { return Ok(MAX_ITEMS) };
+    let Some(asked) = asked else { return Ok(MAX_LISTED) };
     let Ok(most) = u32::try_from(asked) else {
         let message = format!("Argument {name} must be an integer between 0 and 2147483647");
         return Err(error::invalid_argument(name, asked.to_string(), message));
     };
-    Ok(u16::try_from(most).unwrap_or(MAX_ITEMS).min(MAX_ITEMS))
+    Ok(u16::try_from(most).unwrap_or(MAX_LISTED).min(MAX_LISTED))
 }
 
 /// What every listing is asked: of which keys, how much, and how texts are written.

@@ -1,5 +1,7 @@
 //! CompleteMultipartUpload.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use strongroom_api_s3::{
@@ -9,7 +11,7 @@ use strongroom_crypto::{ChecksumAlgorithm, ChecksumType, Md5Digest, multipart_et
 use strongroom_gate::{Authorized, BucketGrant, CommitError, ErrorReply, Handle, Mutation, Reply};
 use strongroom_record::EffectKind;
 use strongroom_storage::Partition;
-use strongroom_types::{ObjectKey, Timestamp, UploadId, VersionId};
+use strongroom_types::{BucketId, ObjectKey, Timestamp, UploadId, VersionId};
 
 use super::checksums::{UploadChecksum, stated_checksums};
 use super::limits::{MAX_OBJECT_BYTES, MIN_PART_BYTES};
@@ -19,9 +21,12 @@ use crate::error;
 use crate::limits::{MAX_COMMIT_TRIES, MAX_PART_NUMBER};
 use crate::object::checksums::{quoted, show_checksums};
 use crate::object::conditions::WriteConditions;
+use crate::object::customer::{
+    AES256, Customer, checksums_need_customer, customer_headers, not_of_upload, refuse_blocked,
+};
 use crate::object::versions::{NewVersion, Unplanned, effect};
-use crate::object::write_options::{refuse_customer_key, refuse_unknown_checksums};
-use crate::row::{self, ChecksumRow, Coded, Content, LayoutRow, PartRow, UploadIndexRow, VersionRow};
+use crate::object::write_options::refuse_unknown_checksums;
+use crate::row::{self, Coded, Content, LayoutRow, PartRow, UploadIndexRow, VersionRow};
 
 /// A part as the request names it.
 struct Wanted {
@@ -37,6 +42,7 @@ struct Order {
     upload_id: String,
     parts: Vec<Wanted>,
     conditions: WriteConditions,
+    customer: Option<Arc<Customer>>,
 }
 
 /// What an upload becomes.
@@ -50,7 +56,7 @@ struct Assembled {
 /// How a try to complete ended.
 enum Done {
     /// The upload is complete, now or since an earlier request.
-    Complete { etag: String, checksums: Vec<ChecksumRow>, size: u64, version: Option<String> },
+    Complete { content: Box<Content>, version: Option<String> },
     /// Something changed: try again.
     Again,
 }
@@ -62,24 +68,24 @@ impl Handle<op::CompleteMultipartUpload> for S3 {
         &self,
         mut request: Authorized<CompleteMultipartUploadInput>,
     ) -> Result<Reply<CompleteMultipartUploadOutput>, ErrorReply> {
-        let order = read_order(request.input())?;
+        let order = read_order(&request)?;
         let key = request.key()?.clone();
         let mut turn = None;
         for _ in 0..MAX_COMMIT_TRIES {
             let done = self.complete(&mut request, &key, &order).await?;
-            if let Done::Complete { etag, checksums, size, version } = done {
+            if let Done::Complete { content, version } = done {
                 let bucket = request.bucket()?;
                 let mut output = CompleteMultipartUploadOutput {
                     location: Some(location(bucket, &key)),
                     bucket: Some(bucket.name().to_string()),
                     key: Some(key.to_string()),
-                    etag: Some(quoted(&etag)),
-                    server_side_encryption: Some(ServerSideEncryption::Aes256),
+                    etag: Some(quoted(&content.etag)),
+                    server_side_encryption: ServerSideEncryption::parse(&content.encryption),
                     version_id: version,
                     ..CompleteMultipartUploadOutput::default()
                 };
-                show_checksums!(output, &checksums);
-                return Ok(Reply { object_size: Some(size), ..Reply::new(output) });
+                show_checksums!(output, &content.checksums);
+                return Ok(Reply { object_size: Some(content.size), ..Reply::new(output) });
             }
             if turn.is_none() {
                 turn = self.key_locks.turn(request.bucket()?.id(), &key).await;
@@ -99,11 +105,15 @@ impl S3 {
     ) -> Result<Done, ErrorReply> {
         let partition = request.bucket()?.partition();
         let Some(upload) = self.find_upload(partition, key, &order.upload_id).await? else {
-            return self.completed_before(partition, key, order).await;
+            return self.completed_before(request.bucket()?.id(), key, order).await;
         };
+        self.check_complete_customer(request, key, order, &upload)?;
         let stored = self.all_parts(partition, upload.id).await?;
         let Assembled { content, layout, used } = assemble(request.input(), order, &upload, &stored)?;
         let state = self.bucket_state(partition).await?;
+        if content.is_of_customer() {
+            refuse_blocked(request, &state)?;
+        }
         let current = self.current_row(partition, key).await?;
         order.conditions.check(key, &current)?;
         if order.conditions.any() && self.is_overtaken(partition, key, upload.begun).await? {
@@ -150,18 +160,34 @@ impl S3 {
             Err(error) => return Err(error.reply()),
         }
         let version = placed.shown.as_ref().map(VersionId::to_string);
-        let Content { etag, checksums, size, .. } = *content;
-        Ok(Done::Complete { etag, checksums, size, version })
+        Ok(Done::Complete { content, version })
+    }
+
+    /// The customer's key of an upload that was begun with one is needed where checksums are compared, and must be the
+    /// right one where it is given.
+    fn check_complete_customer(
+        &self,
+        request: &Authorized<CompleteMultipartUploadInput>,
+        key: &ObjectKey,
+        order: &Order,
+        upload: &Upload,
+    ) -> Result<(), ErrorReply> {
+        match order.customer.as_deref() {
+            None if checksums_need_customer(&upload.row) => Err(not_of_upload()),
+            None => Ok(()),
+            given => self.check_upload_customer(request.bucket()?.id(), key, (upload.id, &upload.row), given),
+        }
     }
 
     /// The answer to a request for an upload that is not in progress: the same as before, as long as the version is there
     /// which the same parts became.
     async fn completed_before(
         &self,
-        partition: Partition,
+        bucket: BucketId,
         key: &ObjectKey,
         order: &Order,
     ) -> Result<Done, ErrorReply> {
+        let partition = Partition::Bucket(bucket);
         let gone = || error::no_such_upload(order.upload_id.as_str());
         let id = UploadId::parse(&order.upload_id).map_err(|_| gone())?;
         let index = self.read::<UploadIndexRow>(partition, &row::index(id)).await?;
@@ -175,6 +201,9 @@ impl S3 {
         let Some((version, _)) = version else { return Err(gone()) };
         let version_id = version.id(sequence);
         let content = version.content.filter(|content| content.upload_id() == Some(id)).ok_or_else(gone)?;
+        if let Some(customer) = order.customer.as_deref() {
+            self.check_customer(bucket, key, &content, Some(customer))?;
+        }
         let layout = self.read::<LayoutRow>(partition, &row::layout(id)).await?;
         let (layout, _) = layout.ok_or_else(gone)?;
         let same_numbers =
@@ -184,7 +213,7 @@ impl S3 {
             return Err(gone());
         }
         let version = self.shown_version(partition, version_id, None).await?;
-        Ok(Done::Complete { etag, checksums: content.checksums, size: content.size, version })
+        Ok(Done::Complete { content, version })
     }
 }
 
@@ -209,14 +238,11 @@ fn discard_unused(upload: &Upload, stored: &[StoredPart], used: &[usize], mutati
 ///
 /// # Errors
 /// `InvalidRequest` without a list, `MalformedXML` for a list that is empty, too long or has parts without number or
-/// ETag, `InvalidArgument`, `InvalidPartOrder`.
-fn read_order(input: &CompleteMultipartUploadInput) -> Result<Order, ErrorReply> {
+/// ETag, `InvalidArgument`, `InvalidPartOrder`; those of the headers of a customer's key.
+fn read_order(request: &Authorized<CompleteMultipartUploadInput>) -> Result<Order, ErrorReply> {
+    let input = request.input();
     refuse_unknown_checksums!(input);
-    refuse_customer_key(
-        input.sse_customer_algorithm.is_some()
-            || input.sse_customer_key.is_some()
-            || input.sse_customer_key_md5.is_some(),
-    )?;
+    let customer = customer_headers!(input).read(request.request().secure_transport)?;
     let conditions = WriteConditions::parse(input.if_match.as_deref(), input.if_none_match.as_deref())?;
     let list = input.multipart_upload.as_ref();
     let list = &list.ok_or_else(|| error::invalid_request("You must specify at least one part"))?.parts;
@@ -228,7 +254,7 @@ fn read_order(input: &CompleteMultipartUploadInput) -> Result<Order, ErrorReply>
     if !ascending {
         return Err(error::invalid_part_order(input.upload_id.as_str()));
     }
-    Ok(Order { upload_id: input.upload_id.clone(), parts, conditions })
+    Ok(Order { upload_id: input.upload_id.clone(), parts, conditions, customer })
 }
 
 fn wanted(part: &CompletedPart) -> Result<Wanted, ErrorReply> {
@@ -281,7 +307,7 @@ fn assemble(
     for stated in stated_checksums!(input) {
         checksum.check_stated(&whole, stated)?;
     }
-    let md5s: Vec<_> = parts.iter().map(|part| Md5Digest::from_bytes(part.md5)).collect();
+    let md5s: Vec<_> = parts.iter().map(|part| Md5Digest::from_bytes(part.etag)).collect();
     let row = upload.row.clone();
     let content = Content {
         size,
@@ -295,7 +321,8 @@ fn assemble(
         blob: None,
         upload: Some(*upload.id.as_bytes()),
         parts: u16::try_from(parts.len()).ok(),
-        encryption: ServerSideEncryption::Aes256.as_str().to_owned(),
+        encryption: if row.customer_proof.is_some() { Content::OF_CUSTOMER } else { AES256 }.to_owned(),
+        customer_proof: row.customer_proof,
     };
     Ok(Assembled { content: Box::new(content), layout, used })
 }

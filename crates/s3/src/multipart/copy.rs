@@ -1,11 +1,10 @@
 //! UploadPartCopy.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use strongroom_api_s3::{
-    CopyPartResult, ServerSideEncryption, UploadPartCopyInput, UploadPartCopyOutput, op,
-};
+use strongroom_api_s3::{CopyPartResult, UploadPartCopyInput, UploadPartCopyOutput, op};
 use strongroom_crypto::ChecksumSet;
 use strongroom_gate::{Authorized, ByteStream, ErrorReply, Handle, Permit, Reply, action};
 use strongroom_record::{Effect, EffectKind};
@@ -19,8 +18,11 @@ use crate::error;
 use crate::limits::MAX_READ_TRIES;
 use crate::object::checksums::quoted;
 use crate::object::conditions::{Outcome, ReadConditions};
+use crate::object::customer::{
+    Customer, confirm_customer, customer_headers, refuse_blocked, shown_encryption, source_customer_headers,
+};
+use crate::object::store_body::Sealing;
 use crate::object::versions::{Object, effect};
-use crate::object::write_options::refuse_customer_key;
 
 /// Source: S3 API Reference, "UploadPartCopy".
 #[async_trait]
@@ -31,14 +33,23 @@ impl Handle<op::UploadPartCopy> for S3 {
     ) -> Result<Reply<UploadPartCopyOutput>, ErrorReply> {
         let input = request.input();
         let number = part_number(input.part_number)?;
-        refuse_customer_keys(input)?;
+        let secure = request.request().secure_transport;
+        let opens = source_customer_headers!(input).read(secure)?;
+        let customer = customer_headers!(input).read(secure)?;
+        let customer = customer.as_deref();
+        if customer.is_some() {
+            let state = self.bucket_state(request.bucket()?.partition()).await?;
+            refuse_blocked(&request, &state)?;
+        }
         let (bucket, key, id) = (request.bucket()?, request.key()?.clone(), input.upload_id.clone());
         let upload = self.upload(bucket.partition(), &key, &id).await?;
+        self.check_upload_customer(bucket.id(), &key, (upload.id, &upload.row), customer)?;
         let checksum = ChecksumSet::EMPTY.with(UploadChecksum::of(&upload.row)?.algorithm);
         let source = request.source()?;
         let from = source.bucket();
-        let (object, length, bytes) = self.source_bytes(input, source).await?;
-        let stored = self.store_copy(bucket.id(), &key, bytes, length, checksum).await?;
+        let (object, length, bytes) = self.source_bytes(input, source, opens.as_ref()).await?;
+        let sealing = Sealing::new(customer, checksum);
+        let stored = self.store_copy(bucket.id(), &key, bytes, length, &sealing).await?;
         let other = (from.id() != bucket.id()).then(|| from.name().to_string());
         let read = effect(EffectKind::Read, source.key(), Some(object.id), Some(length));
         request.note(Effect { bucket: other, ..read });
@@ -50,15 +61,14 @@ impl Handle<op::UploadPartCopy> for S3 {
             ..CopyPartResult::default()
         };
         show_part_checksums!(result, &part.checksums);
-        Ok(Reply {
-            object_size: Some(length),
-            ..Reply::new(UploadPartCopyOutput {
-                copy_source_version_id: shown,
-                copy_part_result: Some(Box::new(result)),
-                server_side_encryption: Some(ServerSideEncryption::Aes256),
-                ..UploadPartCopyOutput::default()
-            })
-        })
+        let mut output = UploadPartCopyOutput {
+            copy_source_version_id: shown,
+            copy_part_result: Some(Box::new(result)),
+            server_side_encryption: shown_encryption(customer),
+            ..UploadPartCopyOutput::default()
+        };
+        confirm_customer!(output, customer);
+        Ok(Reply { object_size: Some(length), ..Reply::new(output) })
     }
 }
 
@@ -68,6 +78,7 @@ impl S3 {
         &self,
         input: &UploadPartCopyInput,
         source: &Permit<action::GetObject>,
+        customer: Option<&Arc<Customer>>,
     ) -> Result<(Object, u64, ByteStream), ErrorReply> {
         let from = source.bucket();
         for _ in 0..MAX_READ_TRIES {
@@ -75,6 +86,12 @@ impl S3 {
                 .object(from.partition(), source.key(), source.version_id(), "GET")
                 .await
                 .map_err(|reply| delete_marker_as_source(reply, source.version_id().is_some()))?;
+            self.check_customer(
+                from.id(),
+                source.key(),
+                &object.content,
+                customer.map(|customer| &**customer),
+            )?;
             check_conditions(input, &object)?;
             let range = source_range(input.copy_source_range.as_deref(), object.content.size)?;
             let length = range.end - range.start;
@@ -84,7 +101,7 @@ impl S3 {
                      {MAX_PART_BYTES}"
                 )));
             }
-            match self.open_range(from.id(), source.key(), &object.content, range).await {
+            match self.open_range(from.id(), source.key(), &object.content, range, customer).await {
                 Ok(bytes) => return Ok((object, length, bytes)),
                 // Replaced between the look at its row and the look at its bytes: the next look finds the new one.
                 Err(StoreError::NoSuchBlob(_)) => {}
@@ -93,17 +110,6 @@ impl S3 {
         }
         Err(error::slow_down())
     }
-}
-
-fn refuse_customer_keys(input: &UploadPartCopyInput) -> Result<(), ErrorReply> {
-    refuse_customer_key(
-        input.sse_customer_algorithm.is_some()
-            || input.sse_customer_key.is_some()
-            || input.sse_customer_key_md5.is_some()
-            || input.copy_source_sse_customer_algorithm.is_some()
-            || input.copy_source_sse_customer_key.is_some()
-            || input.copy_source_sse_customer_key_md5.is_some(),
-    )
 }
 
 /// A delete marker that the request names by its version id is answered otherwise than on a read.

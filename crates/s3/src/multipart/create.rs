@@ -1,7 +1,7 @@
 //! CreateMultipartUpload.
 
 use async_trait::async_trait;
-use strongroom_api_s3::{CreateMultipartUploadInput, CreateMultipartUploadOutput, ServerSideEncryption, op};
+use strongroom_api_s3::{CreateMultipartUploadInput, CreateMultipartUploadOutput, op};
 use strongroom_gate::{Authorized, Caller, CommitError, ErrorReply, Handle, Mutation, Reply};
 use strongroom_record::EffectKind;
 use strongroom_storage::{Direction, Partition};
@@ -12,6 +12,7 @@ use super::upload::upload_id;
 use crate::S3;
 use crate::error;
 use crate::limits::MAX_COMMIT_TRIES;
+use crate::object::customer::{confirm_customer, customer_headers, refuse_blocked, shown_encryption};
 use crate::object::versions::effect;
 use crate::object::write_options::{asked, kept_headers, storage_class, website_redirect};
 use crate::object::{metadata, tags};
@@ -26,6 +27,8 @@ impl Handle<op::CreateMultipartUpload> for S3 {
     ) -> Result<Reply<CreateMultipartUploadOutput>, ErrorReply> {
         let input = request.input();
         self.check_asked(request.bucket()?, asked!(input)).await?;
+        let customer = customer_headers!(input).read(request.request().secure_transport)?;
+        let customer = customer.as_deref();
         let checksum = UploadChecksum::asked_for(input.checksum_algorithm, input.checksum_type)?;
         let kept = |text: &str| checksum.asked.then(|| text.to_owned());
         let mut row = UploadRow {
@@ -39,14 +42,22 @@ impl Handle<op::CreateMultipartUpload> for S3 {
             checksum_type: kept(checksum.kind.as_str()),
             random: self.random(),
             initiator: initiator(request.caller()),
+            customer_proof: None,
         };
         let key = request.key()?.clone();
         for _ in 0..MAX_COMMIT_TRIES {
+            if customer.is_some() {
+                let state = self.bucket_state(request.bucket()?.partition()).await?;
+                refuse_blocked(&request, &state)?;
+            }
             let newest = self.newest_sequence(request.bucket()?.partition(), &key).await?;
             let now = self.now();
             let begun = ObjectSequence::next(now, newest);
             let id = upload_id(begun, self.random());
             row.begun_millis = now.as_millis();
+            if let Some(customer) = customer {
+                row.customer_proof = Some(self.customer_proof(request.bucket()?.id(), &key, id, customer)?);
+            }
             let index = UploadIndexRow {
                 key: key.as_str().to_owned(),
                 begun,
@@ -63,18 +74,20 @@ impl Handle<op::CreateMultipartUpload> for S3 {
                 Err(CommitError::Conflict) => continue,
                 Err(error) => return Err(error.reply()),
             }
-            return Ok(Reply::new(CreateMultipartUploadOutput {
+            let mut output = CreateMultipartUploadOutput {
                 bucket: Some(request.bucket()?.name().to_string()),
                 key: Some(key.to_string()),
                 upload_id: Some(id.to_string()),
-                server_side_encryption: Some(ServerSideEncryption::Aes256),
+                server_side_encryption: shown_encryption(customer),
                 checksum_algorithm: row
                     .checksum_algorithm
                     .as_deref()
                     .and_then(strongroom_api_s3::ChecksumAlgorithm::parse),
                 checksum_type: row.checksum_type.as_deref().and_then(strongroom_api_s3::ChecksumType::parse),
                 ..CreateMultipartUploadOutput::default()
-            }));
+            };
+            confirm_customer!(output, customer);
+            return Ok(Reply::new(output));
         }
         Err(error::slow_down())
     }

@@ -7,14 +7,14 @@ use strongroom_storage::MAX_COMMIT_BYTES;
 use crate::limits::{MAX_PART_NUMBER, MAX_PUT_BYTES};
 
 /// Least size of every part but the last.
-pub(super) const MIN_PART_BYTES: u64 = 5 << 20;
+pub const MIN_PART_BYTES: u64 = 5 << 20;
 
 /// Largest part.
-pub(super) const MAX_PART_BYTES: u64 = MAX_PUT_BYTES;
+pub const MAX_PART_BYTES: u64 = MAX_PUT_BYTES;
 
 /// Largest object: 48.8 TiB, which is as many parts as there can be, each of the largest size. So nothing has to be
 /// checked beside the parts.
-pub(super) const MAX_OBJECT_BYTES: u64 = MAX_PART_BYTES * MAX_PART_NUMBER as u64;
+pub const MAX_OBJECT_BYTES: u64 = MAX_PART_BYTES * MAX_PART_NUMBER as u64;
 
 /// What one part can take at most in the commit that completes or aborts its upload: the row's key, the blob released,
 /// its place in the layout, and what the engine adds.

@@ -18,8 +18,8 @@ use crate::error;
 use crate::limits::MAX_PART_NUMBER;
 use crate::listing::walk::{Item, Listed, Start};
 use crate::listing::wire::{Asked, listed, most_items, owner, present, quoted};
+use crate::object::customer::{checksums_need_customer, customer_headers};
 use crate::object::versions::effect;
-use crate::object::write_options::refuse_customer_key;
 use crate::row::{self, Coded, RowError, UploadRow};
 
 /// Source: S3 API Reference, "ListParts".
@@ -30,10 +30,19 @@ impl Handle<op::ListParts> for S3 {
         request: Authorized<ListPartsInput>,
     ) -> Result<Reply<ListPartsOutput>, ErrorReply> {
         let (input, bucket, key) = (request.input(), request.bucket()?, request.key()?);
-        refuse_customer_key(input.sse_customer_key.is_some() || input.sse_customer_algorithm.is_some())?;
+        let customer = customer_headers!(input).read(request.request().secure_transport)?;
         let most = most_items("max-parts", input.max_parts)?;
         let marker = part_number_marker(input.part_number_marker)?;
         let upload = self.upload(bucket.partition(), key, &input.upload_id).await?;
+        match customer.as_deref() {
+            None if checksums_need_customer(&upload.row) => {
+                return Err(error::invalid_request(
+                    "To retrieve Part Checksum data requests must include appropriate encryption parameters.",
+                ));
+            }
+            None => {}
+            given => self.check_upload_customer(bucket.id(), key, (upload.id, &upload.row), given)?,
+        }
         let mut parts = Vec::new();
         if most > 0 && marker < MAX_PART_NUMBER {
             let asked = usize::from(most) + 1;

@@ -20,7 +20,7 @@ mod checksums;
 mod complete;
 mod copy;
 mod create;
-mod limits;
+pub mod limits;
 mod list;
 mod part;
 mod upload;

@@ -1,11 +1,12 @@
 //! UploadPart, and how a stored blob becomes a part.
 
 use async_trait::async_trait;
-use strongroom_api_s3::{ServerSideEncryption, UploadPartInput, UploadPartOutput, op};
+use strongroom_api_s3::{UploadPartInput, UploadPartOutput, op};
 use strongroom_gate::{
     Authorized, BodyVerified, CommitError, ErrorReply, Handle, Mutation, Provenance, Reply,
 };
 use strongroom_record::EffectKind;
+use strongroom_shape::Input;
 use strongroom_types::{ObjectKey, Timestamp};
 
 use super::checksums::{UploadChecksum, show_part_checksums};
@@ -15,9 +16,10 @@ use crate::S3;
 use crate::error;
 use crate::limits::MAX_COMMIT_TRIES;
 use crate::object::checksums::quoted;
-use crate::object::store_body::StoredBlob;
+use crate::object::customer::{confirm_customer, customer_headers, refuse_blocked, shown_encryption};
+use crate::object::store_body::{Sealing, StoredBlob};
 use crate::object::versions::effect;
-use crate::object::write_options::{refuse_customer_key, refuse_unknown_checksums};
+use crate::object::write_options::refuse_unknown_checksums;
 use crate::row::{self, Coded as _, PartRow};
 
 /// Source: S3 API Reference, "UploadPart".
@@ -31,23 +33,26 @@ impl Handle<op::UploadPart> for S3 {
         let input = request.input();
         let number = part_number(input.part_number)?;
         refuse_unknown_checksums!(input);
-        refuse_customer_key(
-            input.sse_customer_algorithm.is_some()
-                || input.sse_customer_key.is_some()
-                || input.sse_customer_key_md5.is_some(),
-        )?;
+        let customer = customer_headers!(input).read(request.request().secure_transport)?;
+        let customer = customer.as_deref();
+        if customer.is_some() {
+            let state = self.bucket_state(request.bucket()?.partition()).await?;
+            refuse_blocked(&request, &state)?;
+        }
         let (bucket, key, id) = (request.bucket()?, request.key()?.clone(), input.upload_id.clone());
         // Found before the body is read, so that none is sent for nothing.
         let upload = self.upload(bucket.partition(), &key, &id).await?;
+        self.check_upload_customer(bucket.id(), &key, (upload.id, &upload.row), customer)?;
         let checksum = UploadChecksum::of(&upload.row)?;
-        let computed = checksum.of_part(body.wanted())?;
-        let (stored, verified) = self.store_upload(bucket.id(), &key, body, computed, MAX_PART_BYTES).await?;
+        let sealing = Sealing::new(customer, checksum.of_part(body.wanted())?);
+        let (stored, verified) = self.store_upload(bucket.id(), &key, body, sealing, MAX_PART_BYTES).await?;
         let part = self.commit_part(&mut request, &key, &id, number, &stored, Some(&verified)).await?;
         let mut output = UploadPartOutput {
-            server_side_encryption: Some(ServerSideEncryption::Aes256),
+            server_side_encryption: shown_encryption(customer),
             etag: Some(quoted(&stored.etag())),
             ..UploadPartOutput::default()
         };
+        confirm_customer!(output, customer);
         show_part_checksums!(output, &part.checksums);
         Ok(Reply { object_size: Some(stored.row.plain_bytes), ..Reply::new(output) })
     }
@@ -58,8 +63,9 @@ impl S3 {
     /// body (`verified`) or from the source of the copy.
     ///
     /// # Errors
-    /// `NoSuchUpload` if the upload has meanwhile been completed or aborted; the gate's refusal; the store's errors.
-    pub(super) async fn commit_part<I: Send + Sync>(
+    /// `NoSuchUpload` if the upload has meanwhile been completed or aborted; `AccessDenied` for a customer's key to which
+    /// the bucket was closed meanwhile; the gate's refusal; the store's errors.
+    pub(super) async fn commit_part<I: Input>(
         &self,
         request: &mut Authorized<I>,
         key: &ObjectKey,
@@ -68,10 +74,9 @@ impl S3 {
         stored: &StoredBlob,
         verified: Option<&BodyVerified>,
     ) -> Result<PartRow, ErrorReply> {
-        let md5 = stored.digests.md5.as_ref().ok_or_else(error::internal)?;
         let mut part = PartRow {
             blob: stored.row.clone(),
-            md5: *md5.as_bytes(),
+            etag: stored.etag,
             modified_millis: 0,
             checksums: stored.checksum_rows(),
         };
@@ -81,6 +86,10 @@ impl S3 {
             }
             let partition = request.bucket()?.partition();
             let upload = self.upload(partition, key, id).await?;
+            if upload.row.customer_proof.is_some() {
+                let state = self.bucket_state(partition).await?;
+                refuse_blocked(request, &state)?;
+            }
             let place = row::part(upload.id, number);
             let old = self.read::<PartRow>(partition, &place).await?;
             part.modified_millis = self.now().as_millis();
@@ -109,7 +118,7 @@ impl S3 {
 impl PartRow {
     /// Its ETag, without quotes.
     pub(super) fn etag(&self) -> String {
-        hex::encode(self.md5)
+        hex::encode(self.etag)
     }
 
     /// Last modified.

@@ -11,8 +11,8 @@ use strongroom_storage::Partition;
 use strongroom_types::UploadId;
 
 use super::checksums::show_checksums;
+use super::customer::customer_headers;
 use super::versions::effect;
-use super::write_options::refuse_customer_key;
 use crate::S3;
 use crate::error;
 use crate::limits::MAX_ATTRIBUTE_PARTS;
@@ -25,19 +25,16 @@ impl Handle<op::GetObjectAttributes> for S3 {
         request: Authorized<GetObjectAttributesInput>,
     ) -> Result<Reply<GetObjectAttributesOutput>, ErrorReply> {
         let input = request.input();
-        refuse_customer_key(
-            input.sse_customer_algorithm.is_some()
-                || input.sse_customer_key.is_some()
-                || input.sse_customer_key_md5.is_some(),
-        )?;
+        let customer = customer_headers!(input).read(request.request().secure_transport)?;
         if input.object_attributes.is_empty() {
             let message = "The x-amz-object-attributes header specifying the attributes to be retrieved is either \
                            missing or empty";
             return Err(error::invalid_argument("x-amz-object-attributes", "null", message));
         }
-        let (partition, key, asked) =
-            (request.bucket()?.partition(), request.key()?, request.target().version_id);
+        let (bucket, key, asked) = (request.bucket()?, request.key()?, request.target().version_id);
+        let partition = bucket.partition();
         let object = self.object(partition, key, asked, "GET").await?;
+        self.check_customer(bucket.id(), key, &object.content, customer.as_deref())?;
         let version_id = self.shown_version(partition, object.id, asked).await?;
         let content = &object.content;
         let wants = |attribute| input.object_attributes.contains(&attribute);

@@ -1,9 +1,10 @@
 //! CopyObject: the source is opened and sealed anew for the destination.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use strongroom_api_s3::{
-    CopyObjectInput, CopyObjectOutput, CopyObjectResult, MetadataDirective, ServerSideEncryption,
-    TaggingDirective, op,
+    CopyObjectInput, CopyObjectOutput, CopyObjectResult, MetadataDirective, TaggingDirective, op,
 };
 use strongroom_crypto::{ChecksumAlgorithm, ChecksumSet};
 use strongroom_gate::{Authorized, ErrorReply, Handle, Permit, Reply, action};
@@ -13,12 +14,14 @@ use strongroom_types::{BucketId, ObjectKey};
 
 use super::checksums::{quoted, show_checksums};
 use super::conditions::{Outcome, ReadConditions, WriteConditions};
-use super::put::{AES256, Origin};
-use super::store_body::StoredBlob;
-use super::versions::{Object, Placed};
-use super::write_options::{
-    asked, kept_headers, refuse_customer_key, storage_class, unknown_checksum, website_redirect,
+use super::customer::{
+    Customer, confirm_customer, customer_headers, encryption_name, refuse_blocked, shown_encryption,
+    source_customer_headers,
 };
+use super::put::Origin;
+use super::store_body::{Sealing, StoredBlob};
+use super::versions::{Object, Placed};
+use super::write_options::{asked, kept_headers, storage_class, unknown_checksum, website_redirect};
 use super::{metadata, tags};
 use crate::S3;
 use crate::error;
@@ -33,11 +36,15 @@ impl Handle<op::CopyObject> for S3 {
     ) -> Result<Reply<CopyObjectOutput>, ErrorReply> {
         let input = request.input();
         self.check_asked(request.bucket()?, asked!(input)).await?;
-        refuse_customer_key(
-            input.copy_source_sse_customer_algorithm.is_some()
-                || input.copy_source_sse_customer_key.is_some()
-                || input.copy_source_sse_customer_key_md5.is_some(),
-        )?;
+        let secure = request.request().secure_transport;
+        let keys = Customers {
+            source: source_customer_headers!(input).read(secure)?,
+            copy: customer_headers!(input).read(secure)?,
+        };
+        if keys.copy.is_some() {
+            let state = self.bucket_state(request.bucket()?.partition()).await?;
+            refuse_blocked(&request, &state)?;
+        }
         let conditions = WriteConditions::parse(input.if_match.as_deref(), input.if_none_match.as_deref())?;
         refuse_unchanged(&request)?;
         let key = request.key()?.clone();
@@ -47,9 +54,10 @@ impl Handle<op::CopyObject> for S3 {
         }
         let (source, stored) = {
             let (permit, bucket) = (request.source()?, request.bucket()?.id());
-            self.copy_bytes(request.input(), permit, bucket, &key).await?
+            self.copy_bytes(request.input(), permit, bucket, &key, &keys).await?
         };
-        let content = content(request.input(), &source.content, &stored)?;
+        let customer = keys.copy.as_deref();
+        let content = content(request.input(), &source.content, &stored, customer)?;
         let source_version = {
             let permit = request.source()?;
             let partition = permit.bucket().partition();
@@ -62,15 +70,22 @@ impl Handle<op::CopyObject> for S3 {
         let placed = self.commit_copy(&mut request, &conditions, Box::new(content), &stored).await?;
         note_source(&request, source_version.clone(), size)?;
         result.last_modified = Some(placed.modified);
-        let output = CopyObjectOutput {
+        let mut output = CopyObjectOutput {
             copy_object_result: Some(Box::new(result)),
             copy_source_version_id: source_version,
             version_id: placed.shown.map(|id| id.to_string()),
-            server_side_encryption: Some(ServerSideEncryption::Aes256),
+            server_side_encryption: shown_encryption(customer),
             ..CopyObjectOutput::default()
         };
+        confirm_customer!(output, customer);
         Ok(Reply { object_size: Some(size), ..Reply::new(output) })
     }
+}
+
+/// The customer's keys that open the source and that seal the copy.
+struct Customers {
+    source: Option<Arc<Customer>>,
+    copy: Option<Arc<Customer>>,
 }
 
 /// What was read besides what was written.
@@ -101,6 +116,8 @@ fn refuse_unchanged(request: &Authorized<CopyObjectInput>) -> Result<(), ErrorRe
         || input.storage_class.is_some()
         || input.website_redirect_location.is_some()
         || input.server_side_encryption.is_some()
+        || customer_headers!(input).any()
+        || source_customer_headers!(input).any()
         || input.checksum_algorithm.is_some();
     if itself && !changes {
         return Err(error::invalid_request(
@@ -112,7 +129,12 @@ fn refuse_unchanged(request: &Authorized<CopyObjectInput>) -> Result<(), ErrorRe
 }
 
 /// What the copy holds: of the source, or as asked.
-fn content(input: &CopyObjectInput, source: &Content, stored: &StoredBlob) -> Result<Content, ErrorReply> {
+fn content(
+    input: &CopyObjectInput,
+    source: &Content,
+    stored: &StoredBlob,
+    customer: Option<&Customer>,
+) -> Result<Content, ErrorReply> {
     let replace = input.metadata_directive == Some(MetadataDirective::Replace);
     let (headers, metadata) = if replace {
         (kept_headers!(input), metadata::keep(&input.metadata)?)
@@ -137,7 +159,8 @@ fn content(input: &CopyObjectInput, source: &Content, stored: &StoredBlob) -> Re
         blob: Some(stored.row.clone()),
         upload: None,
         parts: None,
-        encryption: AES256.to_owned(),
+        encryption: encryption_name(customer),
+        customer_proof: None,
     })
 }
 
@@ -160,11 +183,13 @@ impl S3 {
     /// The object that a permit to read names, for a copy.
     ///
     /// # Errors
-    /// `NoSuchKey`, `NoSuchVersion`; `InvalidRequest` for a delete marker by its id; `PreconditionFailed`.
-    pub(crate) async fn copy_source(
+    /// `NoSuchKey`, `NoSuchVersion`; `InvalidRequest` for a delete marker by its id; those of a customer's key that it
+    /// needs or does not; `PreconditionFailed`.
+    async fn copy_source(
         &self,
         permit: &Permit<action::GetObject>,
         conditions: &ReadConditions<'_>,
+        customer: Option<&Customer>,
     ) -> Result<Object, ErrorReply> {
         let partition = permit.bucket().partition();
         let found = self.object(partition, permit.key(), permit.version_id(), "GET").await;
@@ -178,6 +203,7 @@ impl S3 {
                 ErrorReply { headers: Vec::new(), ..reply }
             }
         })?;
+        self.check_customer(permit.bucket().id(), permit.key(), &object.content, customer)?;
         match conditions.evaluate(&object.content.etag, object.modified) {
             Outcome::Proceed => Ok(object),
             Outcome::Failed(condition) | Outcome::NotModified(condition) => {
@@ -198,6 +224,7 @@ impl S3 {
         permit: &Permit<action::GetObject>,
         to: BucketId,
         to_key: &ObjectKey,
+        keys: &Customers,
     ) -> Result<(Object, StoredBlob), ErrorReply> {
         let conditions = ReadConditions {
             if_match: input.copy_source_if_match.as_deref(),
@@ -207,7 +234,7 @@ impl S3 {
         };
         let (bucket, source) = (permit.bucket(), permit.key());
         for _ in 0..MAX_READ_TRIES {
-            let object = self.copy_source(permit, &conditions).await?;
+            let object = self.copy_source(permit, &conditions, keys.source.as_deref()).await?;
             let size = object.content.size;
             if size > MAX_COPY_SOURCE_BYTES {
                 return Err(error::invalid_request(format!(
@@ -218,12 +245,14 @@ impl S3 {
             // What cannot be kept is refused before the bytes are copied.
             metadata::keep(&input.metadata)?;
             let sums = checksums(input, &object.content)?;
-            let bytes = match self.open_range(bucket.id(), source, &object.content, 0..size).await {
+            let from = keys.source.as_ref();
+            let bytes = match self.open_range(bucket.id(), source, &object.content, 0..size, from).await {
                 Ok(bytes) => bytes,
                 Err(StoreError::NoSuchBlob(_)) => continue,
                 Err(error) => return Err(ErrorReply::from(&error)),
             };
-            let stored = self.store_copy(to, to_key, bytes, size, sums).await?;
+            let sealing = Sealing::new(keys.copy.as_deref(), sums);
+            let stored = self.store_copy(to, to_key, bytes, size, &sealing).await?;
             return Ok((object, stored));
         }
         Err(error::slow_down())

@@ -1,6 +1,7 @@
 //! GetObject and HeadObject.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use strongroom_api_s3::{
@@ -10,12 +11,12 @@ use strongroom_api_s3::{
 use strongroom_gate::{Authorized, Caller, ErrorReply, Handle, Reply, ReplyBody};
 use strongroom_record::EffectKind;
 use strongroom_storage::{Partition, StoreError};
-use strongroom_types::{ObjectKey, VersionId};
+use strongroom_types::{BucketId, ObjectKey, VersionId};
 
 use super::checksums::{quoted, show_checksums};
 use super::conditions::{Outcome, ReadConditions};
+use super::customer::{Customer, confirm_customer, customer_headers};
 use super::versions::{Object, effect};
-use super::write_options::refuse_customer_key;
 use super::{metadata, range};
 use crate::S3;
 use crate::error;
@@ -30,6 +31,7 @@ struct Asked<'a> {
     part_number: Option<i32>,
     checksums: bool,
     version_id: Option<VersionId>,
+    customer: Option<Arc<Customer>>,
 }
 
 /// Members that the inputs of both operations have.
@@ -48,6 +50,7 @@ macro_rules! asked {
             part_number: input.part_number,
             checksums: input.checksum_mode == Some(ChecksumMode::Enabled),
             version_id: $request.target().version_id,
+            customer: customer_headers!(input).read($request.request().secure_transport)?,
         }
     }};
 }
@@ -56,11 +59,6 @@ macro_rules! asked {
 macro_rules! check_input {
     ($request:expr) => {{
         let input = $request.input();
-        refuse_customer_key(
-            input.sse_customer_algorithm.is_some()
-                || input.sse_customer_key.is_some()
-                || input.sse_customer_key_md5.is_some(),
-        )?;
         let overrides = [
             ("response-cache-control", &input.response_cache_control),
             ("response-content-disposition", &input.response_content_disposition),
@@ -109,7 +107,7 @@ struct View {
 
 /// Members that the outputs of both operations have.
 macro_rules! fill_output {
-    ($output:expr, $view:expr, $input:expr) => {{
+    ($output:expr, $view:expr, $input:expr, $asked:expr) => {{
         let (content, view, input) = (&$view.object.content, $view, $input);
         let (shown, missing) = metadata::show(&content.metadata);
         $output.accept_ranges = Some("bytes".to_owned());
@@ -121,6 +119,7 @@ macro_rules! fill_output {
         $output.metadata = shown;
         $output.missing_meta = missing;
         $output.server_side_encryption = ServerSideEncryption::parse(&content.encryption);
+        confirm_customer!($output, $asked.customer.as_deref());
         $output.storage_class = content.storage_class.as_deref().and_then(StorageClass::parse);
         $output.website_redirect_location = content.website_redirect.clone();
         $output.tag_count = i32::try_from(content.tags.len()).ok().filter(|count| *count > 0);
@@ -148,16 +147,17 @@ impl Handle<op::GetObject> for S3 {
         let (bucket, key) = (request.bucket()?, request.key()?);
         let asked = asked!(request, "GET");
         for _ in 0..MAX_READ_TRIES {
-            let view = self.view(bucket.partition(), key, &asked).await?;
+            let view = self.view(bucket.id(), key, &asked).await?;
             let (content, range) = (&view.object.content, view.range.clone());
-            let bytes = match self.open_range(bucket.id(), key, content, range).await {
+            let bytes = match self.open_range(bucket.id(), key, content, range, asked.customer.as_ref()).await
+            {
                 Ok(bytes) => bytes,
                 // Replaced between the look at its row and the look at its bytes: the next look finds the new one.
                 Err(StoreError::NoSuchBlob(_)) => continue,
                 Err(error) => return Err(ErrorReply::from(&error)),
             };
             let mut output = GetObjectOutput::default();
-            fill_output!(output, &view, request.input());
+            fill_output!(output, &view, request.input(), &asked);
             let length = view.range.end - view.range.start;
             request.note(effect(EffectKind::Read, key, shown_id(&view), Some(view.object.content.size)));
             return Ok(Reply {
@@ -179,9 +179,10 @@ impl Handle<op::HeadObject> for S3 {
     ) -> Result<Reply<HeadObjectOutput>, ErrorReply> {
         check_input!(request);
         let (bucket, key) = (request.bucket()?, request.key()?);
-        let view = self.view(bucket.partition(), key, &asked!(request, "HEAD")).await?;
+        let asked = asked!(request, "HEAD");
+        let view = self.view(bucket.id(), key, &asked).await?;
         let mut output = HeadObjectOutput::default();
-        fill_output!(output, &view, request.input());
+        fill_output!(output, &view, request.input(), &asked);
         request.note(effect(EffectKind::Read, key, shown_id(&view), Some(view.object.content.size)));
         Ok(Reply {
             status: view.content_range.is_some().then_some(206),
@@ -196,14 +197,11 @@ fn shown_id(view: &View) -> Option<VersionId> {
 }
 
 impl S3 {
-    /// Finds the object, evaluates the conditions, and cuts out what is asked for.
-    async fn view(
-        &self,
-        partition: Partition,
-        key: &ObjectKey,
-        asked: &Asked<'_>,
-    ) -> Result<View, ErrorReply> {
+    /// Finds the object, looks at the customer's key, evaluates the conditions, and cuts out what is asked for.
+    async fn view(&self, bucket: BucketId, key: &ObjectKey, asked: &Asked<'_>) -> Result<View, ErrorReply> {
+        let partition = Partition::Bucket(bucket);
         let object = self.object(partition, key, asked.version_id, asked.method).await?;
+        self.check_customer(bucket, key, &object.content, asked.customer.as_deref())?;
         let version_id = self.shown_version(partition, object.id, asked.version_id).await?;
         match asked.conditions.evaluate(&object.content.etag, object.modified) {
             Outcome::Proceed => {}

@@ -1,17 +1,21 @@
 //! PutObject.
 
 use async_trait::async_trait;
-use strongroom_api_s3::{PutObjectInput, PutObjectOutput, ServerSideEncryption, op};
-use strongroom_crypto::ChecksumAlgorithm;
+use strongroom_api_s3::{PutObjectInput, PutObjectOutput, op};
+use strongroom_crypto::{ChecksumAlgorithm, ChecksumSet};
 use strongroom_gate::{
     Authorized, BodyVerified, CommitError, ErrorReply, Handle, Mutation, Provenance, Reply,
 };
 use strongroom_record::EffectKind;
+use strongroom_shape::Input;
 use strongroom_types::{BucketId, ObjectKey};
 
 use super::checksums::{quoted, show_checksums};
 use super::conditions::WriteConditions;
-use super::store_body::StoredBlob;
+use super::customer::{
+    confirm_customer, customer_headers, encryption_name, refuse_blocked, shown_encryption,
+};
+use super::store_body::{Sealing, StoredBlob};
 use super::versions::{NewVersion, Placed, Unplanned, effect};
 use super::write_options::{
     asked, kept_headers, refuse_unknown_checksums, storage_class, unknown_checksum, website_redirect,
@@ -22,9 +26,6 @@ use crate::error;
 use crate::limits::{MAX_COMMIT_TRIES, MAX_PUT_BYTES};
 use crate::row::Content;
 
-/// Encryption as it is asked and answered: SSE-S3.
-pub(crate) const AES256: &str = "AES256";
-
 #[async_trait]
 impl Handle<op::PutObject> for S3 {
     async fn handle(
@@ -34,6 +35,12 @@ impl Handle<op::PutObject> for S3 {
         let body = request.take_body().ok_or_else(error::internal)?;
         let input = request.input();
         self.check_asked(request.bucket()?, asked!(input)).await?;
+        let customer = customer_headers!(input).read(request.request().secure_transport)?;
+        let customer = customer.as_deref();
+        if customer.is_some() {
+            let state = self.bucket_state(request.bucket()?.partition()).await?;
+            refuse_blocked(&request, &state)?;
+        }
         refuse_unknown_checksums!(input);
         check_algorithm(input.checksum_algorithm, body.wanted().iter().next())?;
         if input.write_offset_bytes.is_some() {
@@ -53,7 +60,8 @@ impl Handle<op::PutObject> for S3 {
             blob: None,
             upload: None,
             parts: None,
-            encryption: AES256.to_owned(),
+            encryption: encryption_name(customer),
+            customer_proof: None,
         };
         let (bucket, key) = (request.bucket()?.id(), request.key()?.clone());
         if conditions.any() {
@@ -61,18 +69,18 @@ impl Handle<op::PutObject> for S3 {
             let current = self.current_row(request.bucket()?.partition(), &key).await?;
             conditions.check(&key, &current)?;
         }
-        let (stored, verified) = self
-            .store_upload(bucket, &key, body, strongroom_crypto::ChecksumSet::EMPTY, MAX_PUT_BYTES)
-            .await?;
+        let sealing = Sealing::new(customer, ChecksumSet::EMPTY);
+        let (stored, verified) = self.store_upload(bucket, &key, body, sealing, MAX_PUT_BYTES).await?;
         content.size = stored.row.plain_bytes;
         content.etag = stored.etag();
         content.checksums = stored.checksum_rows();
         content.blob = Some(stored.row.clone());
         let mut output = PutObjectOutput {
             etag: Some(quoted(&content.etag)),
-            server_side_encryption: Some(ServerSideEncryption::Aes256),
+            server_side_encryption: shown_encryption(customer),
             ..PutObjectOutput::default()
         };
+        confirm_customer!(output, customer);
         show_checksums!(output, &content.checksums);
         let size = content.size;
         let placed = self
@@ -128,8 +136,9 @@ impl S3 {
     /// Makes a stored blob the key's newest version. Tried again while others change the key.
     ///
     /// # Errors
-    /// A condition that does not hold, then or now; the gate's refusal; the store's errors.
-    pub(crate) async fn commit_object<I: Send + Sync>(
+    /// A condition that does not hold, then or now; `AccessDenied` for a customer's key to which the bucket was closed
+    /// meanwhile; the gate's refusal; the store's errors.
+    pub(crate) async fn commit_object<I: Input>(
         &self,
         request: &mut Authorized<I>,
         key: &ObjectKey,
@@ -138,7 +147,7 @@ impl S3 {
         stored: &StoredBlob,
         origin: &Origin<'_>,
     ) -> Result<Placed, ErrorReply> {
-        let size = content.size;
+        let (size, of_customer) = (content.size, content.is_of_customer());
         let mut new = NewVersion {
             sequence: None,
             random: self.random(),
@@ -150,6 +159,9 @@ impl S3 {
             same_bucket(request, stored.bucket)?;
             let partition = request.bucket()?.partition();
             let state = self.bucket_state(partition).await?;
+            if of_customer {
+                refuse_blocked(request, &state)?;
+            }
             let current = self.current_row(partition, key).await?;
             conditions.check(key, &current)?;
             new.modified = self.now();

@@ -6,16 +6,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream;
-use strongroom_crypto::{BlobBinding, DataKey, Opener, WrappedKey};
+use strongroom_crypto::{BlobBinding, CustomerPlace, DataKey, Opener, WrappedKey};
 use strongroom_gate::{ByteStream, ErrorReply};
 use strongroom_storage::{Direction, Partition, StoreError};
 use strongroom_types::{BlobId, BucketId, ObjectKey, UploadId};
 use tokio::task::JoinHandle;
 
+use super::customer::Customer;
 use super::store_body::blob_encryption_context;
 use crate::S3;
 use crate::error;
-use crate::limits::{OPEN_INLINE_BYTES, READ_CHUNK_BYTES};
+use crate::limits::READ_CHUNK_BYTES;
 use crate::row::{self, BlobRow, Coded, Content, LayoutRow, PartRow};
 
 /// A range of the plain bytes of one blob.
@@ -38,6 +39,8 @@ struct Cursor {
     s3: S3,
     bucket: BucketId,
     object: ObjectKey,
+    /// The customer's key, for an object that needs one.
+    customer: Option<Arc<Customer>>,
     extents: VecDeque<Extent>,
     open: Option<OpenBlob>,
 }
@@ -52,7 +55,7 @@ fn damaged(what: &'static str) -> StoreError {
 }
 
 impl S3 {
-    /// Opens `range` of an object's bytes. The first chunk is read and proved authentic before this returns, so that what
+    /// Opens `range` of an object's bytes, with the customer's key that it needs, which was checked. The first chunk is read and proved authentic before this returns, so that what
     /// cannot be read is an error, not a broken answer. Where the bytes lie is looked up whole: once reading has begun,
     /// the object can be replaced without harm to it, for as long as released blobs stay.
     ///
@@ -64,9 +67,12 @@ impl S3 {
         object: &ObjectKey,
         content: &Content,
         range: Range<u64>,
+        customer: Option<&Arc<Customer>>,
     ) -> Result<ByteStream, StoreError> {
         let extents = self.extents(Partition::Bucket(bucket), content, range).await?.into();
-        let mut cursor = Cursor { s3: self.clone(), bucket, object: object.clone(), extents, open: None };
+        let customer = customer.map(Arc::clone);
+        let (s3, object) = (self.clone(), object.clone());
+        let mut cursor = Cursor { s3, bucket, object, customer, extents, open: None };
         let Some(frames) = cursor.next_chunk().await? else { return Ok(Box::pin(stream::empty())) };
         if cursor.at_end() {
             return Ok(Box::pin(stream::iter(frames.into_iter().map(Ok))));
@@ -229,32 +235,30 @@ impl Cursor {
         let plain = open.rest.start..end.min(open.rest.end);
         open.rest.start = plain.end;
         let binding = BlobBinding { bucket: self.bucket, key: &self.object, blob: open.id };
-        let bytes = plain.end - plain.start;
         let opener = Opener::new(&open.key, &binding, open.plain_bytes, plain)
             .map_err(|_| damaged("the length of a blob"))?;
-        let sealed = self.s3.blobs.read(open.id, opener.sealed()).await?;
-        if bytes <= OPEN_INLINE_BYTES {
-            return open_frames(opener, sealed).map(Some);
-        }
-        let opened = tokio::task::spawn_blocking(move || open_frames(opener, sealed)).await;
-        opened.map_err(|_| StoreError::Closed)?.map(Some)
+        let sealed = opener.sealed();
+        let sealed_bytes = usize::try_from(sealed.end - sealed.start).unwrap_or(usize::MAX);
+        let mut buffer = self.s3.buffers.take(sealed_bytes);
+        let room = std::mem::take(buffer.bytes_mut());
+        *buffer.bytes_mut() = self.s3.blobs.read_into(open.id, sealed, room).await?;
+        let frames = opener.open_in_place(buffer.bytes_mut()).map_err(|_| damaged("a frame of a blob"))?;
+        let plain = buffer.into_bytes();
+        Ok(Some(frames.into_iter().map(|frame| plain.slice(frame)).collect()))
     }
 
     fn open_blob(&self, extent: Extent) -> Result<OpenBlob, StoreError> {
         let Extent { blob, range: rest } = extent;
         let wrapped = WrappedKey::decode(&blob.wrapped_key).map_err(|_| damaged("a wrapped key"))?;
-        let key = self.s3.keys.unwrap_for_bucket(self.bucket, &wrapped, &blob_encryption_context());
+        let keys = &self.s3.keys;
+        let key = match &self.customer {
+            None => keys.unwrap_for_bucket(self.bucket, &wrapped, &blob_encryption_context()),
+            Some(customer) => {
+                let binding = BlobBinding { bucket: self.bucket, key: &self.object, blob: blob.id() };
+                keys.unwrap_for_customer(customer.key(), &CustomerPlace::Blob(binding), &wrapped)
+            }
+        };
         let key = Arc::new(key.map_err(|_| damaged("a wrapped key"))?);
         Ok(OpenBlob { id: blob.id(), key, plain_bytes: blob.plain_bytes, rest })
     }
-}
-
-fn open_frames(mut opener: Opener, sealed: Bytes) -> Result<Frames, StoreError> {
-    opener.push(sealed);
-    let mut frames = Frames::new();
-    while let Some(frame) = opener.next_frame().map_err(|_| damaged("a frame of a blob"))? {
-        frames.push_back(frame);
-    }
-    opener.finish().map_err(|_| damaged("a frame of a blob"))?;
-    Ok(frames)
 }

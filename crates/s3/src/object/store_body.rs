@@ -5,13 +5,15 @@ use std::pin::Pin;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use strongroom_crypto::{
-    BlobBinding, ChecksumAlgorithm, ChecksumSet, Digests, EncryptionContext, MultiDigest, Sealer, sealed_len,
+    BlobBinding, ChecksumAlgorithm, ChecksumSet, CustomerPlace, DataKey, Digests, EncryptionContext,
+    MultiDigest, Sealer, WrappedKey, sealed_len,
 };
 use strongroom_gate::{Body, BodyVerified, ByteStream, ErrorReply};
 use strongroom_storage::{BlobWriter, StagedBlob, StoreError};
 use strongroom_types::{BucketId, ObjectKey};
 use tokio::task::JoinHandle;
 
+use super::customer::Customer;
 use super::md5_combiner::{Md5Combiner, Md5Upload};
 use crate::S3;
 use crate::error;
@@ -30,16 +32,18 @@ pub(crate) struct StoredBlob {
     pub(crate) staged: StagedBlob,
     /// For the row that will name it.
     pub(crate) row: BlobRow,
-    /// Over the plain bytes; the MD5 is always there.
+    /// Over the plain bytes; the MD5 is not there where nobody needs it.
     pub(crate) digests: Digests,
+    /// The MD5 of the plain bytes; under a customer's key, random bytes.
+    pub(crate) etag: [u8; 16],
     /// The bucket for which it is sealed: it opens in no other.
     pub(crate) bucket: BucketId,
 }
 
 impl StoredBlob {
-    /// The MD5 in hexadecimal digits: the ETag of an object in one piece.
+    /// The ETag of an object in one piece, without quotes.
     pub(crate) fn etag(&self) -> String {
-        self.digests.md5.map(|md5| md5.to_hex()).unwrap_or_default()
+        hex::encode(self.etag)
     }
 
     /// The checksums as rows of an object in one piece.
@@ -95,6 +99,14 @@ impl Plain<'_> {
 struct Works {
     digest: MultiDigest,
     sealer: Sealer,
+    /// Over the sealed bytes, where they can be opened only with a customer's key.
+    sealed: Option<MultiDigest>,
+}
+
+/// What was found on the way.
+struct Found {
+    digests: Digests,
+    sealed_sha256: Option<[u8; 32]>,
 }
 
 impl Works {
@@ -102,14 +114,38 @@ impl Works {
         for mut piece in batch {
             self.digest.update(&piece);
             while let Some(frame) = self.sealer.push(&mut piece) {
+                if let Some(sealed) = &mut self.sealed {
+                    sealed.update(&frame);
+                }
                 frames.push(frame);
             }
         }
     }
 
-    fn end(self, frames: &mut Vec<Bytes>) -> Digests {
-        frames.push(self.sealer.finish().frame);
-        self.digest.finalize()
+    fn end(self, frames: &mut Vec<Bytes>) -> Found {
+        let frame = self.sealer.finish().frame;
+        let sealed_sha256 = self.sealed.and_then(|mut sealed| {
+            sealed.update(&frame);
+            sealed.finalize().sha256.map(|sha256| *sha256.as_bytes())
+        });
+        frames.push(frame);
+        Found { digests: self.digest.finalize(), sealed_sha256 }
+    }
+}
+
+/// How a blob is sealed, and what is computed over its plain bytes.
+pub(crate) struct Sealing<'a> {
+    /// The customer's key, if one is to be needed for opening it.
+    pub(crate) customer: Option<&'a Customer>,
+    pub(crate) checksums: ChecksumSet,
+    /// Whether somebody needs the MD5, though the ETag under a customer's key does not.
+    md5: bool,
+}
+
+impl<'a> Sealing<'a> {
+    /// With these checksums; CRC64NVME where that is none.
+    pub(crate) fn new(customer: Option<&'a Customer>, checksums: ChecksumSet) -> Self {
+        Self { customer, checksums, md5: customer.is_none() }
     }
 }
 
@@ -137,8 +173,8 @@ impl Drop for Busy {
 }
 
 impl S3 {
-    /// Stores a request's body and proves that it is the one that the caller meant. Beside the stated checksums those of
-    /// `more` are computed, and CRC64NVME where that leaves none.
+    /// Stores a request's body and proves that it is the one that the caller meant. Beside the checksums of `sealing` those
+    /// that the caller states are computed.
     ///
     /// # Errors
     /// `EntityTooLarge` above `most_bytes`; whatever is wrong with the body; the store's errors.
@@ -147,15 +183,19 @@ impl S3 {
         bucket: BucketId,
         key: &ObjectKey,
         mut body: Body,
-        more: ChecksumSet,
+        sealing: Sealing<'_>,
         most_bytes: u64,
     ) -> Result<(StoredBlob, BodyVerified), ErrorReply> {
         let length = body.length();
         if let Some(length) = length.filter(|length| *length > most_bytes) {
             return Err(error::entity_too_large(length, most_bytes));
         }
-        let checksums = or_default(more.iter().fold(body.wanted(), ChecksumSet::with));
-        let stored = self.store(bucket, key, Plain::Body(&mut body), length, checksums, most_bytes).await?;
+        let sealing = Sealing {
+            checksums: sealing.checksums.iter().fold(body.wanted(), ChecksumSet::with),
+            md5: sealing.md5 || body.wants_md5(),
+            ..sealing
+        };
+        let stored = self.store(bucket, key, Plain::Body(&mut body), length, &sealing, most_bytes).await?;
         let verified = body.finish(&stored.digests).map_err(|error| error.0)?;
         Ok((stored, verified))
     }
@@ -170,11 +210,9 @@ impl S3 {
         key: &ObjectKey,
         bytes: ByteStream,
         length: u64,
-        checksums: ChecksumSet,
+        sealing: &Sealing<'_>,
     ) -> Result<StoredBlob, ErrorReply> {
-        let stored = self
-            .store(bucket, key, Plain::Stream(bytes), Some(length), or_default(checksums), length)
-            .await?;
+        let stored = self.store(bucket, key, Plain::Stream(bytes), Some(length), sealing, length).await?;
         if stored.digests.length == length { Ok(stored) } else { Err(error::internal()) }
     }
 
@@ -184,23 +222,24 @@ impl S3 {
         key: &ObjectKey,
         mut plain: Plain<'_>,
         length: Option<u64>,
-        checksums: ChecksumSet,
+        sealing: &Sealing<'_>,
         most_bytes: u64,
     ) -> Result<StoredBlob, ErrorReply> {
         let id = self.new_blob_id();
         let data_key = self.keys.new_data_key();
-        let wrapped = self
-            .keys
-            .wrap_for_bucket(bucket, data_key.key(), &blob_encryption_context())
-            .map_err(|_| error::internal())?;
         let binding = BlobBinding { bucket, key, blob: id };
-        let sealer = Sealer::new(data_key, &binding, length);
+        let wrapped = self.wrap(&binding, data_key.key(), sealing.customer)?;
+        let sealer = Sealer::pooled(data_key, &binding, length, self.buffers.frames());
         let store = |error: StoreError| ErrorReply::from(&error);
         let mut writer = self.blobs.stage(id, length.map(sealed_len)).await.map_err(store)?;
         let (batch, more) = plain.batch().await?;
-        let md5 = self.md5_combiner.as_ref().filter(|_| more).map(Md5Combiner::begin);
-        let works = Works { digest: MultiDigest::new(md5.is_none(), false, checksums), sealer };
-        let mut digests = if more {
+        let md5 = self.md5_combiner.as_ref().filter(|_| more && sealing.md5).map(Md5Combiner::begin);
+        let works = Works {
+            digest: MultiDigest::new(sealing.md5 && md5.is_none(), false, or_default(sealing.checksums)),
+            sealer,
+            sealed: sealing.customer.map(|_| MultiDigest::new(false, true, ChecksumSet::EMPTY)),
+        };
+        let Found { mut digests, sealed_sha256 } = if more {
             pipe(plain, works, md5.as_ref(), batch, writer.as_mut(), most_bytes).await?
         } else {
             inline(works, batch, writer.as_mut()).await?
@@ -212,8 +251,35 @@ impl S3 {
         if let Some(md5) = md5 {
             digests.md5 = Some(md5.finish().await?);
         }
-        let row = BlobRow { id: *id.as_bytes(), wrapped_key: wrapped.encode(), plain_bytes: digests.length };
-        Ok(StoredBlob { staged, row, digests, bucket })
+        let etag = match (sealing.customer, digests.md5) {
+            (None, Some(md5)) => *md5.as_bytes(),
+            (None, None) => return Err(error::internal()),
+            // S3 User Guide: the ETag of an object under a customer's key is not the MD5 of its data.
+            (Some(_), _) => self.random(),
+        };
+        let row = BlobRow {
+            id: *id.as_bytes(),
+            wrapped_key: wrapped.encode(),
+            plain_bytes: digests.length,
+            sealed_sha256,
+        };
+        Ok(StoredBlob { staged, row, digests, etag, bucket })
+    }
+
+    /// Wraps a blob's key: under the bucket's, or under the customer's and the bucket's.
+    fn wrap(
+        &self,
+        binding: &BlobBinding<'_>,
+        data_key: &DataKey,
+        customer: Option<&Customer>,
+    ) -> Result<WrappedKey, ErrorReply> {
+        let wrapped = match customer {
+            None => self.keys.wrap_for_bucket(binding.bucket, data_key, &blob_encryption_context()),
+            Some(customer) => {
+                self.keys.wrap_for_customer(customer.key(), &CustomerPlace::Blob(*binding), data_key)
+            }
+        };
+        wrapped.map_err(|_| error::internal())
     }
 }
 
@@ -228,16 +294,16 @@ async fn inline(
     mut works: Works,
     batch: Vec<Bytes>,
     writer: &mut dyn BlobWriter,
-) -> Result<Digests, ErrorReply> {
+) -> Result<Found, ErrorReply> {
     let mut frames = Vec::with_capacity(1);
     works.take(batch, &mut frames);
-    let digests = works.end(&mut frames);
+    let found = works.end(&mut frames);
     write(writer, frames).await?;
-    Ok(digests)
+    Ok(found)
 }
 
 /// A large body: one batch arrives while the one before is digested and sealed and the one before that is written. Its
-/// MD5 is left to `md5`, or computed with its other digests where that is `None`.
+/// MD5 is left to `md5`; where that is `None`, it is computed with its other digests, if at all.
 async fn pipe(
     mut plain: Plain<'_>,
     works: Works,
@@ -245,7 +311,7 @@ async fn pipe(
     first: Vec<Bytes>,
     writer: &mut dyn BlobWriter,
     most_bytes: u64,
-) -> Result<Digests, ErrorReply> {
+) -> Result<Found, ErrorReply> {
     let mut seen = total(&first);
     let leave = |batch: &[Bytes]| md5.iter().for_each(|md5| md5.leave(batch));
     leave(&first);
@@ -269,12 +335,12 @@ async fn pipe(
     }
     let (works, mut frames) = busy.done().await?;
     let end = tokio::task::spawn_blocking(move || {
-        let digests = works.end(&mut frames);
-        (digests, frames)
+        let found = works.end(&mut frames);
+        (found, frames)
     });
-    let (digests, frames) = end.await.map_err(|_| error::internal())?;
+    let (found, frames) = end.await.map_err(|_| error::internal())?;
     write(writer, frames).await?;
-    Ok(digests)
+    Ok(found)
 }
 
 fn total(batch: &[Bytes]) -> u64 {

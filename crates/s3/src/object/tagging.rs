@@ -7,6 +7,8 @@ use strongroom_api_s3::{
 };
 use strongroom_gate::{Authorized, CommitError, ErrorReply, Handle, Mutation, Reply};
 use strongroom_record::EffectKind;
+use strongroom_storage::{Partition, StoreError};
+use strongroom_types::{BucketId, ObjectKey, VersionId};
 
 use super::tags;
 use super::versions::effect;
@@ -56,6 +58,25 @@ impl Handle<op::DeleteObjectTagging> for S3 {
 }
 
 impl S3 {
+    /// The tags of an object, for the gate; `None` if there is no such object.
+    ///
+    /// # Errors
+    /// [`StoreError`] if they cannot be read.
+    pub async fn object_tags(
+        &self,
+        bucket: BucketId,
+        key: &ObjectKey,
+        version: Option<VersionId>,
+    ) -> Result<Option<Vec<(String, String)>>, StoreError> {
+        match self.object(Partition::Bucket(bucket), key, version, "GET").await {
+            Ok(object) => Ok(Some(object.content.tags)),
+            Err(reply) if reply.status < 500 => Ok(None),
+            Err(reply) => {
+                Err(StoreError::Corrupt { what: format!("the tags of an object: {}", reply.message).into() })
+            }
+        }
+    }
+
     /// Replaces the tags of the object that a request names; gives its version id as answers show it.
     async fn set_tags<I: Send + Sync>(
         &self,

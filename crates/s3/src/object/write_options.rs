@@ -4,6 +4,7 @@
 use strongroom_api_s3::{ObjectCannedAcl, ServerSideEncryption, StorageClass};
 use strongroom_gate::{BucketGrant, ErrorReply};
 
+use super::customer;
 use crate::S3;
 use crate::error;
 use crate::limits::MAX_WEBSITE_REDIRECT_BYTES;
@@ -35,9 +36,7 @@ macro_rules! asked {
                 || $input.grant_write_acp.is_some(),
             encryption: $input.server_side_encryption,
             kms_key_id: $input.sse_kms_key_id.as_deref(),
-            customer_key: $input.sse_customer_algorithm.is_some()
-                || $input.sse_customer_key.is_some()
-                || $input.sse_customer_key_md5.is_some(),
+            customer_key: $crate::object::customer::customer_headers!($input).any(),
             lock: $input.object_lock_mode.is_some()
                 || $input.object_lock_retain_until_date.is_some()
                 || $input.object_lock_legal_hold_status.is_some()
@@ -93,8 +92,8 @@ pub(crate) fn content_encoding(header: Option<&str>) -> Option<String> {
     if !header.split(',').any(chunked) {
         return Some(header.to_owned());
     }
-    let rest: Vec<_> = header.split(',').filter(|coding| !chunked(coding)).map(str::trim).collect();
-    (!rest.is_empty()).then(|| rest.join(","))
+    let rest: Vec<_> = header.split(',').filter(|coding| !chunked(coding)).collect();
+    (!rest.is_empty()).then(|| rest.join(",").trim().to_owned())
 }
 
 /// The storage class to keep: `None` for STANDARD.
@@ -201,27 +200,23 @@ pub(crate) fn check_acl(bucket: &BucketGrant, asked: Asked<'_>) -> Result<(), Er
 }
 
 fn check_encryption(asked: Asked<'_>) -> Result<(), ErrorReply> {
-    if asked.customer_key {
-        return Err(error::not_implemented(
-            "x-amz-server-side-encryption-customer-algorithm",
-            "Encryption with customer-provided keys (SSE-C) is not implemented yet. Nothing was read or written.",
+    if let (true, Some(method)) = (asked.customer_key, asked.encryption) {
+        return Err(customer::incompatible(method.as_str()));
+    }
+    let kms =
+        matches!(asked.encryption, Some(ServerSideEncryption::AwsKms | ServerSideEncryption::AwsKmsDsse));
+    if asked.kms_key_id.is_some() && !kms {
+        return Err(error::invalid_argument(
+            "x-amz-server-side-encryption",
+            asked.encryption.map_or("null", ServerSideEncryption::as_str),
+            "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms",
         ));
     }
-    let plain = matches!(asked.encryption, None | Some(ServerSideEncryption::Aes256));
-    if !plain || asked.kms_key_id.is_some() {
+    if !matches!(asked.encryption, None | Some(ServerSideEncryption::Aes256)) {
         return Err(error::not_implemented(
             "x-amz-server-side-encryption",
             "Only AES256 (SSE-S3) is implemented yet, not keys of KMS. Nothing was written.",
         ));
-    }
-    Ok(())
-}
-
-/// Refuses SSE-C on a read. All objects are under SSE-S3, so S3 would say that these headers do not apply.
-pub(crate) fn refuse_customer_key(given: bool) -> Result<(), ErrorReply> {
-    if given {
-        let message = "The encryption parameters are not applicable to this object.";
-        return Err(error::invalid_request(message));
     }
     Ok(())
 }
@@ -235,7 +230,9 @@ mod tests {
         for (header, kept) in [
             ("gzip,aws-chunked", Some("gzip")),
             ("aws-chunked", None),
-            ("AWS-Chunked, gzip, br", Some("gzip,br")),
+            ("AWS-Chunked, gzip, br", Some("gzip, br")),
+            ("deflate, gzip,aws-chunked", Some("deflate, gzip")),
+            ("aws-chunked, aws-chunked", None),
             ("gzip, br", Some("gzip, br")),
         ] {
             assert_eq!(content_encoding(Some(header)).as_deref(), kept);

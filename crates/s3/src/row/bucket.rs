@@ -99,6 +99,12 @@ pub struct StateRow {
     /// Rises with each rewrite.
     #[n(4)]
     pub generation: u64,
+    /// New objects may be under customers' keys (`BlockedEncryptionTypes` is NONE, not SSE-C).
+    #[cbor(n(5), default)]
+    pub customer_keys_allowed: bool,
+    /// Whether the bucket's policy is public; `None` without a policy.
+    #[n(6)]
+    pub public_policy: Option<bool>,
 }
 
 /// The four settings of Block Public Access.

@@ -115,12 +115,24 @@ pub struct Content {
     /// Number of parts of such an upload.
     #[n(10)]
     pub parts: Option<u16>,
-    /// Encryption as asked and as answered: "AES256".
+    /// Encryption as asked and as answered: "AES256"; "SSE-C" for one under a customer's key.
     #[n(11)]
     pub encryption: String,
+    /// For an object in parts under a customer's key: what tells that key from others
+    /// (`WrappedKey::encode` of a key that seals nothing).
+    #[cbor(n(12), with = "minicbor::bytes")]
+    pub customer_proof: Option<Vec<u8>>,
 }
 
 impl Content {
+    /// [`encryption`](Self::encryption) of an object under a customer's key.
+    pub const OF_CUSTOMER: &'static str = "SSE-C";
+
+    /// Whether it is sealed under a customer's key.
+    pub fn is_of_customer(&self) -> bool {
+        self.encryption == Self::OF_CUSTOMER
+    }
+
     /// The upload whose parts hold the bytes.
     pub fn upload_id(&self) -> Option<UploadId> {
         self.upload.map(UploadId::from_bytes)
@@ -164,6 +176,9 @@ pub struct BlobRow {
     /// Bytes of plaintext.
     #[n(2)]
     pub plain_bytes: u64,
+    /// SHA-256 of the sealed bytes of a blob under a customer's key, so that their soundness can be proved without it.
+    #[cbor(n(3), with = "minicbor::bytes")]
+    pub sealed_sha256: Option<[u8; 32]>,
 }
 
 impl BlobRow {

@@ -38,6 +38,9 @@ pub struct UploadRow {
     /// The initiator's ARN and canonical user id.
     #[n(9)]
     pub initiator: (String, String),
+    /// Under a customer's key: what tells that key from others (`WrappedKey::encode` of a key that seals nothing).
+    #[cbor(n(10), with = "minicbor::bytes")]
+    pub customer_proof: Option<Vec<u8>>,
 }
 
 /// Where an upload is; stays after it is complete, so that a repeated Complete can answer the same.
@@ -65,9 +68,9 @@ pub struct PartRow {
     /// Its bytes.
     #[n(0)]
     pub blob: BlobRow,
-    /// MD5 of its plaintext.
+    /// What its ETag shows: the MD5 of its plaintext; under a customer's key, random bytes.
     #[cbor(n(1), with = "minicbor::bytes")]
-    pub md5: [u8; 16],
+    pub etag: [u8; 16],
     /// Last modified, milliseconds since 1970.
     #[n(2)]
     pub modified_millis: i64,

@@ -206,6 +206,10 @@ fn by_default(algorithm: ServerSideEncryption, key: Option<&str>) -> ServerSideE
     }
 }
 
+async fn blocked_types(bed: &Bed) -> Vec<EncryptionType> {
+    encryption_rule(bed).await.blocked_encryption_types.unwrap().encryption_type
+}
+
 async fn encryption_rule(bed: &Bed) -> ServerSideEncryptionRule {
     let answer = bed.ok(on!(GetBucketEncryptionInput, "bucket")).await;
     let rules = answer.server_side_encryption_configuration.unwrap().rules;
@@ -220,19 +224,27 @@ async fn encryption_rule(bed: &Bed) -> ServerSideEncryptionRule {
 async fn every_bucket_is_encrypted_by_default() {
     let bed = bucket().await;
     assert_eq!(encryption_rule(&bed).await.bucket_key_enabled, Some(false));
-    let blocked = BlockedEncryptionTypes { encryption_type: vec![EncryptionType::SseC] };
+    assert_eq!(blocked_types(&bed).await, [EncryptionType::SseC], "a new bucket takes no customers' keys");
+    let blocked = BlockedEncryptionTypes { encryption_type: vec![EncryptionType::None] };
     let rule = ServerSideEncryptionRule {
         apply_server_side_encryption_by_default: None,
         bucket_key_enabled: None,
         blocked_encryption_types: Some(Box::new(blocked)),
     };
     bed.ok(encryption(vec![rule])).await;
-    let kept = encryption_rule(&bed).await.blocked_encryption_types.unwrap();
-    assert_eq!(kept.encryption_type, [EncryptionType::SseC]);
+    assert_eq!(blocked_types(&bed).await, [EncryptionType::None]);
     bed.ok(encryption(vec![by_default(ServerSideEncryption::Aes256, None)])).await;
-    assert!(encryption_rule(&bed).await.blocked_encryption_types.is_none());
+    assert_eq!(blocked_types(&bed).await, [EncryptionType::None], "what is not mentioned stays");
     bed.ok(on!(DeleteBucketEncryptionInput, "bucket")).await;
     assert_eq!(encryption_rule(&bed).await.bucket_key_enabled, Some(false));
+    assert_eq!(blocked_types(&bed).await, [EncryptionType::None]);
+    let blocked = BlockedEncryptionTypes { encryption_type: vec![EncryptionType::SseC] };
+    let rule = ServerSideEncryptionRule {
+        blocked_encryption_types: Some(Box::new(blocked)),
+        ..by_default(ServerSideEncryption::Aes256, None)
+    };
+    bed.ok(encryption(vec![rule])).await;
+    assert_eq!(blocked_types(&bed).await, [EncryptionType::SseC]);
 }
 
 #[tokio::test]

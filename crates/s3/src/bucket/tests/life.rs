@@ -2,7 +2,7 @@
 
 use strongroom_api_s3::{
     BucketCannedAcl, BucketLocationConstraint, BucketNamespace, BucketVersioningStatus,
-    CreateBucketConfiguration, CreateBucketInput, ObjectOwnership, Tag, op,
+    CreateBucketConfiguration, CreateBucketInput, EncryptionType, ObjectOwnership, Tag, op,
 };
 use strongroom_crypto::Entropy as _;
 use strongroom_record::EffectKind;
@@ -10,6 +10,7 @@ use strongroom_storage::{BlobStore as _, StagedBlob};
 use strongroom_types::{BlobId, ObjectKey, UploadId};
 
 use super::*;
+use crate::NewBuckets;
 use crate::bucket::limits::MAX_BUCKETS_PER_ACCOUNT;
 use crate::row::{self, BlobRow, Coded, ObjectSequence, PartRow};
 use crate::testing::body;
@@ -47,6 +48,25 @@ async fn a_new_bucket_is_there_and_closed() {
     assert_eq!(controls.rules[0].object_ownership, Some(ObjectOwnership::BucketOwnerEnforced));
     let versioning = bed.ok(on!(GetBucketVersioningInput, "first")).await;
     assert!(versioning.status.is_none() && versioning.mfa_delete.is_none());
+}
+
+#[tokio::test]
+async fn a_new_bucket_of_before_april_2023_is_open_to_what_its_owner_sets() {
+    let mut bed = Bed::new();
+    bed.0.s3 = bed.0.s3.clone().with_new_buckets(NewBuckets::BeforeApril2023);
+    create(&bed, "old").await;
+    let missing = bed.refused(on!(GetPublicAccessBlockInput, "old")).await;
+    assert_eq!(missing, is(404, "NoSuchPublicAccessBlockConfiguration"));
+    let missing = bed.refused(on!(GetBucketOwnershipControlsInput, "old")).await;
+    assert_eq!(missing, is(404, "OwnershipControlsNotFoundError"));
+    let answer = bed.ok(on!(GetBucketEncryptionInput, "old")).await;
+    let rules = answer.server_side_encryption_configuration.unwrap().rules;
+    let blocked = rules[0].blocked_encryption_types.as_ref().unwrap();
+    assert_eq!(blocked.encryption_type, [EncryptionType::None]);
+    let asked = on!(CreateBucketInput, "asked", object_ownership: Some(ObjectOwnership::BucketOwnerEnforced));
+    bed.ok(asked).await;
+    let controls = bed.ok(on!(GetBucketOwnershipControlsInput, "asked")).await.ownership_controls.unwrap();
+    assert_eq!(controls.rules[0].object_ownership, Some(ObjectOwnership::BucketOwnerEnforced));
 }
 
 #[tokio::test]
@@ -242,8 +262,13 @@ async fn uploads_in_progress_go_with_their_bucket() {
     // What is left of another upload.
     let (upload, blob) = (UploadId::from_bytes([7; 16]), stage(&bed).await);
     let part = PartRow {
-        blob: BlobRow { id: *blob.id().as_bytes(), wrapped_key: vec![1], plain_bytes: 3 },
-        md5: [0; 16],
+        blob: BlobRow {
+            id: *blob.id().as_bytes(),
+            wrapped_key: vec![1],
+            plain_bytes: 3,
+            sealed_sha256: None,
+        },
+        etag: [0; 16],
         modified_millis: 0,
         checksums: Vec::new(),
     };

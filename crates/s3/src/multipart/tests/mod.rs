@@ -2,6 +2,7 @@
 
 mod checksum;
 mod copy;
+mod customer;
 mod list;
 mod race;
 mod rules;

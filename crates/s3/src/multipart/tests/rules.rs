@@ -272,7 +272,7 @@ async fn acls_keys_of_kms_and_classes_of_other_services_are_refused_at_the_begin
         ),
         (
             CreateMultipartUploadInput { sse_kms_key_id: Some("k".into()), ..create_input("k") },
-            "NotImplemented",
+            "InvalidArgument",
         ),
         (
             CreateMultipartUploadInput { storage_class: Some(StorageClass::Snow), ..create_input("k") },
@@ -296,8 +296,13 @@ async fn fill(harness: &Harness, id: &str) -> Vec<(i32, String)> {
             let mut blob_id = [0; 16];
             blob_id[..2].copy_from_slice(&number.to_be_bytes());
             let part = PartRow {
-                blob: BlobRow { id: blob_id, wrapped_key: vec![7; 90], plain_bytes: WHOLE as u64 },
-                md5: blob_id,
+                blob: BlobRow {
+                    id: blob_id,
+                    wrapped_key: vec![7; 90],
+                    plain_bytes: WHOLE as u64,
+                    sealed_sha256: None,
+                },
+                etag: blob_id,
                 modified_millis: 0,
                 checksums: vec![ChecksumRow {
                     algorithm: "CRC64NVME".into(),

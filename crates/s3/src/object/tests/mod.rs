@@ -1,6 +1,7 @@
 //! Operations on objects, called through the gate.
 
 mod body;
+mod customer;
 mod model;
 mod more;
 mod races;

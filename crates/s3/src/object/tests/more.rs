@@ -267,7 +267,7 @@ async fn put_in_parts(harness: &Harness, key: &str, parts: &[(u16, &[u8])]) -> U
         let blob = version.content.as_ref().unwrap().blob.clone().unwrap();
         layout.parts.push((*number, data.len() as u64));
         let checksums = vec![sum(&format!("part{number}"))];
-        let part = PartRow { blob, md5: [0; 16], modified_millis: 0, checksums };
+        let part = PartRow { blob, etag: [0; 16], modified_millis: 0, checksums };
         batch.put(row::part(upload, *number), part.encode());
         batch.delete(version_key.clone());
         last = Some((version_key, version, current, put));
@@ -287,6 +287,7 @@ async fn put_in_parts(harness: &Harness, key: &str, parts: &[(u16, &[u8])]) -> U
         upload: Some(*upload.as_bytes()),
         parts: Some(u16::try_from(parts.len()).unwrap()),
         encryption: "AES256".into(),
+        customer_proof: None,
     }));
     current.size = size;
     batch.put(row::layout(upload), layout.encode());

@@ -143,14 +143,6 @@ async fn headers_of_the_answer_can_be_chosen_by_who_signs() {
 }
 
 #[tokio::test]
-async fn customer_keys_are_not_passed_over_on_a_read() {
-    let harness = Harness::new().await;
-    put(&harness, "k", b"x").await;
-    let input = GetObjectInput { sse_customer_algorithm: Some("AES256".into()), ..get_input("k") };
-    assert_eq!(code(harness.call::<op::GetObject>(input, None).await), "InvalidRequest");
-}
-
-#[tokio::test]
 async fn a_delete_marker_is_404_as_current_and_405_by_its_id() {
     let harness = Harness::new().await;
     harness.set_versioning(Versioning::Enabled).await;

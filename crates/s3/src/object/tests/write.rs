@@ -30,9 +30,15 @@ async fn what_is_not_built_or_not_allowed_is_refused_and_nothing_is_written() {
             PutObjectInput { server_side_encryption: Some(ServerSideEncryption::AwsKms), ..input() },
             "NotImplemented",
         ),
-        (PutObjectInput { sse_kms_key_id: Some("x".into()), ..input() }, "NotImplemented"),
-        (PutObjectInput { sse_customer_algorithm: Some("AES256".into()), ..input() }, "NotImplemented"),
-        (PutObjectInput { sse_customer_key: Some("x".into()), ..input() }, "NotImplemented"),
+        (PutObjectInput { sse_kms_key_id: Some("x".into()), ..input() }, "InvalidArgument"),
+        (
+            PutObjectInput {
+                server_side_encryption: Some(ServerSideEncryption::Aes256),
+                sse_kms_key_id: Some("x".into()),
+                ..input()
+            },
+            "InvalidArgument",
+        ),
         (PutObjectInput { object_lock_mode: Some(ObjectLockMode::Governance), ..input() }, "InvalidRequest"),
         (PutObjectInput { storage_class: Some(StorageClass::Outposts), ..input() }, "InvalidStorageClass"),
         (
