@@ -7,7 +7,7 @@ use strongroom_record::{Effect, EffectKind};
 use strongroom_storage::{Batch, Direction, Partition, Precondition, StoreError};
 use strongroom_types::{AccessKeyId, AccountId, CanonicalUserId, SecretAccessKey, Timestamp};
 
-use crate::row::{self, AccountRow};
+use crate::row::{self, AccountRow, RootKeysRow};
 use crate::{Identity, IdentityError};
 
 /// Accounts listed at most in one answer.
@@ -69,12 +69,13 @@ impl Identity {
             (row::account(account), row::encode(&account_row)),
             (row::email(email), row::encode(&account.to_string())),
             (row::access_key(&access_key_id), row::encode(&key_row)),
+            (row::root_keys(account), row::encode(&RootKeysRow { ids: vec![access_key_id.to_string()] })),
         ];
         let (email, name) = (account_row.email, account_row.name);
         Ok(NewAccount { account, canonical, access_key_id, secret_access_key, email, created, name, rows })
     }
 
-    async fn account(&self, id: AccountId) -> Result<AccountRow, IdentityError> {
+    pub(crate) async fn account(&self, id: AccountId) -> Result<AccountRow, IdentityError> {
         let row =
             self.store.get(Partition::Org, &row::account(id)).await?.ok_or(IdentityError::NoSuchAccount)?;
         row::decode(&row.value)

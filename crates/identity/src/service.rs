@@ -7,6 +7,8 @@ use strongroom_kms::Keys;
 use strongroom_storage::{MetaStore, Partition, StoreClock};
 use strongroom_types::AccountId;
 
+use crate::facts::FactsCache;
+use crate::iam::{Noted, Turns};
 use crate::{IdentityError, row};
 
 /// Accounts and credentials of an installation.
@@ -15,12 +17,16 @@ pub struct Identity {
     pub(crate) store: Arc<dyn MetaStore>,
     pub(crate) clock: Arc<dyn StoreClock>,
     pub(crate) keys: Arc<Keys>,
+    pub(crate) turns: Arc<Turns>,
+    pub(crate) facts: Arc<FactsCache>,
+    pub(crate) noted: Arc<Noted>,
 }
 
 impl Identity {
     /// A service over a store that seals rows.
     pub fn new(store: Arc<dyn MetaStore>, clock: Arc<dyn StoreClock>, keys: Arc<Keys>) -> Self {
-        Self { store, clock, keys }
+        let (turns, facts, noted) = (Arc::new(Turns::new()), Arc::default(), Arc::default());
+        Self { store, clock, keys, turns, facts, noted }
     }
 
     /// The management account, which owns the installation.

@@ -1,0 +1,140 @@
+//! What callers may do, by the policies that hang on them: each change counts on the very next request.
+
+use super::*;
+use strongroom_gate::Caller;
+
+async fn may_list_users(world: &World, caller: &Caller) -> bool {
+    let result = world.call_as::<op::ListUsers>(caller, api::ListUsersInput::default()).await;
+    match result {
+        Ok(_) => true,
+        Err(reply) => {
+            assert_eq!((reply.status, &*reply.code), (403, "AccessDenied"));
+            false
+        }
+    }
+}
+
+async fn user_with_key(world: &World, name: &str) -> Caller {
+    world.make_user(name).await;
+    let key = world.make_key(name).await;
+    world.caller(&key.access_key_id).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_user_may_what_its_policies_and_its_groups_allow() {
+    let world = World::new().await;
+    let alice = user_with_key(&world, "alice").await;
+    assert!(!may_list_users(&world, &alice).await);
+    let read = "arn:aws:iam::aws:policy/IAMReadOnlyAccess";
+    world.attach_to_user("alice", read).await.unwrap();
+    assert!(may_list_users(&world, &alice).await);
+    let detach = api::DetachUserPolicyInput { user_name: "alice".to_owned(), policy_arn: read.to_owned() };
+    world.call::<op::DetachUserPolicy>(detach).await.unwrap();
+    assert!(!may_list_users(&world, &alice).await);
+    world.make_group("readers").await;
+    let put = api::PutGroupPolicyInput {
+        group_name: "readers".to_owned(),
+        policy_name: "p".to_owned(),
+        policy_document: ALLOW_ALL.to_owned(),
+    };
+    world.call::<op::PutGroupPolicy>(put).await.unwrap();
+    world.join("alice", "readers").await.unwrap();
+    assert!(may_list_users(&world, &alice).await);
+    let leave =
+        api::RemoveUserFromGroupInput { group_name: "readers".to_owned(), user_name: "alice".to_owned() };
+    world.call::<op::RemoveUserFromGroup>(leave).await.unwrap();
+    assert!(!may_list_users(&world, &alice).await);
+}
+
+#[tokio::test]
+async fn a_denial_wins_and_a_boundary_holds() {
+    let world = World::new().await;
+    let alice = user_with_key(&world, "alice").await;
+    world.attach_to_user("alice", "arn:aws:iam::aws:policy/AdministratorAccess").await.unwrap();
+    assert!(may_list_users(&world, &alice).await);
+    let bound = |arn: &str| api::PutUserPermissionsBoundaryInput {
+        user_name: "alice".to_owned(),
+        permissions_boundary: arn.to_owned(),
+    };
+    world
+        .call::<op::PutUserPermissionsBoundary>(bound("arn:aws:iam::aws:policy/AmazonS3FullAccess"))
+        .await
+        .unwrap();
+    assert!(!may_list_users(&world, &alice).await);
+    world
+        .call::<op::PutUserPermissionsBoundary>(bound("arn:aws:iam::aws:policy/IAMReadOnlyAccess"))
+        .await
+        .unwrap();
+    assert!(may_list_users(&world, &alice).await);
+    world.attach_to_user("alice", "arn:aws:iam::aws:policy/AWSDenyAll").await.unwrap();
+    assert!(!may_list_users(&world, &alice).await);
+}
+
+#[tokio::test]
+async fn the_default_version_of_a_policy_is_the_one_that_counts() {
+    let world = World::new().await;
+    let alice = user_with_key(&world, "alice").await;
+    let arn = world.make_policy("p", ALLOW_ALL).await;
+    world.attach_to_user("alice", &arn).await.unwrap();
+    assert!(may_list_users(&world, &alice).await);
+    let narrow = ALLOW_ALL.replace("\"Action\":\"*\"", "\"Action\":\"s3:*\"");
+    let add = api::CreatePolicyVersionInput {
+        policy_arn: arn.clone(),
+        policy_document: narrow,
+        set_as_default: None,
+    };
+    world.call::<op::CreatePolicyVersion>(add).await.unwrap();
+    assert!(may_list_users(&world, &alice).await);
+    let set =
+        |id: &str| api::SetDefaultPolicyVersionInput { policy_arn: arn.clone(), version_id: id.to_owned() };
+    world.call::<op::SetDefaultPolicyVersion>(set("v2")).await.unwrap();
+    assert!(!may_list_users(&world, &alice).await);
+    world.call::<op::SetDefaultPolicyVersion>(set("v1")).await.unwrap();
+    assert!(may_list_users(&world, &alice).await);
+}
+
+#[tokio::test]
+async fn a_policy_on_one_path_does_not_reach_another() {
+    let world = World::new().await;
+    let alice = user_with_key(&world, "alice").await;
+    world.make_user("b").await;
+    let document = format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"iam:GetUser","Resource":"arn:aws:iam::{}:user/staff/*"}}]}}"#,
+        world.account
+    );
+    let put = api::PutUserPolicyInput {
+        user_name: "alice".to_owned(),
+        policy_name: "p".to_owned(),
+        policy_document: document,
+    };
+    world.call::<op::PutUserPolicy>(put).await.unwrap();
+    let get = || api::GetUserInput { user_name: Some("b".to_owned()) };
+    assert_eq!(code(world.call_as::<op::GetUser>(&alice, get()).await), "AccessDenied");
+    let move_ = api::UpdateUserInput {
+        user_name: "b".to_owned(),
+        new_path: Some("/staff/".to_owned()),
+        new_user_name: None,
+    };
+    world.call::<op::UpdateUser>(move_).await.unwrap();
+    assert!(world.call_as::<op::GetUser>(&alice, get()).await.is_ok());
+}
+
+#[tokio::test]
+async fn what_is_gone_has_no_permissions() {
+    let world = World::new().await;
+    let alice = user_with_key(&world, "alice").await;
+    world.attach_to_user("alice", "arn:aws:iam::aws:policy/AdministratorAccess").await.unwrap();
+    assert!(may_list_users(&world, &alice).await);
+    let detach = api::DetachUserPolicyInput {
+        user_name: "alice".to_owned(),
+        policy_arn: "arn:aws:iam::aws:policy/AdministratorAccess".to_owned(),
+    };
+    world.call::<op::DetachUserPolicy>(detach).await.unwrap();
+    let id = alice.access_key_id().unwrap().to_string();
+    let key = api::DeleteAccessKeyInput { user_name: Some("alice".to_owned()), access_key_id: id };
+    world.call::<op::DeleteAccessKey>(key).await.unwrap();
+    world.call::<op::DeleteUser>(api::DeleteUserInput { user_name: "alice".to_owned() }).await.unwrap();
+    world.make_user("alice").await;
+    world.attach_to_user("alice", "arn:aws:iam::aws:policy/AdministratorAccess").await.unwrap();
+    assert!(!may_list_users(&world, &alice).await, "another user of the same name has them");
+}

@@ -1,0 +1,96 @@
+//! STS: who one is, and temporary credentials.
+//!
+//! Source: STS API Reference, and IAM User Guide, "Compare AWS STS credentials", of which credentials may call what.
+
+mod assume_role;
+mod error;
+mod federation_token;
+mod parameters;
+mod session_token;
+#[cfg(test)]
+mod tests;
+
+use async_trait::async_trait;
+use strongroom_api_sts as api;
+use strongroom_gate::{Authorized, Caller, ErrorReply, Handle, IamUser, Reply, RootUser};
+use strongroom_storage::Partition;
+use strongroom_types::AccessKeyId;
+
+use crate::iam::entity::account_of;
+use crate::row::{self, AccessKeyRow};
+use crate::session::Issued;
+use crate::{Identity, IdentityError};
+use error::StsError;
+
+#[async_trait]
+impl Handle<api::op::GetCallerIdentity> for Identity {
+    async fn handle(
+        &self,
+        request: Authorized<api::GetCallerIdentityInput>,
+    ) -> Result<Reply<api::GetCallerIdentityOutput>, ErrorReply> {
+        let caller = request.caller();
+        let account = caller.account().map(|account| account.to_string());
+        Ok(Reply::new(api::GetCallerIdentityOutput {
+            user_id: caller.user_id(),
+            account,
+            arn: caller.arn().map(|arn| arn.to_string()),
+        }))
+    }
+}
+
+/// Long-term keys and roles' sessions may call all of STS that they are allowed; what GetSessionToken gave may call
+/// AssumeRole and GetCallerIdentity, what GetFederationToken gave GetCallerIdentity alone.
+fn check_may_ask(caller: &Caller, operation: &'static str) -> Result<(), StsError> {
+    match caller {
+        Caller::Role(_)
+        | Caller::User(IamUser { session: None, .. })
+        | Caller::Root(RootUser { session: None, .. }) => Ok(()),
+        Caller::Anonymous | Caller::User(_) | Caller::Root(_) | Caller::Federated(_) | Caller::Service(_) => {
+            Err(StsError::SessionCredentials(operation))
+        }
+    }
+}
+
+#[async_trait]
+impl Handle<api::op::GetAccessKeyInfo> for Identity {
+    async fn handle(
+        &self,
+        request: Authorized<api::GetAccessKeyInfoInput>,
+    ) -> Result<Reply<api::GetAccessKeyInfoOutput>, ErrorReply> {
+        check_may_ask(request.caller(), "GetAccessKeyInfo")?;
+        let unknown = || StsError::Invalid("No account is known for this access key id.".to_owned());
+        let id = AccessKeyId::parse(&request.input().access_key_id).map_err(|_| unknown())?;
+        let account = if id.as_str().starts_with("ASIA") {
+            let account = account_of(id.as_str()).ok_or_else(unknown)?;
+            self.account(account).await.map_err(|_| unknown())?.id
+        } else {
+            let row =
+                self.store.get(Partition::Org, &row::access_key(&id)).await.map_err(IdentityError::from)?;
+            let row: AccessKeyRow = row::decode(&row.ok_or_else(unknown)?.value)?;
+            row.account
+        };
+        Ok(Reply::new(api::GetAccessKeyInfoOutput { account: Some(account) }))
+    }
+}
+
+/// Denials of this store tell their reason in plain words, so there is no encoded message to decode.
+#[async_trait]
+impl Handle<api::op::DecodeAuthorizationMessage> for Identity {
+    async fn handle(
+        &self,
+        request: Authorized<api::DecodeAuthorizationMessageInput>,
+    ) -> Result<Reply<api::DecodeAuthorizationMessageOutput>, ErrorReply> {
+        check_may_ask(request.caller(), "DecodeAuthorizationMessage")?;
+        Err(StsError::AuthorizationMessage.into())
+    }
+}
+
+/// As answers show credentials, the only time that they are shown.
+fn credentials(issued: &Issued, session: &strongroom_gate::Session) -> api::Credentials {
+    api::Credentials {
+        access_key_id: issued.id.to_string(),
+        secret_access_key: issued.secret.expose().to_owned(),
+        session_token: issued.token.clone(),
+        expiration: Some(session.expires_at),
+    }
+}
