@@ -146,6 +146,15 @@ pub enum BenchError {
         #[source]
         source: Option<io::Error>,
     },
+    /// The disk that is to be probed.
+    #[error("{directory} cannot be written and synced; name a directory on the server's disk with --disk")]
+    Disk {
+        /// The directory.
+        directory: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// Threads.
     #[error("the system does not give the threads that are needed; check the limits of this user")]
     Threads(#[source] io::Error),

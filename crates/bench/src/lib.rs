@@ -5,10 +5,11 @@
 //! buffer that stays, and counted, not copied.
 //!
 //! In reading order: [`Plan`] (what is measured, against whom), [`run`] (the rounds), `work` (what a client does in one),
-//! `client` (the S3 operations), `request` (signed heads), `http` (a connection), and of the results [`Tally`],
-//! [`Histogram`] and [`Report`].
+//! `client` (the S3 operations), `request` (signed heads), `http` (a connection), `disk` (what the disk does by itself),
+//! and of the results [`Tally`], [`Histogram`] and [`Report`].
 
 mod client;
+mod disk;
 mod error;
 mod histogram;
 mod http;
@@ -24,6 +25,7 @@ mod threads;
 mod work;
 mod xml;
 
+pub use disk::DiskRate;
 pub use error::BenchError;
 pub use histogram::Histogram;
 pub use http::{Endpoint, Trust, connector};

@@ -58,6 +58,15 @@ pub(crate) const MAX_FILL_FAILURES: u32 = 5;
 /// duration, filling included.
 pub(crate) const DELETE_CELL_STRETCH: u32 = 4;
 
+/// Bytes that a probe of a disk appends between two syncs: a block at least, and no more than a group commit holds.
+pub(crate) const DISK_GROUP_BYTES: std::ops::RangeInclusive<u64> = 4096..=4 * 1024 * 1024;
+
+/// How long such a probe lasts at most.
+pub(crate) const DISK_PROBE_TIME: Duration = Duration::from_secs(1);
+
+/// Bytes after which it ends.
+pub(crate) const DISK_PROBE_BYTES: u64 = 1024 * 1024 * 1024;
+
 /// Tries to empty and remove the bucket: a write that was cut off may land after the listing.
 pub(crate) const CLEAN_TRIES: u32 = 5;
 

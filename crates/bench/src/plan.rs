@@ -1,6 +1,7 @@
 //! What is measured, and against whom.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -51,6 +52,11 @@ impl Op {
     /// Whether it is measured for each size; the others are for the smallest alone.
     pub(crate) fn is_per_size(self) -> bool {
         matches!(self, Self::Put | Self::PutNew | Self::Get | Self::Mixed)
+    }
+
+    /// Whether each operation is a PUT, which ends on the disk.
+    pub(crate) fn is_put(self) -> bool {
+        matches!(self, Self::Put | Self::PutNew)
     }
 
     /// Whether objects must be there before it starts. Deletions make their own.
@@ -208,6 +214,9 @@ pub struct Plan {
     pub keys: u64,
     /// Most bytes of a key space: large objects have fewer keys.
     pub max_fill: Size,
+    /// A directory on the disk of the first endpoint's server: what this disk does by itself is measured before each
+    /// round of puts.
+    pub disk: Option<PathBuf>,
     /// Beginning of the names of the buckets that are made and removed, see [`Plan::buckets`].
     pub bucket: String,
     /// For choosing keys and bytes.
@@ -298,6 +307,7 @@ pub(crate) mod tests {
             rounds: 2,
             keys: 1000,
             max_fill: Size(1 << 30),
+            disk: None,
             bucket: Plan::bucket_name(1),
             seed: 1,
             clock: || Timestamp::from_secs(1_795_537_958),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::disk::DiskRate;
 use crate::error::BenchError;
 use crate::plan::{Op, Plan, Side, Size};
 use crate::work::Tally;
@@ -21,6 +22,8 @@ pub struct Round {
     pub server_peak_bytes: Option<u64>,
     /// User and system time of the generator meanwhile.
     pub client_cpu: Duration,
+    /// What the server's disk did by itself just before.
+    pub disk: Option<DiskRate>,
 }
 
 impl Round {
@@ -31,6 +34,7 @@ impl Round {
         self.server_cpu = sum(self.server_cpu, other.server_cpu);
         self.server_peak_bytes = self.server_peak_bytes.max(other.server_peak_bytes);
         self.client_cpu += other.client_cpu;
+        self.disk = self.disk.or(other.disk);
     }
 
     fn ops_per_second(&self) -> f64 {
@@ -39,6 +43,12 @@ impl Round {
 
     fn mib_per_second(&self) -> f64 {
         per(mib(self.tally.bytes), self.elapsed.as_secs_f64())
+    }
+
+    /// Bytes of objects put, as a part of what the disk took by itself.
+    fn disk_share(&self) -> Option<f64> {
+        let bytes = float(self.tally.bytes) / self.elapsed.as_secs_f64();
+        self.disk.map(|disk| bytes / disk.bytes_per_second)
     }
 
     fn quantile_ms(&self, percent: u64) -> f64 {
@@ -67,8 +77,16 @@ impl Round {
             "server_cpu_ms_per_operation": self.server_ms_per_op(),
             "server_peak_bytes": self.server_peak_bytes,
             "client_cpu_ms_per_operation": self.client_ms_per_op(),
+            "disk_bytes_per_second": self.disk.map(|disk| disk.bytes_per_second),
+            "disk_group_bytes": self.disk.map(|disk| disk.group_bytes),
+            "disk_share": self.disk_share(),
         })
     }
+}
+
+/// The spread of a figure that all rounds have.
+fn spread_of(rounds: &[Round], of: fn(&Round) -> Option<f64>) -> Option<Spread> {
+    rounds.iter().map(of).collect::<Option<Vec<f64>>>().and_then(Spread::of)
 }
 
 fn sum(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
@@ -174,6 +192,24 @@ impl Cell {
         })
     }
 
+    /// What the first side made of its disk; none where that was not probed.
+    fn disk_line(&self) -> Option<String> {
+        let rounds = self.sides.first()?;
+        let group = Size::new(rounds.first()?.disk?.group_bytes);
+        let disk = spread_of(rounds, |round| round.disk.map(|disk| disk.bytes_per_second / 1_048_576.0))?;
+        let share = spread_of(rounds, Round::disk_share)?;
+        let ours = spread_of(rounds, |round| Some(round.mib_per_second()))?;
+        Some(format!(
+            "{} {} at A: {} of the {} MiB/s that the disk takes by {group}, each synced: share {} ({})",
+            self.op,
+            self.size,
+            figure(ours.median),
+            figure(disk.median),
+            figure(share.median),
+            range(Some(share)),
+        ))
+    }
+
     /// Of each round the first side's figure over the second's.
     fn ratio(&self, of: impl Fn(&Round) -> Option<f64>) -> Option<Spread> {
         let [first, second] = self.sides.as_slice() else { return None };
@@ -215,6 +251,7 @@ impl Cell {
                 "server_cpu_ms_per_operation": whole.server_ms_per_op(),
                 "server_peak_bytes": whole.server_peak_bytes,
                 "client_cpu_ms_per_operation": whole.client_ms_per_op(),
+                "disk_share": spread_of(rounds, Round::disk_share).map(Spread::to_json),
                 "rounds": rounds.iter().map(Round::to_json).collect::<Vec<_>>(),
             })
         };
@@ -348,6 +385,11 @@ impl Report {
         self.cells.iter().filter_map(Cell::ratio_row).collect()
     }
 
+    /// A line for each cell before whose rounds the disk was probed.
+    pub fn disk_lines(&self) -> Vec<String> {
+        self.cells.iter().filter_map(Cell::disk_line).collect()
+    }
+
     /// For programs.
     pub fn to_json(&self) -> Value {
         let side = |side: &Described| json!({ "url": side.url, "tls": side.tls, "payload": side.payload, "sse": side.asks_for_sse });
@@ -394,7 +436,7 @@ fn mib(bytes: u64) -> f64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "three digits are shown, 15 are kept")]
-fn float(number: u64) -> f64 {
+pub(crate) fn float(number: u64) -> f64 {
     number as f64
 }
 
@@ -416,6 +458,7 @@ mod tests {
             server_cpu: server_cpu_ms.map(Duration::from_millis),
             server_peak_bytes: server_cpu_ms.map(|_| 3 << 20),
             client_cpu: Duration::from_millis(10),
+            disk: None,
         }
     }
 
@@ -458,6 +501,20 @@ mod tests {
         assert_eq!(report.rows(), [expected]);
         assert!(report.ratio_rows().is_empty(), "one side has no ratio");
         assert_eq!(report.legend()[1], "B  http://b:2 (no TLS, payload signed)");
+    }
+
+    #[test]
+    fn a_share_is_of_what_the_disk_did_before_the_round() {
+        let round = |mib: u64, disk: f64| Round {
+            disk: Some(DiskRate { group_bytes: 65_536, bytes_per_second: disk * 1_048_576.0 }),
+            ..round(mib, 1, None)
+        };
+        let rounds = vec![round(50, 100.0), round(30, 50.0), round(40, 100.0)];
+        let report = report(vec![Cell::new(Op::Put, Size::new(4096), vec![rounds])]);
+        let line = "put 4KiB at A: 40.0 of the 100 MiB/s that the disk takes by 64KiB, each synced: share 0.500 (0.400..0.600)";
+        assert_eq!(report.disk_lines(), [line]);
+        let share = &report.to_json()["cells"][0]["sides"][0]["disk_share"];
+        assert_eq!(share["median"], 0.5);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Requests as bytes, signed.
 
+use std::sync::{PoisonError, RwLock};
+
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use strongroom_sigv4::{Credentials, PayloadToSign, SignError, sign_header};
+use strongroom_sigv4::{Credentials, DaySigner, PayloadToSign, SignError};
 use strongroom_types::Timestamp;
 
 use crate::plan::Side;
@@ -77,6 +79,8 @@ pub(crate) struct Request<'a> {
 /// Signs in the name of one side's key.
 pub(crate) struct Signer {
     side: Side,
+    /// Derived once a day: four HMACs for each request would be a good part of what the generator spends on it.
+    of_day: RwLock<DaySigner>,
     /// What all requests have.
     common: HeaderMap,
     clock: fn() -> Timestamp,
@@ -91,7 +95,26 @@ impl Signer {
             USER_AGENT,
             HeaderValue::from_static(concat!("strongroom-bench/", env!("CARGO_PKG_VERSION"))),
         );
-        Ok(Self { side, common, clock })
+        let of_day = RwLock::new(DaySigner::derive(&credentials(&side), clock())?);
+        Ok(Self { side, of_day, common, clock })
+    }
+
+    fn sign(&self, request: &Request<'_>, headers: &mut HeaderMap) -> Result<(), SignError> {
+        let (method, payload) = (request.method.as_str(), request.body.to_sign());
+        let now = (self.clock)();
+        let mut sign = || {
+            // What is guarded is replaced whole.
+            let of_day = self.of_day.read().unwrap_or_else(PoisonError::into_inner);
+            of_day.sign_header(now, method, request.path, request.query, headers, payload)
+        };
+        match sign() {
+            Err(SignError::Day) => {
+                let next = DaySigner::derive(&credentials(&self.side), now)?;
+                *self.of_day.write().unwrap_or_else(PoisonError::into_inner) = next;
+                sign().map(|_| ())
+            }
+            signed => signed.map(|_| ()),
+        }
     }
 
     /// Writes the head of a request, signed, into `out`, which is emptied first.
@@ -108,18 +131,9 @@ impl Signer {
         if matches!(request.method, Method::Put | Method::Post) {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(request.body.bytes().len()));
         }
-        let credentials = Credentials {
-            access_key_id: &self.side.access_key_id,
-            secret: &self.side.secret,
-            session_token: self.side.session_token.as_deref(),
-            region: &self.side.region,
-            service: "s3",
-        };
-        let (method, payload) = (request.method.as_str(), request.body.to_sign());
-        let now = (self.clock)();
-        sign_header(&credentials, now, method, request.path, request.query, &mut headers, payload)?;
+        self.sign(request, &mut headers)?;
         out.clear();
-        for piece in [method, " ", request.path] {
+        for piece in [request.method.as_str(), " ", request.path] {
             out.extend_from_slice(piece.as_bytes());
         }
         if !request.query.is_empty() {
@@ -135,6 +149,16 @@ impl Signer {
         }
         out.extend_from_slice(b"\r\n");
         Ok(())
+    }
+}
+
+fn credentials(side: &Side) -> Credentials<'_> {
+    Credentials {
+        access_key_id: &side.access_key_id,
+        secret: &side.secret,
+        session_token: side.session_token.as_deref(),
+        region: &side.region,
+        service: "s3",
     }
 }
 
@@ -167,6 +191,35 @@ mod tests {
         let signed = "SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-server-side-encryption,";
         assert!(head.contains(signed), "{head}");
         assert!(head.ends_with("\r\n\r\n"));
+    }
+
+    #[test]
+    fn a_run_over_midnight_signs_with_the_key_of_the_new_day() {
+        static SECONDS: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(1_795_564_799);
+        let now = || Timestamp::from_secs(SECONDS.load(std::sync::atomic::Ordering::Relaxed));
+        let signer = Signer::new(side("http://h:9000"), now).unwrap();
+        let head = || {
+            let request = Request {
+                method: Method::Get,
+                path: "/b/k",
+                query: "",
+                body: Body::Empty,
+                asks_for_sse: false,
+            };
+            let mut out = Vec::new();
+            signer.write(&request, &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert!(head().contains("/20261124/us-east-1/s3/aws4_request"), "{}", head());
+        SECONDS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let next = head();
+        assert!(next.contains("/20261125/us-east-1/s3/aws4_request"), "{next}");
+        let fresh = Signer::new(side("http://h:9000"), now).unwrap();
+        let mut out = Vec::new();
+        let request =
+            Request { method: Method::Get, path: "/b/k", query: "", body: Body::Empty, asks_for_sse: false };
+        fresh.write(&request, &mut out).unwrap();
+        assert_eq!(next.as_bytes(), out);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
 use crate::client::{Client, Failure, Payloads, Space, Target};
+use crate::disk::{self, DiskRate};
 use crate::error::BenchError;
 use crate::limits::{CLEAN_TRIES, DELETE_CELL_STRETCH, INTERRUPT_GRACE, REQUEST_TIMEOUT, ROUND_GRACE};
 use crate::plan::{Op, Plan, Size};
@@ -132,9 +133,11 @@ impl<'a> Run<'a> {
         let mut rounds: Vec<Vec<Round>> = self.arenas.iter().map(|_| Vec::new()).collect();
         for number in 1..=self.plan.rounds {
             let mut of_round = Vec::new();
+            let disk = self.probe_disk(op, size).await?;
             for side in 0..self.arenas.len() {
                 self.tell(format!("{op} {size}, round {number}, {}", self.url(side)));
-                let round = self.round(side, op, size).await?;
+                let mut round = self.round(side, op, size).await?;
+                round.disk = disk.filter(|_| side == 0);
                 if self.stop.is_set() {
                     break;
                 }
@@ -151,6 +154,17 @@ impl<'a> Run<'a> {
         }
         let is_measured = rounds.iter().all(|rounds| !rounds.is_empty());
         Ok(is_measured.then(|| Cell::new(op, size, rounds)))
+    }
+
+    /// What the disk does by itself, before a round of puts.
+    async fn probe_disk(&self, op: Op, size: Size) -> Result<Option<DiskRate>, BenchError> {
+        match &self.plan.disk {
+            Some(directory) if op.is_put() => {
+                let group_bytes = disk::group_bytes(size, self.plan.clients);
+                disk::probe(directory, group_bytes, self.plan.duration).await.map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     async fn round(&mut self, side: usize, op: Op, size: Size) -> Result<Round, BenchError> {
@@ -202,6 +216,7 @@ impl<'a> Run<'a> {
             server_cpu: before.0.zip(after.0).map(spent),
             server_peak_bytes: after.0.map(|usage| usage.peak_bytes),
             client_cpu: spent((before.1, after.1)),
+            disk: None,
         })
     }
 

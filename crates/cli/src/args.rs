@@ -7,7 +7,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use strongroom_kms::RootKeySource;
 use strongroom_types::{AccountId, Region};
 
+use crate::backup::BackupArgs;
 use crate::bench::BenchArgs;
+use crate::restore::RestoreArgs;
+use crate::scrub::ScrubArgs;
 
 /// S3-compatible object store that encrypts, checks and records everything.
 #[derive(Debug, Parser)]
@@ -33,6 +36,12 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Make and look at accounts of a running server
     Account(AccountArgs),
+    /// Take a backup of a running server
+    Backup(BackupArgs),
+    /// Make a data directory of a backup, offline, and verify it
+    Restore(RestoreArgs),
+    /// Read and check everything on a running server's disk, in the background
+    Scrub(ScrubArgs),
     /// Prove offline that everything in a data directory opens, and that nothing is missing or left over
     Verify(VerifyArgs),
     /// Measure how fast an S3 endpoint is, alone or beside another, and what an operation costs its server
@@ -126,6 +135,10 @@ pub(crate) struct ServeArgs {
     /// File for records of all requests as JSON lines
     #[arg(long, value_name = "PATH")]
     pub(crate) audit_log: Option<PathBuf>,
+    /// What new buckets are like: current, or before-april-2023, for what was written for such buckets: open to ACLs
+    /// (ObjectWriter), without Block Public Access, and open to customer-provided keys (SSE-C) [default: current]
+    #[arg(long, value_name = "WHICH", value_parser = strongroom_server::config::new_buckets)]
+    pub(crate) new_buckets: Option<strongroom_s3::NewBuckets>,
     /// Configuration file (TOML); what the command line says goes before it
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -156,6 +169,7 @@ impl ServeArgs {
             domains: self.domains.clone(),
             regions: self.regions.clone(),
             audit_log: self.audit_log.clone(),
+            new_buckets: self.new_buckets,
         }
     }
 }
@@ -277,7 +291,7 @@ mod tests {
     fn serve_takes_every_flag_that_programs_rely_on() {
         let line = "strongroom serve --data d --listen 127.0.0.1:0 --listen-plaintext 127.0.0.1:1 --admin-listen \
                     127.0.0.1:2 --domain a.example --domain b.example --region us-east-1,eu-west-1 --audit-log a.jsonl \
-                    --config c.toml --root-key file:k --output json";
+                    --new-buckets before-april-2023 --config c.toml --root-key file:k --output json";
         let Ok(Command::Serve(args)) = parse(line) else { panic!("not serve") };
         let overrides = args.overrides();
         assert_eq!(overrides.listen.map(|address| address.port()), Some(0));
@@ -285,6 +299,7 @@ mod tests {
         let regions: Vec<&str> = overrides.regions.iter().map(Region::as_str).collect();
         assert_eq!(regions, ["us-east-1", "eu-west-1"]);
         assert_eq!(overrides.audit_log, Some(PathBuf::from("a.jsonl")));
+        assert_eq!(overrides.new_buckets, Some(strongroom_s3::NewBuckets::BeforeApril2023));
         assert_eq!(args.output, Output::Json);
         assert!(args.place().root_key().path().is_some_and(|path| path.is_absolute() && path.ends_with("k")));
     }
@@ -303,8 +318,13 @@ mod tests {
             ("strongroom serve --listen 127.0.0.1:9000", "--data"),
             ("strongroom init --data d --root-key /k", "file:PATH"),
             ("strongroom serve --data d --region Nowhere!", "us-east-1"),
+            ("strongroom serve --data d --new-buckets old", "before-april-2023"),
             ("strongroom account describe --account-id 12", "12 digits"),
             ("strongroom verify --data d --output yaml", "json"),
+            ("strongroom backup --endpoint https://h", "--to"),
+            ("strongroom backup --status --to /b", "--to"),
+            ("strongroom restore --from /b", "--data"),
+            ("strongroom scrub --rate 0", "1..=10000"),
         ] {
             let error = parse(line).map(|_| ()).unwrap_err();
             assert_eq!(error.exit_code(), 2);

@@ -72,6 +72,10 @@ pub(crate) struct BenchArgs {
     /// Most bytes of these: large objects have fewer keys (but one for each client)
     #[arg(long, value_name = "SIZE", default_value = "1GiB")]
     max_fill: Size,
+    /// Directory on the disk of --endpoint's server: before each round of puts, groups of one object of each client are
+    /// appended to a file there and synced, and the rate of the puts is told as a share of that
+    #[arg(long, value_name = "DIR")]
+    disk: Option<PathBuf>,
     /// Threads of the generator [default: half of the cores]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -218,6 +222,7 @@ fn plan(args: &BenchArgs, variable: &dyn Fn(&str) -> Option<String>) -> Result<P
         rounds: args.rounds,
         keys: args.keys,
         max_fill: args.max_fill,
+        disk: args.disk.clone(),
         bucket: Plan::bucket_name(number(name)),
         seed: args.seed.unwrap_or_else(|| number(seed)),
         clock: wall_clock,
@@ -298,6 +303,9 @@ fn text(report: &Report) -> String {
     let ratios = report.ratio_rows();
     if !ratios.is_empty() {
         text.extend(["\n", &output::table(RATIO_TITLES, &ratios)]);
+    }
+    for line in report.disk_lines() {
+        text.extend(["\n", &line, "\n"]);
     }
     for line in report.failures() {
         text.extend(["\n", output::visible(&line).as_str(), "\n"]);

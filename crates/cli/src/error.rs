@@ -12,6 +12,7 @@ use strongroom_server::pki::PkiError;
 use strongroom_server::serve::ServeError;
 use strongroom_storage::StoreError;
 use strongroom_storage::local::OpenError;
+use strongroom_storage::local::backup::RestoreError;
 
 use crate::aws::EnvironmentError;
 use crate::client::ClientError;
@@ -34,6 +35,14 @@ pub(crate) enum CliError {
     /// The root key.
     #[error(transparent)]
     RootKey(#[from] RootKeyError),
+    /// The root key of a backup.
+    #[error(
+        "the root key of the backup cannot be had; it is never in the backup: name your copy of it with --root-key file:PATH"
+    )]
+    RestoreRootKey(#[source] RootKeyError),
+    /// A backup that cannot be restored.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
     /// The epoch keys.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -49,6 +58,17 @@ pub(crate) enum CliError {
     /// A request to a server.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// Work that goes on at the server, while nothing is heard of it.
+    #[error(
+        "the {what} goes on at the server if that runs; see how far it is with: strongroom {what} --status"
+    )]
+    Unwatched {
+        /// The work, as its command is named.
+        what: &'static str,
+        /// Why nothing is heard.
+        #[source]
+        source: ClientError,
+    },
     /// A run of the load generator.
     #[error(transparent)]
     Bench(#[from] BenchError),

@@ -1,16 +1,21 @@
 //! The binary `strongroom`: what a person or a program types.
 //!
-//! In reading order: `args` (the command line), one module per command (`init`, `serve`, `account`, `verify`,
-//! `bench`), `aws` (the environment that AWS's tools read), `client` (signed requests to a server), `output` and `error`.
+//! In reading order: `args` (the command line), one module per command (`init`, `serve`, `account`, `backup`, `restore`,
+//! `scrub`, `verify`, `bench`), `aws` (the environment that AWS's tools read), `client` (signed requests to a server),
+//! `output`, `progress` and `error`.
 
 mod account;
 mod args;
 mod aws;
+mod backup;
 mod bench;
 mod client;
 mod error;
 mod init;
 mod output;
+mod progress;
+mod restore;
+mod scrub;
 mod serve;
 mod verify;
 
@@ -20,6 +25,11 @@ use clap::Parser as _;
 
 use crate::args::{Command, CommandLine};
 use crate::error::CliError;
+
+/// The system's allocator keeps for each thread what that thread has freed; a server whose buffers pass from thread to
+/// thread then holds several times what it uses, and a tenth of its time is spent there: docs/PERFORMANCE.md.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let command_line = CommandLine::parse();
@@ -34,9 +44,14 @@ fn main() -> ExitCode {
     }
 }
 
+/// Threads for work that waits for the disk or takes long, at most; beyond it such work waits its turn. A thread that
+/// has work keeps memory of its own, and on a loaded machine they would be made faster than they find work.
+const MOST_BLOCKING_THREADS: usize = 64;
+
 fn run(command_line: CommandLine) -> Result<ExitCode, CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .max_blocking_threads(MOST_BLOCKING_THREADS)
         .build()
         .map_err(|source| CliError::System { what: "start its threads", source })?;
     runtime.block_on(async {
@@ -44,6 +59,9 @@ fn run(command_line: CommandLine) -> Result<ExitCode, CliError> {
             Command::Init(args) => init::run(&args).await.map(|()| ExitCode::SUCCESS),
             Command::Serve(args) => serve::run(&args).await.map(|()| ExitCode::SUCCESS),
             Command::Account(args) => account::run(&args.command).await.map(|()| ExitCode::SUCCESS),
+            Command::Backup(args) => backup::run(&args).await,
+            Command::Restore(args) => restore::run(&args).await,
+            Command::Scrub(args) => scrub::run(&args).await,
             Command::Verify(args) => verify::run(&args).await,
             Command::Bench(args) => bench::run(&args).await,
         }

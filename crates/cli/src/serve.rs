@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::json;
+use strongroom_s3::NewBuckets;
 use strongroom_server::config::Config;
 use strongroom_server::installation::{Installation, ca_path, is_empty};
 use strongroom_server::limits::{self, Amount};
@@ -30,6 +31,7 @@ pub(crate) async fn run(args: &ServeArgs) -> Result<(), CliError> {
     let config = Config::load(args.config.as_deref(), &args.overrides())?;
     let (installation, credentials) = open(args, &config).await?;
     warn_of_shared_file_system(args);
+    warn_of_open_buckets(&config);
     let server = Server::bind(installation, config.clone()).await?;
     announce(args, &config, server.addresses(), credentials)?;
     let certificates = server.certificates();
@@ -99,6 +101,17 @@ fn warn_of_shared_file_system(args: &ServeArgs) {
              name it with --root-key file:PATH"
         ),
         Err(error) => tracing::warn!(%error, "it is not known whether root key and data share a file system"),
+    }
+}
+
+/// The defaults are what keeps most buckets closed.
+fn warn_of_open_buckets(config: &Config) {
+    match config.new_buckets {
+        NewBuckets::Current => {}
+        NewBuckets::BeforeApril2023 => tracing::warn!(
+            "new buckets are as AWS made them before April 2023: ACLs on (ObjectWriter), Block Public Access off, open to \
+             customer-provided keys; leave out --new-buckets for today's defaults"
+        ),
     }
 }
 

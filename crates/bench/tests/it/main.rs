@@ -25,6 +25,7 @@ fn plan(server: &Server, ops: &[Op]) -> Plan {
         rounds: 2,
         keys: 2500,
         max_fill: Size::new(1 << 30),
+        disk: None,
         bucket: Plan::bucket_name(7),
         seed: 1,
         clock,
@@ -104,6 +105,7 @@ async fn two_endpoints_take_turns_and_their_ratio_is_told() {
     assert_eq!((report.rows().len(), report.ratio_rows().len()), (4, 2));
     let json = report.to_json();
     assert!(json["cells"][0]["ratios"]["ops_per_second"]["median"].as_f64().unwrap() > 0.0);
+    assert!(json["cells"][0]["sides"][0]["disk_share"].is_null(), "reads do not end on the disk");
     assert!(json["cells"][0]["sides"][0]["server_cpu_ms_per_operation"].is_f64());
     assert!(json["cells"][0]["sides"][1]["server_cpu_ms_per_operation"].is_null());
     assert_left_nothing(&first);

@@ -4,13 +4,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use indicatif::ProgressBar;
-use strongroom_crypto::{BlobBinding, DataKey, Opener, WrappedKey};
-use strongroom_s3::object::blob_encryption_context;
+use strongroom_crypto::{CustomerPlace, WrappedKey};
 use strongroom_s3::row::{
     self, BlobRow, BucketRow, Coded, CurrentRow, LayoutRow, NameRow, NullRow, PartRow, StateRow,
     UploadIndexRow, UploadRow, VersionRow,
 };
 use strongroom_server::installation::Installation;
+use strongroom_server::proof::{BlobProof, Unproved};
 use strongroom_storage::verify::Verifier;
 use strongroom_storage::{
     BlobStore, Direction, Entry, MAX_KEY_BYTES, MAX_READ_BYTES, MetaStore, Partition, StoreError,
@@ -40,6 +40,8 @@ pub(super) struct Walk<'a> {
     pub(super) rows: u64,
     /// Blobs opened.
     pub(super) blobs: u64,
+    /// Blobs that only a customer's key opens. Their bytes are those that were sealed.
+    pub(super) blobs_of_customers: u64,
     /// Their frames.
     pub(super) frames: u64,
 }
@@ -61,6 +63,7 @@ impl<'a> Walk<'a> {
             named: HashSet::new(),
             rows: 0,
             blobs: 0,
+            blobs_of_customers: 0,
             frames: 0,
         }
     }
@@ -186,7 +189,7 @@ impl<'a> Walk<'a> {
             Some(b'k') => self.current_row(partition, key, value).await?,
             Some(b'n') => read::<NullRow>(value).map(drop),
             Some(b'v') => self.version_row(bucket, key, value, findings).await?,
-            Some(b'u') => read::<UploadRow>(value).map(drop),
+            Some(b'u') => self.upload_row(bucket, key, value),
             Some(b'i') => read::<UploadIndexRow>(value).map(drop),
             Some(b'p') => self.part_row(bucket, key, value, findings).await?,
             Some(b'l') => read::<LayoutRow>(value).map(drop),
@@ -232,10 +235,34 @@ impl<'a> Walk<'a> {
                 Err("its blob has another length")
             });
         }
-        match content.upload_id() {
-            Some(upload) => self.parts_are_there(bucket, upload, content.size).await,
-            None => Ok(Err("it has neither a blob nor parts")),
+        let Some(upload) = content.upload_id() else { return Ok(Err("it has neither a blob nor parts")) };
+        if let Err(what) = self.proof(bucket, &object, upload, content.customer_proof.as_deref()) {
+            return Ok(Err(what));
         }
+        self.parts_are_there(bucket, upload, content.size).await
+    }
+
+    fn upload_row(&self, bucket: BucketId, key: &[u8], value: &[u8]) -> Result<(), &'static str> {
+        let row: UploadRow = read(value)?;
+        let (object, rest) = row::decode_object_key(key).ok_or(MALFORMED_KEY)?;
+        let id = rest.last_chunk().copied().map(UploadId::from_bytes).ok_or(MALFORMED_KEY)?;
+        self.proof(bucket, &object, id, row.customer_proof.as_deref())
+    }
+
+    /// What tells the customer's key of an upload from others is sound, as far as can be proved without that key.
+    fn proof(
+        &self,
+        bucket: BucketId,
+        object: &ObjectKey,
+        upload: UploadId,
+        proof: Option<&[u8]>,
+    ) -> Result<(), &'static str> {
+        let Some(proof) = proof else { return Ok(()) };
+        let place = CustomerPlace::Upload { bucket, key: object, upload };
+        let proved = WrappedKey::decode(proof)
+            .map_err(strongroom_crypto::WrapError::from)
+            .and_then(|wrapped| self.installation.keys.prove_for_customer(&place, &wrapped));
+        proved.map_err(|_| "what tells its customer's key from others does not open")
     }
 
     /// The layout of an object in parts names parts that exist, in their lengths.
@@ -300,7 +327,8 @@ impl<'a> Walk<'a> {
         !self.is_of_this_pass(blob.id()) || self.named.insert(blob.id) || !report
     }
 
-    /// Opens a blob from its first frame to its last.
+    /// Opens a blob from its first frame to its last; of one that only a customer's key opens, proves that it has the bytes
+    /// that were sealed.
     async fn blob(
         &mut self,
         bucket: BucketId,
@@ -317,58 +345,43 @@ impl<'a> Walk<'a> {
         if self.pass > 0 {
             return Ok(());
         }
-        let found = match self.open(bucket, object, blob).await {
-            Ok(frames) => {
+        let found = match self.prove(bucket, object, blob).await {
+            Ok(Proved::Opened { frames }) => {
                 self.blobs += 1;
                 self.frames += frames;
                 return Ok(());
             }
-            Err(Unopened::Store(StoreError::NoSuchBlob(_))) => {
+            Ok(Proved::OfCustomer) => {
+                self.blobs_of_customers += 1;
+                return Ok(());
+            }
+            Err(Unproved::Store(StoreError::NoSuchBlob(_))) => {
                 Finding::BlobMissing { bucket, key: row_key.to_vec(), blob: id }
             }
-            Err(Unopened::Store(error)) => sealed(error.to_string()),
-            Err(Unopened::Seal(what)) => sealed(what),
+            Err(Unproved::Store(error)) => sealed(error.to_string()),
+            Err(Unproved::Seal(what)) => sealed(what),
         };
         findings.add(found);
         Ok(())
     }
 
-    async fn open(&self, bucket: BucketId, object: &ObjectKey, blob: &BlobRow) -> Result<u64, Unopened> {
-        let key = self.data_key(bucket, blob)?;
-        let binding = BlobBinding { bucket, key: object, blob: blob.id() };
-        let seal = |error: strongroom_crypto::OpenError| Unopened::Seal(error.to_string());
-        let mut opener = Opener::whole(&key, &binding, blob.plain_bytes).map_err(seal)?;
-        let length = self.blobs_of.len(blob.id()).await.map_err(Unopened::Store)?;
-        if opener.sealed() != (0..length) {
-            return Err(Unopened::Seal(format!("it has {length} sealed bytes, which its row does not say")));
+    async fn prove(&self, bucket: BucketId, object: &ObjectKey, blob: &BlobRow) -> Result<Proved, Unproved> {
+        let blobs = &*self.blobs_of;
+        let mut proof = BlobProof::begin(blobs, &self.installation.keys, bucket, object, blob).await?;
+        let of_customer = proof.is_of_customer();
+        while let Some(bytes) = proof.step(blobs, MAX_READ_BYTES).await? {
+            self.bar.inc(bytes);
         }
-        let (mut at, mut frames) = (0, 0);
-        while at < length {
-            let end = length.min(at.saturating_add(MAX_READ_BYTES));
-            let bytes = self.blobs_of.read(blob.id(), at..end).await.map_err(Unopened::Store)?;
-            opener.push(bytes);
-            while opener.next_frame().map_err(seal)?.is_some() {
-                frames += 1;
-            }
-            self.bar.inc(end - at);
-            at = end;
-        }
-        opener.finish().map_err(seal)?;
-        Ok(frames)
-    }
-
-    fn data_key(&self, bucket: BucketId, blob: &BlobRow) -> Result<DataKey, Unopened> {
-        let wrapped = WrappedKey::decode(&blob.wrapped_key);
-        let wrapped = wrapped.map_err(|error| Unopened::Seal(format!("its wrapped key: {error}")))?;
-        let key = self.installation.keys.unwrap_for_bucket(bucket, &wrapped, &blob_encryption_context());
-        key.map_err(|error| Unopened::Seal(format!("its wrapped key: {error}")))
+        Ok(if of_customer { Proved::OfCustomer } else { Proved::Opened { frames: proof.frames() } })
     }
 }
 
-/// Why a blob was not opened.
-enum Unopened {
-    Store(StoreError),
-    Seal(String),
+/// What was proved of a blob.
+enum Proved {
+    /// Every frame opens.
+    Opened { frames: u64 },
+    /// Only a customer's key opens it: it has the bytes that were sealed.
+    OfCustomer,
 }
 
 const MALFORMED_KEY: &str = "its key has not the form of its kind";
