@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
+use strongroom_s3::NewBuckets;
 use strongroom_types::Region;
 
 use crate::listener::limits::ConnectionLimits;
@@ -73,6 +74,10 @@ pub struct Config {
     pub limits: ConnectionLimits,
     /// How long records are kept.
     pub retention: Retention,
+    /// How everything on disk is read and checked in the background.
+    pub scrub: Scrub,
+    /// What new buckets are like where their makers ask for nothing.
+    pub new_buckets: NewBuckets,
 }
 
 /// The file of audit records.
@@ -104,9 +109,24 @@ pub struct Retention {
     pub max_bytes: Option<u64>,
 }
 
+/// How everything on disk is read and checked in the background.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scrub {
+    /// Days from the beginning of one pass to that of the next; a pass takes no longer.
+    pub days: u32,
+    /// MiB a second that are read at least.
+    pub min_mib_per_second: u32,
+}
+
 impl Default for AuditLog {
     fn default() -> Self {
         Self { path: PathBuf::new(), max_bytes: 256 * 1024 * 1024, keep: 8 }
+    }
+}
+
+impl Default for Scrub {
+    fn default() -> Self {
+        Self { days: 30, min_mib_per_second: 4 }
     }
 }
 
@@ -131,6 +151,8 @@ pub struct CommandLine {
     pub regions: Vec<Region>,
     /// `--audit-log`.
     pub audit_log: Option<PathBuf>,
+    /// `--new-buckets`.
+    pub new_buckets: Option<NewBuckets>,
 }
 
 impl Config {
@@ -200,6 +222,17 @@ impl Config {
                 days: file.retention.days.map_or(Retention::default().days, |days| days.0),
                 max_bytes: file.retention.max_bytes.map(|bytes| bytes.0),
             },
+            scrub: Scrub {
+                days: file.scrub.days.map_or(Scrub::default().days, |days| days.0),
+                min_mib_per_second: file
+                    .scrub
+                    .min_mib_per_second
+                    .map_or(Scrub::default().min_mib_per_second, |rate| rate.0),
+            },
+            new_buckets: command_line
+                .new_buckets
+                .or(file.new_buckets.map(|named| named.0))
+                .unwrap_or_default(),
         };
         config.check()?;
         Ok(config)
@@ -209,6 +242,16 @@ impl Config {
         if self.limits.max_connections_per_source > self.limits.max_connections {
             return Err(ConfigError::Contradiction(
                 "limits.max_connections_per_source is above limits.max_connections; lower it or raise the other",
+            ));
+        }
+        if self.limits.max_uploads_per_account > self.limits.max_uploads {
+            return Err(ConfigError::Contradiction(
+                "limits.max_uploads_per_account is above limits.max_uploads; lower it or raise the other",
+            ));
+        }
+        if self.limits.max_downloads_per_account > self.limits.max_downloads {
+            return Err(ConfigError::Contradiction(
+                "limits.max_downloads_per_account is above limits.max_downloads; lower it or raise the other",
             ));
         }
         if !self.admin_listen.ip().to_canonical().is_loopback() {
@@ -286,6 +329,8 @@ struct File {
     tls: Option<TlsTable>,
     limits: LimitsTable,
     retention: RetentionTable,
+    scrub: ScrubTable,
+    new_buckets: Option<NewBucketsName>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -313,7 +358,13 @@ struct LimitsTable {
     idle_timeout_seconds: Option<Seconds>,
     body_idle_timeout_seconds: Option<Seconds>,
     write_idle_timeout_seconds: Option<Seconds>,
+    slow_start_seconds: Option<Seconds>,
+    min_bytes_per_second: Option<Count>,
     shutdown_grace_seconds: Option<Seconds>,
+    max_uploads: Option<Count>,
+    max_uploads_per_account: Option<Count>,
+    max_downloads: Option<Count>,
+    max_downloads_per_account: Option<Count>,
 }
 
 impl LimitsTable {
@@ -334,7 +385,19 @@ impl LimitsTable {
             idle_timeout: time(self.idle_timeout_seconds, defaults.idle_timeout),
             body_idle_timeout: time(self.body_idle_timeout_seconds, defaults.body_idle_timeout),
             write_idle_timeout: time(self.write_idle_timeout_seconds, defaults.write_idle_timeout),
+            slow_start: time(self.slow_start_seconds, defaults.slow_start),
+            min_bytes_per_second: count(self.min_bytes_per_second, defaults.min_bytes_per_second),
             shutdown_grace: time(self.shutdown_grace_seconds, defaults.shutdown_grace),
+            max_uploads: count(self.max_uploads, defaults.max_uploads),
+            max_uploads_per_account: count(
+                self.max_uploads_per_account,
+                defaults.max_uploads_per_account.min(count(self.max_uploads, defaults.max_uploads)),
+            ),
+            max_downloads: count(self.max_downloads, defaults.max_downloads),
+            max_downloads_per_account: count(
+                self.max_downloads_per_account,
+                defaults.max_downloads_per_account.min(count(self.max_downloads, defaults.max_downloads)),
+            ),
         }
     }
 }
@@ -344,6 +407,29 @@ impl LimitsTable {
 struct RetentionTable {
     days: Option<Days>,
     max_bytes: Option<FileBytes>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ScrubTable {
+    days: Option<Days>,
+    min_mib_per_second: Option<MibPerSecond>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "u32")]
+struct MibPerSecond(u32);
+
+impl TryFrom<u32> for MibPerSecond {
+    type Error = String;
+
+    fn try_from(rate: u32) -> Result<Self, String> {
+        if (1..=10_000).contains(&rate) {
+            Ok(Self(rate))
+        } else {
+            Err(format!("{rate} is not between 1 and 10000 MiB/s"))
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -369,6 +455,30 @@ impl TryFrom<String> for RegionName {
         Region::parse(&text)
             .map(Self)
             .map_err(|_| format!("{text:?} is not the name of a region, such as us-east-1"))
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct NewBucketsName(NewBuckets);
+
+impl TryFrom<String> for NewBucketsName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        new_buckets(&text).map(Self)
+    }
+}
+
+/// Reads the name of a set of defaults for new buckets.
+///
+/// # Errors
+/// What it would take.
+pub fn new_buckets(text: &str) -> Result<NewBuckets, String> {
+    match text {
+        "current" => Ok(NewBuckets::Current),
+        "before-april-2023" => Ok(NewBuckets::BeforeApril2023),
+        _ => Err(format!("{text:?} is neither current nor before-april-2023")),
     }
 }
 
@@ -456,6 +566,8 @@ mod tests {
         assert_eq!(config.home_region(), &Region::us_east_1());
         assert_eq!(config.retention, Retention { days: 90, max_bytes: None });
         assert_eq!(config.limits, ConnectionLimits::default());
+        assert_eq!(config.scrub, Scrub { days: 30, min_mib_per_second: 4 });
+        assert_eq!(config.new_buckets, NewBuckets::Current);
     }
 
     #[test]
@@ -467,6 +579,7 @@ mod tests {
             admin_listen = "[::1]:9001"
             domains = ["S3.Example.com", "s3.localhost"]
             regions = ["eu-central-1", "us-east-1"]
+            new_buckets = "before-april-2023"
             [audit_log]
             path = "audit.jsonl"
             max_bytes = 1048576
@@ -477,9 +590,13 @@ mod tests {
             [limits]
             max_connections = 100
             idle_timeout_seconds = 7
+            max_uploads = 50
             [retention]
             days = 400
             max_bytes = 10000000
+            [scrub]
+            days = 7
+            min_mib_per_second = 20
             "#,
         )
         .unwrap();
@@ -493,8 +610,11 @@ mod tests {
         assert_eq!(tls.certificate, Path::new("/etc/strongroom/cert.pem"));
         assert_eq!(tls.private_key, Path::new("/run/key.pem"));
         assert_eq!(config.limits.max_connections_per_source, 100);
+        assert_eq!(config.limits.max_uploads_per_account, 50);
         assert_eq!(config.limits.idle_timeout, Duration::from_secs(7));
         assert_eq!(config.retention, Retention { days: 400, max_bytes: Some(10_000_000) });
+        assert_eq!(config.scrub, Scrub { days: 7, min_mib_per_second: 20 });
+        assert_eq!(config.new_buckets, NewBuckets::BeforeApril2023);
     }
 
     #[test]
@@ -506,15 +626,17 @@ mod tests {
             domains: vec!["b.example".to_owned()],
             regions: vec![Region::parse("eu-west-1").unwrap()],
             audit_log: Some(PathBuf::from("here.jsonl")),
+            new_buckets: Some(NewBuckets::Current),
         };
         let text = "listen = '127.0.0.1:9'\ndomains = ['a.example']\nregions = ['us-east-1']\n\
-                    [audit_log]\npath = 'there.jsonl'\nkeep = 2";
+                    new_buckets = 'before-april-2023'\n[audit_log]\npath = 'there.jsonl'\nkeep = 2";
         let config = Config::parse(text, Path::new("x/server.toml"), &command_line).unwrap();
         assert_eq!(config.listen.port(), 1);
         assert_eq!(config.listen_plaintext.unwrap().port(), 2);
         assert_eq!(config.admin_listen.port(), 3);
         assert_eq!(config.domains, ["s3.localhost", "b.example"]);
         assert_eq!(config.home_region().as_str(), "eu-west-1");
+        assert_eq!(config.new_buckets, NewBuckets::Current);
         let audit_log = config.audit_log.unwrap();
         assert_eq!((audit_log.path.as_path(), audit_log.keep), (Path::new("here.jsonl"), 2));
     }
@@ -531,6 +653,8 @@ mod tests {
             ("[tls]\ncertificate = 'a'", 1, "missing field `private_key`"),
             ("listen = ", 1, ""),
             ("[retention]\ndays = 0", 2, "0 is not between"),
+            ("[scrub]\nmin_mib_per_second = 0", 2, "0 is not between 1 and 10000 MiB/s"),
+            ("new_buckets = 'old'", 1, "\"old\" is neither current nor before-april-2023"),
         ] {
             match parse(text) {
                 Err(ConfigError::Invalid { line: found, message, .. }) => {
@@ -548,6 +672,8 @@ mod tests {
             "admin_listen = '0.0.0.0:9001'",
             "listen = '127.0.0.1:9'\nlisten_plaintext = '127.0.0.1:9'",
             "[limits]\nmax_connections = 5\nmax_connections_per_source = 6",
+            "[limits]\nmax_uploads = 5\nmax_uploads_per_account = 6",
+            "[limits]\nmax_downloads = 5\nmax_downloads_per_account = 6",
             "regions = ['us-east-1', 'us-east-1']",
         ] {
             assert!(matches!(parse(text), Err(ConfigError::Contradiction(_))), "{text:?}");

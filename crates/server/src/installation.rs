@@ -8,6 +8,7 @@ use strongroom_crypto::Entropy as _;
 use strongroom_identity::{Identity, IdentityError, NewAccount};
 use strongroom_kms::{Keys, KeysError, RootKeyError, RootKeySource, SystemEntropy};
 use strongroom_s3::S3;
+use strongroom_storage::local::backup::is_backup;
 use strongroom_storage::local::{OpenError, Options};
 use strongroom_storage::sealed::{CipherError, RowCipher, SealedStore};
 use strongroom_storage::{
@@ -150,6 +151,7 @@ impl Installation {
         root_key: &RootKeySource,
         email: &str,
     ) -> Result<(Self, Made), InstallationError> {
+        refuse_backup(data)?;
         refuse_foreign(data)?;
         root_key.refuse_inside(data)?;
         make_directory(data)?;
@@ -176,6 +178,7 @@ impl Installation {
     /// # Errors
     /// [`InstallationError`].
     pub async fn open(data: &Path, root_key: &RootKeySource) -> Result<Self, InstallationError> {
+        refuse_backup(data)?;
         if !data.join("FORMAT").exists() {
             return Err(InstallationError::NotInitialised { path: data.to_owned() });
         }
@@ -251,6 +254,14 @@ pub fn ca_path(data: &Path) -> PathBuf {
 fn make_directory(path: &Path) -> Result<(), InstallationError> {
     strongroom_storage::local::make_directory(path)
         .map_err(|source| InstallationError::Directory { path: path.to_owned(), source })
+}
+
+/// A backup is no data directory, whatever it has or lacks.
+///
+/// # Errors
+/// [`OpenError::Backup`].
+pub fn refuse_backup(data: &Path) -> Result<(), InstallationError> {
+    if is_backup(data) { Err(OpenError::Backup.into()) } else { Ok(()) }
 }
 
 fn refuse_foreign(data: &Path) -> Result<(), InstallationError> {

@@ -36,17 +36,22 @@ mod authn;
 pub mod config;
 mod decode;
 mod encode;
+#[doc(hidden)]
+pub mod fuzz;
 mod gate;
 mod handler;
 pub mod http;
 pub mod installation;
 pub mod limits;
 pub mod listener;
+mod operator;
 mod pipeline;
 pub mod pki;
 mod post;
+pub mod proof;
 mod record;
 mod route;
 pub mod serve;
 
 pub use handler::errand::Errands;
+pub use post::fuzz_post_form;

@@ -3,14 +3,14 @@
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use http::HeaderValue;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use strongroom_gate::{Body, Caller, ErrorReply, Ledger, RequestFacts, is_read_only};
+use strongroom_gate::{Body, Caller, ErrorReply, Ledger, RequestFacts, WireFacts, is_read_only};
 use strongroom_record::{CallerRecord, Coalesced, Completed, Decided, Outcome, Record, TlsRecord, encode};
 use strongroom_s3::bucket::cors;
 use strongroom_shape::{Protocol, ServiceSchema};
@@ -22,28 +22,20 @@ use strongroom_types::{BucketName, Region, Timestamp};
 use tokio::sync::Semaphore;
 
 use crate::authn::{Authenticated, Authn, auth_reply, signature_record};
-use crate::decode::{self, SignedBody};
+use crate::decode::{self, Owner, Placed, Room, Share, SignedBody};
 use crate::encode::{self, Answer, Ids};
 use crate::handler::{Content, Exchange, Services};
 use crate::http::{
     BytesRead, Connection, Finished, Handler, Incoming, IncomingBody, MalformedHead, Outgoing, OutgoingBody,
 };
+use crate::limits::{
+    MAX_RECORDED_HEADER_BYTES, MAX_RPC_BODY_BYTES, MIN_DOWNLOAD_BYTES, UNKNOWN_BODIES_KIB,
+    UNKNOWN_BODY_TIMEOUT,
+};
 use crate::listener::{Admit, FloodBudget};
 use crate::post::{PostForm, Upload};
 use crate::record::{Opened, Place, Registry, Unrecordable};
-use crate::route::{Destination, RouteHead, Routed, Routes, parse_query, redacted_target, rpc_operation};
-
-/// Longest body that is read of a service whose operations are named in the body.
-const MAX_RPC_BODY_BYTES: usize = 1 << 20;
-
-/// Bytes that bodies of callers who are not known yet may hold in memory together, in KiB.
-const UNKNOWN_BODIES_KIB: usize = 64 * 1024;
-
-/// How long a body may take that is read before its caller is known.
-const UNKNOWN_BODY_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Longest header value kept in records, bytes.
-const MAX_RECORDED_HEADER_BYTES: usize = 1024;
+use crate::route::{Destination, RouteHead, Routed, Routes, parse_query, protocol, redacted_target};
 
 /// Everything that requests pass through.
 pub(crate) struct Pipeline {
@@ -53,6 +45,12 @@ pub(crate) struct Pipeline {
     pub(crate) registry: Arc<Registry>,
     pub(crate) flood: Mutex<FloodBudget>,
     pub(crate) unknown_bodies: UnknownBodies,
+    /// Room for bodies that are stored, by number.
+    pub(crate) uploads: Arc<Room>,
+    /// Room for long answers, by number.
+    pub(crate) downloads: Arc<Room>,
+    /// Room for bodies that are read whole, in bytes.
+    pub(crate) documents: Arc<Room>,
 }
 
 /// Room for bodies that must be read before their callers are known.
@@ -96,12 +94,23 @@ struct Journey {
     place: Place,
     /// Protocol and service in whose form errors are answered.
     form: (Protocol, &'static ServiceSchema),
+    /// What policies may ask about of the connection, the head and the signature.
+    wire: WireFacts,
     /// Whether the caller is known.
     known: bool,
     /// Whether the budget of unknown callers was charged for it already.
     charged: bool,
     /// What the answer's CORS headers depend on.
     cors: Option<CorsQuestion>,
+    /// The room that its document takes.
+    document: Option<Share>,
+}
+
+impl Journey {
+    /// Whose room a body takes.
+    fn owner(&self, caller: &Caller) -> Owner {
+        Owner::of(caller.account(), self.connection.peer.ip())
+    }
 }
 
 /// A request from a page of another origin, about a bucket.
@@ -138,9 +147,15 @@ impl Pipeline {
             ledger: Ledger::new(decided),
             place,
             form: (Protocol::RestXml, &strongroom_api_s3::SERVICE),
+            wire: WireFacts {
+                // "TLSv1.3" in rustls's words, "1.3" in policies.
+                tls_version: connection.tls.as_ref().and_then(|tls| tls.version.strip_prefix("TLSv")),
+                ..WireFacts::default()
+            },
             known: false,
             charged: false,
             cors: None,
+            document: None,
         })
     }
 
@@ -150,6 +165,8 @@ impl Pipeline {
         let (raw_path, raw_query) = target.split_once('?').unwrap_or((&target, ""));
         journey.resource = raw_path.to_owned();
         describe_head(&journey.ledger, &method, &target, &headers);
+        journey.wire.user_agent = header_text(&headers, "user-agent");
+        journey.wire.referer = header_text(&headers, "referer");
         let secure = journey.connection.tls.is_some();
         let head =
             SignedHead { method: method.as_str(), raw_path, raw_query, headers: &headers, is_tls: secure };
@@ -175,8 +192,8 @@ impl Pipeline {
             Destination::Operation(routed) => {
                 self.rest(journey, routed, auth, Parts { method, query, headers, body }).await
             }
-            Destination::Rpc(service) => {
-                self.rpc(journey, service, auth, Parts { method, query, headers, body }).await
+            Destination::Service(service) => {
+                self.whole(journey, service, auth, Parts { method, query, headers, body }).await
             }
             Destination::Unserved(service) => {
                 self.unserved(journey, &service, &auth, Parts { method, query, headers, body }).await
@@ -197,7 +214,27 @@ impl Pipeline {
     ) -> Result<Authenticated, ErrorReply> {
         let authenticated = self.authn.authenticate(auth, journey.now, digest).await?;
         recognise(journey, &authenticated);
+        self.note_use(journey, &authenticated).await;
         Ok(authenticated)
+    }
+
+    /// Notes that a key is in use, and warns of root keys, both now and then only. A request does not fail for it.
+    async fn note_use(&self, journey: &Journey, authenticated: &Authenticated) {
+        let Authenticated { caller, region, .. } = authenticated;
+        let region = region.as_ref().unwrap_or(&self.registry.home);
+        let service = journey.form.1.signing_name;
+        match self.services.identity.note_use(caller, service, region, journey.now).await {
+            Ok(true) if matches!(caller, Caller::Root(_)) => {
+                let account = caller.account().map(|account| account.to_string()).unwrap_or_default();
+                tracing::warn!(
+                    account,
+                    service,
+                    "the root user's key is in use; make an IAM user for this work"
+                );
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "the last use of an access key could not be noted"),
+        }
     }
 
     /// An operation of S3 or S3 Control.
@@ -213,23 +250,88 @@ impl Pipeline {
         let authenticated = self.authenticate(journey, &auth, BodyDigest::Pending).await?;
         let Parts { method, query, headers, body } = parts;
         let Authenticated { caller, payload, region, .. } = authenticated;
-        let content = if caller == Caller::Anonymous {
-            Content::default()
-        } else {
-            let opened = open_body(&routed, &headers, body, payload).await;
-            opened.unwrap_or_else(|reply| Content { spoiled: Some(reply), ..Content::default() })
-        };
+        let owner = journey.owner(&caller);
+        let opened = self.open_body(journey, &routed, &headers, (owner, body, payload)).await;
+        let content = opened.unwrap_or_else(|reply| Content { spoiled: Some(reply), ..Content::default() });
         let headers = decode::tolerated(headers);
         let exchange =
             self.exchange(journey, routed, (caller, region), Head { method, query, headers }, content);
         if exchange.routed.operation.name == "CompleteMultipartUpload" {
             return self.services.dispatch_slowly(exchange).await;
         }
-        self.services.dispatch(exchange).await
+        let mut answer = self.services.dispatch(exchange).await?;
+        self.place_download(owner, &mut answer.body)?;
+        Ok(answer)
     }
 
-    /// An operation that target or body name. The signature covers the body's hash, so the body comes first, bounded.
-    async fn rpc(
+    /// Gives a long answer a place among the downloads, until it is sent or given up: as long as its client takes nothing,
+    /// it holds what was read for it.
+    fn place_download(&self, owner: Owner, body: &mut OutgoingBody) -> Result<(), ErrorReply> {
+        if let OutgoingBody::Stream { len: Some(len), chunks } = body
+            && *len > MIN_DOWNLOAD_BYTES
+        {
+            let place = self.downloads.take(owner, 1)?;
+            let unplaced = std::mem::replace(chunks, Box::pin(futures_util::stream::empty()));
+            *chunks = Box::pin(unplaced.inspect(move |_| {
+                let _held = &place;
+            }));
+        }
+        Ok(())
+    }
+
+    /// Opens the body: whole, for what is decoded from it; as a stream, for what is stored of it.
+    async fn open_body(
+        &self,
+        journey: &mut Journey,
+        routed: &Routed,
+        headers: &http::HeaderMap,
+        (owner, wire, payload): (Owner, IncomingBody, PayloadCheck),
+    ) -> Result<Content, ErrorReply> {
+        let operation = routed.operation;
+        let needs_body = strongroom_codec::needs_body(routed.protocol, operation);
+        if !needs_body && !operation.streaming_input {
+            return Ok(Content::default());
+        }
+        let source = SignedBody::new(wire, payload);
+        let declared = source.declared_bytes();
+        // The checksum headers of CompleteMultipartUpload are about the object, not about this document.
+        let of_this_body = operation.name != "CompleteMultipartUpload";
+        let expected = decode::expected_digests(headers, declared, of_this_body)?;
+        if operation.streaming_input {
+            let unframed = !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING);
+            if declared.is_none() || unframed {
+                let message = "You must provide the Content-Length HTTP header.";
+                return Err(ErrorReply::new(411, "MissingContentLength", message));
+            }
+            let stream = Some(Body::new(Box::new(Placed::new(source, &self.uploads, owner)), expected));
+            return Ok(Content { stream, ..Content::default() });
+        }
+        // The model demands a digest of ACLs too; S3 does not, and s3cmd sends none.
+        let is_acl = operation.name.ends_with("Acl");
+        if operation.checksum_required && routed.service.name == "s3" && !is_acl {
+            decode::require_digest(&expected)?;
+        }
+        let limit = strongroom_codec::body_limit_bytes(routed.protocol, operation);
+        if declared.is_some_and(|declared| declared > limit as u64) {
+            return Err(decode::too_long());
+        }
+        let most = limit as u64;
+        journey.document = Some(self.documents.take(owner, declared.unwrap_or(most).min(most))?);
+        let whole = decode::collect(Body::new(Box::new(source), expected), limit);
+        if matches!(owner, Owner::Account(_)) {
+            return Ok(Content { whole: whole.await?, ..Content::default() });
+        }
+        let whole = async { in_time(whole).await? };
+        // Each key of a DeleteObjects is decided on its own, so its keys come first. Whatever else a stranger sends is
+        // read only if the head's target is one that he may reach.
+        if operation.name == "DeleteObjects" {
+            return Ok(Content { whole: whole.await?, ..Content::default() });
+        }
+        Ok(Content { deferred: Some(Box::pin(whole)), ..Content::default() })
+    }
+
+    /// An operation of another service than S3. The signature covers the body's hash, so the body comes first, bounded.
+    async fn whole(
         &self,
         journey: &mut Journey,
         service: &'static ServiceSchema,
@@ -237,22 +339,19 @@ impl Pipeline {
         parts: Parts,
     ) -> Result<Answer, ErrorReply> {
         let Parts { method, query, headers, mut body } = parts;
-        let protocol = if service.target_prefix.is_some() { Protocol::AwsJson11 } else { Protocol::AwsQuery };
-        journey.form = (protocol, service);
+        journey.form = (protocol(service), service);
         journey.ledger.fill(|decided| service.signing_name.clone_into(&mut decided.service));
-        if auth == AuthInput::Anonymous {
-            let message = "Request is missing Authentication Token";
-            return Err(ErrorReply::new(403, "MissingAuthenticationToken", message));
-        }
         let whole_body = self.unknown_bodies.collect(&mut body).await?;
         let Authenticated { caller, region, .. } =
             self.authenticate(journey, &auth, body_digest(&whole_body)).await?;
-        let routed = rpc_operation(service, &headers, &query, &whole_body).map_err(|(protocol, reply)| {
-            journey.form = (protocol, service);
-            reply
-        })?;
-        journey.form = (routed.protocol, service);
+        let raw_path = &journey.resource;
+        let head =
+            RouteHead { method: &method, raw_path, query: &query, headers: &headers, signed_service: None };
+        let routed = self.routes.operation(service, &head, &whole_body)?;
         describe_operation(&journey.ledger, &routed);
+        if caller == Caller::Anonymous {
+            return Err(unsigned(&routed));
+        }
         let content = Content { whole: whole_body, ..Content::default() };
         let exchange =
             self.exchange(journey, routed, (caller, region), Head { method, query, headers }, content);
@@ -269,7 +368,7 @@ impl Pipeline {
         parts: Parts,
     ) -> Result<Answer, ErrorReply> {
         let Parts { headers, mut body, .. } = parts;
-        journey.form = spoken(service, &headers);
+        journey.form = spoken(&headers);
         journey.ledger.fill(|decided| service.clone_into(&mut decided.service));
         let whole_body = self.unknown_bodies.collect(&mut body).await?;
         self.authenticate(journey, auth, body_digest(&whole_body)).await?;
@@ -291,6 +390,7 @@ impl Pipeline {
             now: journey.now,
             source_ip: journey.connection.peer.ip(),
             secure_transport: journey.connection.tls.is_some(),
+            wire: journey.wire.clone(),
         };
         let Head { method, query, headers } = head;
         let (ledger, request_id) = (journey.ledger.clone(), journey.request_id.clone());
@@ -312,8 +412,9 @@ impl Pipeline {
         let form = in_time(PostForm::read(&headers, body)).await??;
         let (authenticated, policy) = self.authn.authenticate_form(&form, journey.now).await?;
         recognise(journey, &authenticated);
-        let Upload { routed, headers: fields, body, after } = form.into_upload(&bucket, policy)?;
         let Authenticated { caller, region, .. } = authenticated;
+        let room = (&self.uploads, journey.owner(&caller));
+        let Upload { routed, headers: fields, body, after } = form.into_upload(&bucket, policy, room)?;
         let head = Head { method: http::Method::PUT, query: Vec::new(), headers: fields };
         let content = Content { stream: Some(body), ..Content::default() };
         let exchange = self.exchange(journey, routed, (caller, region), head, content);
@@ -471,9 +572,10 @@ impl Completion {
 /// Notes who asks, now that it is known.
 fn recognise(journey: &mut Journey, authenticated: &Authenticated) {
     journey.known = authenticated.caller != Caller::Anonymous;
+    journey.wire.signature = authenticated.signature.as_ref().map(|signature| signature.facts.clone());
     journey.ledger.fill(|decided| {
         decided.caller = authenticated.caller.record();
-        decided.signature.clone_from(&authenticated.signature);
+        decided.signature = authenticated.signature.as_ref().map(|signature| signature.record.clone());
         if let Some(region) = &authenticated.region {
             decided.region = region.to_string();
         }
@@ -484,8 +586,17 @@ fn body_digest(body: &[u8]) -> BodyDigest {
     BodyDigest::Sha256(*strongroom_crypto::Sha256Digest::of(body).as_bytes())
 }
 
+/// The error for a request to another service than S3 that nobody signed. Who shows an identity provider's token needs
+/// no signature; such tokens are not verified yet.
+fn unsigned(routed: &Routed) -> ErrorReply {
+    if routed.operation.unsigned {
+        return encode::not_implemented(routed.operation.name);
+    }
+    ErrorReply::new(403, "MissingAuthenticationToken", "Request is missing Authentication Token")
+}
+
 /// The protocol that a client of a service speaks, as far as its request tells, and a service whose errors have that form.
-fn spoken(service: &str, headers: &http::HeaderMap) -> (Protocol, &'static ServiceSchema) {
+fn spoken(headers: &http::HeaderMap) -> (Protocol, &'static ServiceSchema) {
     let form = headers
         .get(http::header::CONTENT_TYPE)
         .is_some_and(|value| value.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
@@ -493,52 +604,11 @@ fn spoken(service: &str, headers: &http::HeaderMap) -> (Protocol, &'static Servi
         (Protocol::RpcV2Cbor, &strongroom_api_strongroom::SERVICE)
     } else if headers.contains_key("x-amz-target") {
         (Protocol::AwsJson11, &strongroom_api_strongroom::SERVICE)
-    } else if form && service == "ec2" {
-        (Protocol::Ec2Query, &strongroom_api_sts::SERVICE)
     } else if form {
         (Protocol::AwsQuery, &strongroom_api_sts::SERVICE)
     } else {
         (Protocol::RestJson1, &strongroom_api_strongroom::SERVICE)
     }
-}
-
-/// Opens the body: whole, for what is decoded from it; as a stream, for what is stored of it.
-async fn open_body(
-    routed: &Routed,
-    headers: &http::HeaderMap,
-    wire: IncomingBody,
-    payload: PayloadCheck,
-) -> Result<Content, ErrorReply> {
-    let operation = routed.operation;
-    let needs_body = strongroom_codec::needs_body(routed.protocol, operation);
-    if !needs_body && !operation.streaming_input {
-        return Ok(Content::default());
-    }
-    let source = SignedBody::new(wire, payload);
-    let declared = source.declared_bytes();
-    // The checksum headers of CompleteMultipartUpload are about the object, not about this document.
-    let of_this_body = operation.name != "CompleteMultipartUpload";
-    let expected = decode::expected_digests(headers, declared, of_this_body)?;
-    if operation.streaming_input {
-        let unframed = !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING);
-        if declared.is_none() || unframed {
-            let message = "You must provide the Content-Length HTTP header.";
-            return Err(ErrorReply::new(411, "MissingContentLength", message));
-        }
-        let stream = Some(Body::new(Box::new(source), expected));
-        return Ok(Content { stream, ..Content::default() });
-    }
-    // The model demands a digest of ACLs too; S3 does not, and s3cmd sends none.
-    let is_acl = operation.name.ends_with("Acl");
-    if operation.checksum_required && routed.service.name == "s3" && !is_acl {
-        decode::require_digest(&expected)?;
-    }
-    let limit = strongroom_codec::body_limit_bytes(routed.protocol, operation);
-    if declared.is_some_and(|declared| declared > limit as u64) {
-        return Err(decode::too_long());
-    }
-    let whole = decode::collect(Body::new(Box::new(source), expected), limit).await?;
-    Ok(Content { whole, ..Content::default() })
 }
 
 fn describe_head(ledger: &Ledger, method: &http::Method, target: &str, headers: &http::HeaderMap) {
@@ -624,7 +694,7 @@ fn cors_question(
             routed.labels.iter().find(|(name, _)| *name == "Bucket").map(|(_, bucket)| bucket.to_string())
         }
         Destination::PostForm { bucket } => Some(bucket.clone()),
-        Destination::Preflight { .. } | Destination::Rpc(_) | Destination::Unserved(_) => None,
+        Destination::Preflight { .. } | Destination::Service(_) | Destination::Unserved(_) => None,
     };
     let bucket = BucketName::parse(&bucket?).ok()?;
     Some(CorsQuestion { bucket, origin, method: method.to_string() })

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use strongroom_crypto::Entropy as _;
 use strongroom_gate::Gate;
 use strongroom_kms::SystemEntropy;
-use strongroom_s3::{BucketDirectory, S3};
+use strongroom_s3::S3;
 use strongroom_storage::{MetaStore, StoreClock, StoreHealth};
 use strongroom_trail::{Archive, ArchiveSettings, Archiver, AuditLog, AuditLogSettings, TrailError};
 use strongroom_types::Region;
@@ -16,10 +16,13 @@ use tokio::sync::watch;
 use crate::admin::Readiness;
 use crate::authn::Authn;
 use crate::config::{Config, TlsFiles};
+use crate::decode::Room;
 use crate::gate::InstallationFacts;
 use crate::handler::Services;
 use crate::installation::{ArchiveSeal, Installation, InstallationError};
+use crate::limits::{MAX_DOCUMENT_BYTES_AT_ONCE, MAX_DOCUMENT_BYTES_AT_ONCE_PER_ACCOUNT};
 use crate::listener::{Addresses, FloodBudget, FloodLimits, ListenError, Listeners, Shutdown};
+use crate::operator::{Operator, ScrubSettings};
 use crate::pipeline::{Pipeline, UnknownBodies};
 use crate::pki::{
     CertificateAuthority, PkiError, RENEWAL_CHECK, ReloadingResolver, ServerCertificateLife, ServerNames,
@@ -55,6 +58,7 @@ pub struct Server {
     config: Config,
     listeners: Listeners,
     certificates: Arc<Certificates>,
+    archive: Arc<Archive>,
     archiver: Archiver,
     audit_log: Option<AuditLog>,
 }
@@ -122,7 +126,7 @@ impl Server {
     /// # Errors
     /// [`ServeError`].
     pub async fn bind(installation: Installation, config: Config) -> Result<Self, ServeError> {
-        let s3 = installation.s3(config.regions.clone().into());
+        let s3 = installation.s3(config.regions.clone().into()).with_new_buckets(config.new_buckets);
         s3.settle_intents().await.map_err(InstallationError::from)?;
         let certificates = Certificates::new(&installation, &config).await?;
         let tls = server_config(certificates.resolver.clone())?;
@@ -153,8 +157,8 @@ impl Server {
             }
             None => None,
         };
-        let archiver = Archiver::new(archive, installation.clock.clone(), settings);
-        Ok(Self { installation, s3, config, listeners, certificates, archiver, audit_log })
+        let archiver = Archiver::new(archive.clone(), installation.clock.clone(), settings);
+        Ok(Self { installation, s3, config, listeners, certificates, archive, archiver, audit_log })
     }
 
     /// The certificates, for reloading.
@@ -169,17 +173,18 @@ impl Server {
 
     /// Serves until `shutdown`; returns when what was in flight is answered and recorded.
     pub async fn run(self, shutdown: Shutdown) {
-        let Self { installation, s3, config, listeners, certificates, archiver, audit_log } = self;
+        let Self { installation, s3, config, listeners, certificates, archive, archiver, audit_log } = self;
         let regions: Arc<[Region]> = config.regions.clone().into();
         let home = regions.first().cloned().unwrap_or_else(Region::us_east_1);
-        let facts = InstallationFacts {
-            buckets: BucketDirectory::new(installation.store.clone()),
-            identity: installation.identity.clone(),
-        };
+        let facts = InstallationFacts { s3: s3.clone(), identity: installation.identity.clone() };
+        let (stop, stopped) = watch::channel(false);
+        let settings = ScrubSettings::from(&config.scrub);
+        let (operator, work) = Operator::start(&installation, &archive, settings, stopped.clone());
         let services = Arc::new(Services {
             gate: Gate::new(Arc::new(facts)),
             s3,
             identity: installation.identity.clone(),
+            operator,
         });
         let (recorder, recording) = Recorder::start(installation.journal.clone());
         let registry = Arc::new(Registry {
@@ -196,8 +201,16 @@ impl Server {
             registry,
             flood: Mutex::new(FloodBudget::new(FloodLimits::default(), Instant::now())),
             unknown_bodies: UnknownBodies::new(),
+            uploads: Room::new(
+                config.limits.max_uploads as u64,
+                config.limits.max_uploads_per_account as u64,
+            ),
+            downloads: Room::new(
+                config.limits.max_downloads as u64,
+                config.limits.max_downloads_per_account as u64,
+            ),
+            documents: Room::new(MAX_DOCUMENT_BYTES_AT_ONCE, MAX_DOCUMENT_BYTES_AT_ONCE_PER_ACCOUNT),
         });
-        let (stop, stopped) = watch::channel(false);
         let archiving = tokio::spawn(archiver.run(stopped.clone()));
         let logging = audit_log.map(|log| tokio::spawn(log.run(stopped)));
         let chores = tokio::spawn(chores(pipeline.clone(), certificates));
@@ -213,6 +226,7 @@ impl Server {
         }
         // Readers of records stop after the last record is there for them.
         let _ = stop.send(true);
+        work.end().await;
         if let Some(logging) = logging {
             drop(logging.await);
         }

@@ -1,6 +1,7 @@
 //! Failures of authentication, as AWS answers them.
 
 use strongroom_gate::ErrorReply;
+use strongroom_identity::SessionError;
 use strongroom_sigv4::{AuthError, BodyError, Code, PostError, SignatureMismatch};
 use strongroom_types::AccessKeyId;
 
@@ -114,11 +115,24 @@ pub(crate) fn unknown_key(id: &AccessKeyId, is_s3: bool) -> ErrorReply {
     }
 }
 
-/// The answer to a session token: no key of this installation has one.
-pub(crate) fn unknown_token(is_s3: bool) -> ErrorReply {
-    if is_s3 {
-        ErrorReply::new(400, "InvalidToken", "The provided token is malformed or otherwise invalid.")
-    } else {
-        ErrorReply::new(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
+/// The answer to a session token that is not good. Source: S3 API Reference, "Error responses", `InvalidToken` and
+/// `ExpiredToken`; STS API Reference, "Common Errors".
+pub(crate) fn session_reply(error: SessionError, is_s3: bool) -> ErrorReply {
+    match (error, is_s3) {
+        (SessionError::Invalid, true) => {
+            ErrorReply::new(400, "InvalidToken", "The provided token is malformed or otherwise invalid.")
+        }
+        (SessionError::Invalid, false) => {
+            let message = "The security token included in the request is invalid.";
+            ErrorReply::new(403, "InvalidClientTokenId", message)
+        }
+        (SessionError::Expired, true) => {
+            ErrorReply::new(400, "ExpiredToken", "The provided token has expired.")
+        }
+        (SessionError::Expired, false) => {
+            let message = "The security token included in the request is expired.";
+            ErrorReply::new(403, "ExpiredToken", message)
+        }
+        (SessionError::Identity(error), _) => error.into(),
     }
 }

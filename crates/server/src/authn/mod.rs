@@ -2,14 +2,14 @@
 
 mod fault;
 
-use strongroom_gate::{Caller, ErrorReply};
-use strongroom_identity::Identity;
+use strongroom_gate::{Caller, ErrorReply, SignatureFacts};
+use strongroom_identity::{Credential, Identity};
 use strongroom_record::SignatureRecord;
 use strongroom_sigv4::{
-    AuthInput, BodyDigest, ExpectedScope, Mechanism, PayloadCheck, PostInput, RegionRule, SignedRequest,
-    SigningKeyCache, VerifiedPost,
+    AuthInput, BodyDigest, ExpectedScope, Mechanism, PayloadCheck, PostInput, RegionRule, SessionToken,
+    SignedRequest, SigningKeyCache, VerifiedHead, VerifiedPost,
 };
-use strongroom_types::{Region, Timestamp};
+use strongroom_types::{AccessKeyId, Region, Timestamp};
 
 use crate::post::PostForm;
 
@@ -22,10 +22,16 @@ pub(crate) struct Authn {
     regions: std::sync::Arc<[Region]>,
 }
 
+/// How a request was signed: for its record, and for policies.
+pub(crate) struct Signature {
+    pub(crate) record: SignatureRecord,
+    pub(crate) facts: SignatureFacts,
+}
+
 /// A request whose author is known (or is nobody), and what is still to be checked of its body.
 pub(crate) struct Authenticated {
     pub(crate) caller: Caller,
-    pub(crate) signature: Option<SignatureRecord>,
+    pub(crate) signature: Option<Signature>,
     pub(crate) payload: PayloadCheck,
     pub(crate) region: Option<Region>,
 }
@@ -60,18 +66,14 @@ impl Authn {
         let expected = ExpectedScope { region: rule, service: &service };
         let fail = |error| auth_reply(&error, is_s3);
         signed.check_scope_and_time(now, &expected).map_err(fail)?;
-        if signed.session_token().is_some() {
-            return Err(fault::unknown_token(is_s3));
-        }
         let credential = signed.credential();
-        let found = self.identity.credential(&credential.access_key_id).await.map_err(ErrorReply::from)?;
-        let found = found.ok_or_else(|| fault::unknown_key(&credential.access_key_id, is_s3))?;
+        let found = self.find(&credential.access_key_id, signed.session_token(), now, is_s3).await?;
         let key = self.signing_keys.signing_key(&credential.access_key_id, &found.secret, signed.scope());
         let verified = signed.verify(&key, now, &expected, body).map_err(fail)?;
         let (head, payload) = verified.into_parts();
         Ok(Authenticated {
             caller: found.caller,
-            signature: Some(signature_record(head.mechanism())),
+            signature: Some(signature(&head)),
             payload,
             region: Some(head.scope().region().clone()),
         })
@@ -93,17 +95,16 @@ impl Authn {
                 Authenticated { caller: Caller::Anonymous, signature: None, payload, region: None };
             return Ok((anonymous, None));
         };
-        if signed.session_token().is_some() {
-            return Err(fault::unknown_token(true));
-        }
         let credential = signed.credential();
         let region = self.region_or_home(credential.scope.region());
         let expected = ExpectedScope { region: RegionRule::Exactly(&region), service: "s3" };
-        let found = self.identity.credential(&credential.access_key_id).await.map_err(ErrorReply::from)?;
-        let found = found.ok_or_else(|| fault::unknown_key(&credential.access_key_id, true))?;
+        let found = self.find(&credential.access_key_id, signed.session_token(), now, true).await?;
         let key = self.signing_keys.signing_key(&credential.access_key_id, &found.secret, &credential.scope);
         let verified = signed.verify(&key, now, &expected).map_err(|error| post_reply(&error))?;
-        let signature = SignatureRecord { version: "SigV4".to_owned(), method: "POST".to_owned() };
+        let record = SignatureRecord { version: "SigV4".to_owned(), method: "POST".to_owned() };
+        let signed_at = verified.signed_at();
+        let facts = SignatureFacts { auth_type: "POST", signed_at, content_sha256: None };
+        let signature = Signature { record, facts };
         let authenticated = Authenticated {
             caller: found.caller,
             signature: Some(signature),
@@ -111,6 +112,22 @@ impl Authn {
             region: Some(verified.scope().region().clone()),
         };
         Ok((authenticated, Some(verified)))
+    }
+
+    /// The credential that a request names: a temporary one has a session token, all others have none.
+    async fn find(
+        &self,
+        id: &AccessKeyId,
+        token: Option<&SessionToken>,
+        now: Timestamp,
+        is_s3: bool,
+    ) -> Result<Credential, ErrorReply> {
+        let Some(token) = token else {
+            let found = self.identity.credential(id).await.map_err(ErrorReply::from)?;
+            return found.ok_or_else(|| fault::unknown_key(id, is_s3));
+        };
+        let found = self.identity.temporary_credential(id, token.expose(), now).await;
+        found.map_err(|error| fault::session_reply(error, is_s3))
     }
 
     /// The region of the scope, if it is one of ours; otherwise the home region, which the error then names.
@@ -122,6 +139,18 @@ impl Authn {
         let ours = self.regions.iter().find(|region| *region == named).or_else(|| self.regions.first());
         ours.cloned().unwrap_or_else(Region::us_east_1)
     }
+}
+
+/// How a request was signed. Source: S3 API Reference, "Amazon S3 Signature Version 4 authentication specific policy
+/// keys".
+fn signature(head: &VerifiedHead) -> Signature {
+    let auth_type = match head.mechanism() {
+        Mechanism::Header => "REST-HEADER",
+        Mechanism::Presigned { .. } => "REST-QUERY-STRING",
+    };
+    let facts =
+        SignatureFacts { auth_type, signed_at: head.signed_at(), content_sha256: head.content_sha256() };
+    Signature { record: signature_record(head.mechanism()), facts }
 }
 
 /// How a request is signed, as records say it.

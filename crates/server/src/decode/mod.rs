@@ -1,6 +1,7 @@
 //! From a request's head and body to its typed input.
 
 mod digests;
+mod room;
 mod signed_body;
 
 use bytes::{Bytes, BytesMut};
@@ -13,6 +14,7 @@ use strongroom_types::Timestamp;
 use crate::route::Routed;
 
 pub(crate) use digests::{expected_digests, require_digest};
+pub(crate) use room::{Owner, Placed, Room, Share};
 pub(crate) use signed_body::{SignedBody, wire_reply};
 
 /// Fills `input` from head and body, and checks what the model demands of it.
@@ -33,6 +35,21 @@ pub(crate) fn decode(
             let from_head = !strongroom_codec::needs_body(*protocol, operation) || is_header(error.member);
             read_reply(*protocol, &error, from_head)
         })
+        .and_then(|()| refuse_encryption_of_reads(operation.name, head.headers))
+}
+
+/// Reads take no kind of encryption but a customer's key; the model does not know the header there, and S3 refuses it.
+///
+/// Source: S3 API Reference, "GetObject", "HeadObject", "Encryption".
+fn refuse_encryption_of_reads(operation: &str, headers: &http::HeaderMap) -> Result<(), ErrorReply> {
+    const HEADER: &str = "x-amz-server-side-encryption";
+    let Some(value) = headers.get(HEADER).filter(|_| matches!(operation, "GetObject" | "HeadObject")) else {
+        return Ok(());
+    };
+    let message = "x-amz-server-side-encryption header is not supported for this operation.";
+    Err(ErrorReply::new(400, "InvalidArgument", message)
+        .member("ArgumentName", HEADER)
+        .member("ArgumentValue", String::from_utf8_lossy(value.as_bytes())))
 }
 
 /// Members whose patterns in the model are stricter than S3: that of `ResourceArn` has no room for a bucket's ARN, whose

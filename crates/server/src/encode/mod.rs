@@ -5,7 +5,7 @@ use futures_util::StreamExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use strongroom_codec::ErrorResponse;
 use strongroom_gate::{ErrorReply, Reply, ReplyBody};
-use strongroom_shape::{Protocol, ServiceSchema, Structure};
+use strongroom_shape::{CommonError, Protocol, ServiceSchema, Structure};
 
 use crate::http::OutgoingBody;
 use crate::route::Routed;
@@ -86,7 +86,8 @@ pub(crate) fn failure(
     reply: &ErrorReply,
     ids: Ids<'_>,
 ) -> Answer {
-    let mut response = ErrorResponse::new(reply.code.as_ref(), reply.message.as_str(), reply.status);
+    let (code, status) = said(protocol, reply);
+    let mut response = ErrorResponse::new(code, reply.message.as_str(), status);
     response.members =
         reply.members.iter().map(|(name, value)| ((*name).into(), value.as_str().into())).collect();
     response.request_id = ids.request_id.into();
@@ -104,6 +105,29 @@ pub(crate) fn failure(
     }
     push_headers(&mut headers, &reply.headers);
     Answer { status: encoded.status, headers, body, error, object_size: None }
+}
+
+/// Code and status of an error in the words of a protocol. Errors before and around an operation have S3's names on
+/// their way here, and in records; other protocols call some of them otherwise.
+fn said(protocol: Protocol, reply: &ErrorReply) -> (&str, u16) {
+    let common = match reply.code.as_ref() {
+        _ if protocol == Protocol::RestXml => None,
+        "AccessDenied" => Some(CommonError::AccessDenied),
+        "ExpiredToken" => Some(CommonError::ExpiredToken),
+        "IncompleteSignature" => Some(CommonError::IncompleteSignature),
+        "InternalError" => Some(CommonError::InternalFailure),
+        "InvalidClientTokenId" => Some(CommonError::InvalidClientTokenId),
+        "MaxMessageLengthExceeded" => Some(CommonError::RequestTooLarge),
+        "MissingAuthenticationToken" => Some(CommonError::MissingAuthenticationToken),
+        "ServiceUnavailable" => Some(CommonError::ServiceUnavailable),
+        "SignatureDoesNotMatch" => Some(CommonError::SignatureDoesNotMatch),
+        "SlowDown" => Some(CommonError::Throttling),
+        "ValidationError" => Some(CommonError::Validation),
+        _ => None,
+    };
+    common.map_or((reply.code.as_ref(), reply.status), |common| {
+        (common.code(protocol), common.status(protocol))
+    })
 }
 
 /// Adds headers; those that cannot be are left out.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use strongroom_gate::{
     Body, ByteStream, Caller, Dispatch, ErrorReply, Ledger, Reply, ReplyBody, RequestFacts, ServicePrincipal,
-    is_read_only,
+    WireFacts, is_read_only,
 };
 use strongroom_record::{Completed, Outcome, Record, encode};
 use strongroom_shape::{Operation, ServiceSchema};
@@ -51,8 +51,14 @@ where
         let (ledger, clock) = (Ledger::new(decided), self.registry.clock.clone());
         let mut ending =
             Ending { place: Some(place), ledger: ledger.clone(), clock, began: Instant::now(), completed };
-        let facts =
-            RequestFacts { service: served.name, region, now, source_ip: LOOPBACK, secure_transport: true };
+        let facts = RequestFacts {
+            service: served.name,
+            region,
+            now,
+            source_ip: LOOPBACK,
+            secure_transport: true,
+            wire: WireFacts::default(),
+        };
         let caller = Caller::Service(service);
         let result = match self.services.gate.authorize(caller, facts, input, body, &ledger).await {
             Ok(authorized) => Serves::<O>::handler(&*self.services).handle(authorized).await,

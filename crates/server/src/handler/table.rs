@@ -1,5 +1,6 @@
-//! Which operations are built.
+//! Which operations are built. Whatever else its service has is answered 501.
 
+use strongroom_api_iam as iam;
 use strongroom_api_s3 as s3;
 use strongroom_api_s3control as s3control;
 use strongroom_api_strongroom as strongroom;
@@ -8,100 +9,65 @@ use strongroom_gate::Handle;
 use strongroom_shape::ServiceSchema;
 
 use super::{Exchange, Running, Serves, Services, refuse, run};
-use crate::encode;
 
 table! {
     dispatch_s3, s3, s3:
-    built [
-        AbortMultipartUpload CompleteMultipartUpload CopyObject CreateBucket CreateMultipartUpload
-        DeleteBucket DeleteBucketCors DeleteBucketEncryption DeleteBucketOwnershipControls
-        DeleteBucketTagging DeleteBucketWebsite DeleteObject DeleteObjectTagging DeleteObjects
-        DeletePublicAccessBlock GetBucketAbac GetBucketAccelerateConfiguration GetBucketAcl
-        GetBucketAnalyticsConfiguration GetBucketCors GetBucketEncryption
-        GetBucketIntelligentTieringConfiguration GetBucketInventoryConfiguration
-        GetBucketLifecycleConfiguration GetBucketLocation GetBucketLogging GetBucketMetricsConfiguration
-        GetBucketNotificationConfiguration GetBucketOwnershipControls GetBucketPolicy GetBucketPolicyStatus
-        GetBucketReplication GetBucketRequestPayment GetBucketTagging GetBucketVersioning GetBucketWebsite
-        GetObject GetObjectAcl GetObjectAttributes GetObjectLegalHold GetObjectLockConfiguration
-        GetObjectRetention GetObjectTagging GetPublicAccessBlock HeadBucket HeadObject
-        ListBucketAnalyticsConfigurations ListBucketIntelligentTieringConfigurations
-        ListBucketInventoryConfigurations ListBucketMetricsConfigurations ListBuckets ListMultipartUploads
-        ListObjectVersions ListObjects ListObjectsV2 ListParts PutBucketAcl PutBucketCors
-        PutBucketEncryption PutBucketOwnershipControls PutBucketRequestPayment PutBucketTagging
-        PutBucketVersioning PutBucketWebsite PutObject PutObjectAcl PutObjectLegalHold PutObjectRetention
-        PutObjectTagging PutPublicAccessBlock RestoreObject UploadPart UploadPartCopy
-    ]
-    unbuilt [
-        CreateBucketMetadataConfiguration CreateBucketMetadataTableConfiguration CreateSession
-        DeleteBucketAnalyticsConfiguration DeleteBucketIntelligentTieringConfiguration
-        DeleteBucketInventoryConfiguration DeleteBucketLifecycle DeleteBucketMetadataConfiguration
-        DeleteBucketMetadataTableConfiguration DeleteBucketMetricsConfiguration DeleteBucketPolicy
-        DeleteBucketReplication DeleteObjectAnnotation GetBucketLifecycle GetBucketMetadataConfiguration
-        GetBucketMetadataTableConfiguration GetBucketNotification GetObjectAnnotation GetObjectTorrent
-        ListDirectoryBuckets ListObjectAnnotations PutBucketAbac PutBucketAccelerateConfiguration
-        PutBucketAnalyticsConfiguration PutBucketIntelligentTieringConfiguration
-        PutBucketInventoryConfiguration PutBucketLifecycle PutBucketLifecycleConfiguration PutBucketLogging
-        PutBucketMetricsConfiguration PutBucketNotification PutBucketNotificationConfiguration
-        PutBucketPolicy PutBucketReplication PutObjectAnnotation PutObjectLockConfiguration RenameObject
-        SelectObjectContent UpdateBucketMetadataAnnotationTableConfiguration
-        UpdateBucketMetadataInventoryTableConfiguration UpdateBucketMetadataJournalTableConfiguration
-        UpdateObjectEncryption WriteGetObjectResponse
-    ]
+    AbortMultipartUpload CompleteMultipartUpload CopyObject CreateBucket CreateMultipartUpload
+    DeleteBucket DeleteBucketCors DeleteBucketEncryption DeleteBucketOwnershipControls DeleteBucketPolicy
+    DeleteBucketTagging DeleteBucketWebsite DeleteObject DeleteObjectTagging DeleteObjects
+    DeletePublicAccessBlock GetBucketAbac GetBucketAccelerateConfiguration GetBucketAcl
+    GetBucketAnalyticsConfiguration GetBucketCors GetBucketEncryption
+    GetBucketIntelligentTieringConfiguration GetBucketInventoryConfiguration
+    GetBucketLifecycleConfiguration GetBucketLocation GetBucketLogging GetBucketMetricsConfiguration
+    GetBucketNotificationConfiguration GetBucketOwnershipControls GetBucketPolicy GetBucketPolicyStatus
+    GetBucketReplication GetBucketRequestPayment GetBucketTagging GetBucketVersioning GetBucketWebsite
+    GetObject GetObjectAcl GetObjectAttributes GetObjectLegalHold GetObjectLockConfiguration
+    GetObjectRetention GetObjectTagging GetPublicAccessBlock HeadBucket HeadObject
+    ListBucketAnalyticsConfigurations ListBucketIntelligentTieringConfigurations
+    ListBucketInventoryConfigurations ListBucketMetricsConfigurations ListBuckets ListMultipartUploads
+    ListObjectVersions ListObjects ListObjectsV2 ListParts PutBucketAcl PutBucketCors
+    PutBucketEncryption PutBucketOwnershipControls PutBucketPolicy PutBucketRequestPayment PutBucketTagging
+    PutBucketVersioning PutBucketWebsite PutObject PutObjectAcl PutObjectLegalHold PutObjectRetention
+    PutObjectTagging PutPublicAccessBlock RestoreObject UploadPart UploadPartCopy
 }
 
 table! {
     dispatch_s3control, s3control, s3:
-    built [
-        DeletePublicAccessBlock GetPublicAccessBlock ListTagsForResource PutPublicAccessBlock TagResource
-        UntagResource
-    ]
-    unbuilt [
-        AssociateAccessGrantsIdentityCenter CreateAccessGrant CreateAccessGrantsInstance
-        CreateAccessGrantsLocation CreateAccessPoint CreateAccessPointForObjectLambda CreateBucket
-        CreateJob CreateMultiRegionAccessPoint CreateStorageLensGroup DeleteAccessGrant
-        DeleteAccessGrantsInstance DeleteAccessGrantsInstanceResourcePolicy DeleteAccessGrantsLocation
-        DeleteAccessPoint DeleteAccessPointForObjectLambda DeleteAccessPointPolicy
-        DeleteAccessPointPolicyForObjectLambda DeleteAccessPointScope DeleteBucket
-        DeleteBucketLifecycleConfiguration DeleteBucketPolicy DeleteBucketReplication DeleteBucketTagging
-        DeleteJobTagging DeleteMultiRegionAccessPoint DeleteStorageLensConfiguration
-        DeleteStorageLensConfigurationTagging DeleteStorageLensGroup DescribeJob
-        DescribeMultiRegionAccessPointOperation DissociateAccessGrantsIdentityCenter GetAccessGrant
-        GetAccessGrantsInstance GetAccessGrantsInstanceForPrefix GetAccessGrantsInstanceResourcePolicy
-        GetAccessGrantsLocation GetAccessPoint GetAccessPointConfigurationForObjectLambda
-        GetAccessPointForObjectLambda GetAccessPointPolicy GetAccessPointPolicyForObjectLambda
-        GetAccessPointPolicyStatus GetAccessPointPolicyStatusForObjectLambda GetAccessPointScope GetBucket
-        GetBucketLifecycleConfiguration GetBucketPolicy GetBucketReplication GetBucketTagging
-        GetBucketVersioning GetDataAccess GetJobTagging GetMultiRegionAccessPoint
-        GetMultiRegionAccessPointPolicy GetMultiRegionAccessPointPolicyStatus
-        GetMultiRegionAccessPointRoutes GetStorageLensConfiguration GetStorageLensConfigurationTagging
-        GetStorageLensGroup ListAccessGrants ListAccessGrantsInstances ListAccessGrantsLocations
-        ListAccessPoints ListAccessPointsForDirectoryBuckets ListAccessPointsForObjectLambda
-        ListCallerAccessGrants ListJobs ListMultiRegionAccessPoints ListRegionalBuckets
-        ListStorageLensConfigurations ListStorageLensGroups PutAccessGrantsInstanceResourcePolicy
-        PutAccessPointConfigurationForObjectLambda PutAccessPointPolicy PutAccessPointPolicyForObjectLambda
-        PutAccessPointScope PutBucketLifecycleConfiguration PutBucketPolicy PutBucketReplication
-        PutBucketTagging PutBucketVersioning PutJobTagging PutMultiRegionAccessPointPolicy
-        PutStorageLensConfiguration PutStorageLensConfigurationTagging SubmitMultiRegionAccessPointRoutes
-        UpdateAccessGrantsLocation UpdateJobPriority UpdateJobStatus UpdateStorageLensGroup
-    ]
+    DeletePublicAccessBlock GetPublicAccessBlock ListTagsForResource PutPublicAccessBlock TagResource
+    UntagResource
 }
 
 table! {
     dispatch_sts, sts, identity:
-    built [
-        GetCallerIdentity
-    ]
-    unbuilt [
-        AssumeRole AssumeRoleWithSAML AssumeRoleWithWebIdentity AssumeRoot DecodeAuthorizationMessage
-        GetAccessKeyInfo GetDelegatedAccessToken GetFederationToken GetScopedCredentials GetSessionToken
-        GetWebIdentityToken
-    ]
+    AssumeRole DecodeAuthorizationMessage GetAccessKeyInfo GetCallerIdentity GetFederationToken
+    GetSessionToken
 }
 
 table! {
-    dispatch_strongroom, strongroom, identity:
-    built [
-        CreateAccount DescribeAccount ListAccounts
-    ]
-    unbuilt []
+    dispatch_iam, iam, identity:
+    AddRoleToInstanceProfile AddUserToGroup AttachGroupPolicy AttachRolePolicy AttachUserPolicy
+    CreateAccessKey CreateAccountAlias CreateGroup CreateInstanceProfile CreateLoginProfile CreatePolicy
+    CreatePolicyVersion CreateRole CreateServiceLinkedRole CreateUser DeleteAccessKey DeleteAccountAlias
+    DeleteAccountPasswordPolicy DeleteGroup DeleteGroupPolicy DeleteInstanceProfile DeleteLoginProfile
+    DeletePolicy DeletePolicyVersion DeleteRole DeleteRolePermissionsBoundary DeleteRolePolicy
+    DeleteServiceLinkedRole DeleteUser DeleteUserPermissionsBoundary DeleteUserPolicy DetachGroupPolicy
+    DetachRolePolicy DetachUserPolicy GetAccessKeyLastUsed GetAccountAuthorizationDetails
+    GetAccountPasswordPolicy GetAccountSummary GetGroup GetGroupPolicy GetInstanceProfile GetLoginProfile
+    GetPolicy GetPolicyVersion GetRole GetRolePolicy GetServiceLinkedRoleDeletionStatus GetUser
+    GetUserPolicy ListAccessKeys ListAccountAliases ListAttachedGroupPolicies ListAttachedRolePolicies
+    ListAttachedUserPolicies ListEntitiesForPolicy ListGroupPolicies ListGroups ListGroupsForUser
+    ListInstanceProfileTags ListInstanceProfiles ListInstanceProfilesForRole ListPolicies ListPolicyTags
+    ListPolicyVersions ListRolePolicies ListRoleTags ListRoles ListSAMLProviders ListSSHPublicKeys
+    ListServerCertificates ListServiceSpecificCredentials ListSigningCertificates ListUserPolicies
+    ListUserTags ListUsers PutGroupPolicy PutRolePermissionsBoundary PutRolePolicy
+    PutUserPermissionsBoundary PutUserPolicy RemoveRoleFromInstanceProfile RemoveUserFromGroup
+    SetDefaultPolicyVersion TagInstanceProfile TagPolicy TagRole TagUser UntagInstanceProfile UntagPolicy
+    UntagRole UntagUser UpdateAccessKey UpdateAccountPasswordPolicy UpdateAssumeRolePolicy UpdateGroup
+    UpdateLoginProfile UpdateRole UpdateRoleDescription UpdateUser
+}
+
+table! {
+    dispatch_strongroom, strongroom,
+    identity: CreateAccount DescribeAccount ListAccounts;
+    operator: DescribeBackup DescribeScrub StartBackup StartScrub
 }

@@ -11,6 +11,8 @@ use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use tokio::time::Instant;
 
+use crate::listener::ConnectionLimits;
+
 /// Why a body cannot be read on.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
@@ -69,19 +71,13 @@ pub struct IncomingBody {
     rest: RestSlot,
     content_length: Option<u64>,
     bytes_read: BytesRead,
-    idle_timeout: Duration,
-    /// How long the client was waited for in all.
+    limits: ConnectionLimits,
+    /// How long the client was waited for, and what it sent, since its rate was last looked at.
     waited: Duration,
+    sent: u64,
     awaits_continue: bool,
     failed: bool,
 }
-
-/// The least that a client sends in the time that it is waited for, bytes a second, once [`SLOW_START`] is over: a byte
-/// now and then does not hold a connection for ever.
-const LEAST_RATE: u64 = 1024;
-
-/// How long a client is waited for in all before its rate counts.
-const SLOW_START: Duration = Duration::from_secs(60);
 
 /// How many bytes of a body were read so far, for whoever records the request while another reads the body.
 #[derive(Debug, Clone, Default)]
@@ -111,7 +107,7 @@ impl IncomingBody {
     /// A body that comes from a connection, and the slot that it leaves its rest in.
     pub(crate) fn new(
         body: hyper::body::Incoming,
-        idle_timeout: Duration,
+        limits: ConnectionLimits,
         awaits_continue: bool,
     ) -> (Self, RestSlot) {
         let rest = RestSlot::new(Mutex::new(Rest::Held));
@@ -121,8 +117,9 @@ impl IncomingBody {
             rest: Arc::clone(&rest),
             content_length,
             bytes_read: BytesRead::default(),
-            idle_timeout,
+            limits,
             waited: Duration::ZERO,
+            sent: 0,
             awaits_continue: awaits_continue && content_length != Some(0),
             failed: false,
         };
@@ -142,8 +139,9 @@ impl IncomingBody {
             inner: Inner::Memory(pieces),
             rest: RestSlot::new(Mutex::new(Rest::Held)),
             bytes_read: BytesRead::default(),
-            idle_timeout: Duration::MAX,
+            limits: ConnectionLimits::default(),
             waited: Duration::ZERO,
+            sent: 0,
             awaits_continue: false,
             failed: false,
         }
@@ -166,16 +164,21 @@ impl IncomingBody {
                 Inner::Wire(body) => {
                     self.awaits_continue = false;
                     let asked = Instant::now();
-                    let frame = tokio::time::timeout(self.idle_timeout, body.frame()).await;
+                    let frame = tokio::time::timeout(self.limits.body_idle_timeout, body.frame()).await;
                     self.waited += asked.elapsed();
                     frame
                 }
             };
-            if self.is_too_slow() {
+            if self.limits.is_too_slow(self.waited, self.sent) {
                 return Some(Err(self.fail(BodyError::Stalled { after: self.waited })));
             }
+            if self.waited >= self.limits.slow_start {
+                (self.waited, self.sent) = (Duration::ZERO, 0);
+            }
             match frame {
-                Err(_) => return Some(Err(self.fail(BodyError::Stalled { after: self.idle_timeout }))),
+                Err(_) => {
+                    return Some(Err(self.fail(BodyError::Stalled { after: self.limits.body_idle_timeout })));
+                }
                 Ok(Some(Err(error))) => return Some(Err(self.fail(BodyError::Incomplete(Some(error))))),
                 Ok(None) => {
                     self.inner = Inner::Ended;
@@ -189,6 +192,7 @@ impl IncomingBody {
                         continue;
                     }
                     self.bytes_read.add(data.len());
+                    self.sent += data.len() as u64;
                     return Some(Ok(data));
                 }
             }
@@ -231,10 +235,6 @@ impl IncomingBody {
             all.extend_from_slice(&piece);
         }
         Ok(all.freeze())
-    }
-
-    fn is_too_slow(&self) -> bool {
-        self.waited > SLOW_START && self.bytes_read.get() < self.waited.as_secs().saturating_mul(LEAST_RATE)
     }
 
     fn fail(&mut self, error: BodyError) -> BodyError {

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HeaderValue, SERVER, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -13,6 +13,7 @@ use super::body::{IncomingBody, Rest, RestSlot};
 use super::handler::{Connection, Handler, Incoming, MalformedHead};
 use super::outgoing::{AnswerBody, Finish, Outgoing, OutgoingBody};
 use super::wire::Wire;
+use crate::listener::ConnectionLimits;
 use crate::listener::fault::HeadFault;
 use crate::listener::limits::{DRAIN_TIMEOUT, MAX_DRAIN_BYTES};
 
@@ -25,7 +26,7 @@ pub(crate) struct Responder {
     pub(crate) handler: Arc<dyn Handler>,
     pub(crate) connection: Arc<Connection>,
     pub(crate) wire: Arc<Wire>,
-    pub(crate) body_idle_timeout: Duration,
+    pub(crate) limits: ConnectionLimits,
     /// Held by every task that works on a request; the server waits for the last to go.
     pub(crate) alive: mpsc::Sender<()>,
 }
@@ -39,14 +40,14 @@ impl Responder {
     ) -> Result<Response<AnswerBody>, Infallible> {
         if let Some(fault) = self.wire.next_served() {
             let answer = self.answer_malformed(fault).await;
-            return Ok(self.finish(answer, &Method::GET, true));
+            return Ok(self.finish(answer, request.method(), true));
         }
         let (parts, body) = request.into_parts();
         let awaits_continue = parts
             .headers
             .get(EXPECT)
             .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
-        let (body, rest) = IncomingBody::new(body, self.body_idle_timeout, awaits_continue);
+        let (body, rest) = IncomingBody::new(body, self.limits, awaits_continue);
         let target = parts.uri.path_and_query().map_or_else(|| "*".to_owned(), |it| it.as_str().to_owned());
         let incoming = Incoming {
             connection: Arc::clone(&self.connection),

@@ -22,6 +22,9 @@ const WINDOW_READ_BYTES: usize = 8 * 1024;
 /// its place behind those of the messages before it; the service knows it by its number, not by what it says.
 const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: malformed\r\nconnection: close\r\n\r\n";
 
+/// The same where the bad message may be a HEAD, whose answer must have no body: one would be read as the next answer.
+const STAND_IN_FOR_HEAD: &[u8] = b"HEAD / HTTP/1.1\r\nhost: malformed\r\nconnection: close\r\n\r\n";
+
 /// What the reader waits for, and so how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Waiting {
@@ -59,7 +62,18 @@ pub(crate) struct Checked<T> {
     waiting: Option<Waiting>,
     timer: Pin<Box<Sleep>>,
     write_timer: Option<Pin<Box<Sleep>>>,
+    taking: Taking,
     closing: Closing,
+}
+
+/// How the peer takes what is written, since its rate was last looked at.
+#[derive(Debug, Default)]
+struct Taking {
+    /// Since when nothing could be written.
+    blocked_at: Option<Instant>,
+    /// How long that was in all.
+    waited: Duration,
+    bytes: u64,
 }
 
 impl<T> Checked<T> {
@@ -78,6 +92,7 @@ impl<T> Checked<T> {
             waiting: None,
             timer: Box::pin(tokio::time::sleep(limits.header_read_timeout)),
             write_timer: None,
+            taking: Taking::default(),
             closing: Closing::No,
         }
     }
@@ -112,9 +127,10 @@ impl<T> Checked<T> {
     /// Gives hyper the stand-in, and nothing after it.
     fn stand_in(&mut self, fault: HeadFault) {
         self.wire.malformed_passed(fault);
+        let stand_in = if self.window.starts_with(b"HEAD ") { STAND_IN_FOR_HEAD } else { STAND_IN };
         self.window.clear();
-        self.window.extend_from_slice(STAND_IN);
-        self.passable = STAND_IN.len();
+        self.window.extend_from_slice(stand_in);
+        self.passable = stand_in.len();
         self.stopped = true;
     }
 
@@ -164,10 +180,30 @@ impl<T> Checked<T> {
 
     /// An error once the peer took nothing for too long.
     fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        self.taking.blocked_at.get_or_insert_with(Instant::now);
         let timeout = self.limits.write_idle_timeout;
         let timer = self.write_timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
         ready!(timer.as_mut().poll(cx));
         Poll::Ready(io::ErrorKind::TimedOut.into())
+    }
+
+    /// Takes note of a write that went on.
+    ///
+    /// # Errors
+    /// `TimedOut`, when the peer took too little in the time that it was waited for.
+    fn wrote(&mut self, count: usize) -> io::Result<usize> {
+        self.write_timer = None;
+        self.taking.bytes += count as u64;
+        if let Some(blocked_at) = self.taking.blocked_at.take() {
+            self.taking.waited += blocked_at.elapsed();
+        }
+        if self.limits.is_too_slow(self.taking.waited, self.taking.bytes) {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        if self.taking.waited >= self.limits.slow_start {
+            self.taking = Taking::default();
+        }
+        Ok(count)
     }
 
     /// Whether the client may still be sending what nobody will read.
@@ -276,8 +312,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Checked<T> {
 impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Checked<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         if let Poll::Ready(result) = Pin::new(&mut self.inner).poll_write(cx, buf) {
-            self.write_timer = None;
-            return Poll::Ready(result);
+            return Poll::Ready(result.and_then(|count| self.wrote(count)));
         }
         self.poll_stalled(cx).map(Err)
     }
@@ -288,8 +323,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Checked<T> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         if let Poll::Ready(result) = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs) {
-            self.write_timer = None;
-            return Poll::Ready(result);
+            return Poll::Ready(result.and_then(|count| self.wrote(count)));
         }
         self.poll_stalled(cx).map(Err)
     }
@@ -300,7 +334,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Checked<T> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if let Poll::Ready(result) = Pin::new(&mut self.inner).poll_flush(cx) {
-            self.write_timer = None;
+            let result = result.and_then(|()| self.wrote(0).map(drop));
             if result.is_ok() {
                 self.wire.flushed();
             }

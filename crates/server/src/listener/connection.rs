@@ -60,13 +60,7 @@ impl Serve {
         let Self { handler, limits, shutdown, alive } = self;
         let wire = Arc::new(Wire::default());
         let io = TokioIo::new(Checked::new(stream, Arc::clone(&wire), limits));
-        let responder = Responder {
-            handler,
-            connection: Arc::new(connection),
-            wire,
-            body_idle_timeout: limits.body_idle_timeout,
-            alive,
-        };
+        let responder = Responder { handler, connection: Arc::new(connection), wire, limits, alive };
         let id = responder.connection.id;
         let service = service_fn(move |request| responder.clone().respond(request));
         let serving = http1::Builder::new()

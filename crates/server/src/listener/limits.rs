@@ -70,8 +70,30 @@ pub struct ConnectionLimits {
     pub body_idle_timeout: Duration,
     /// Between two writes while the client takes nothing.
     pub write_idle_timeout: Duration,
+    /// Each time that the server has waited so long in all for a body, or for a client to take an answer, that client must
+    /// have moved [`min_bytes_per_second`](Self::min_bytes_per_second) of it: a byte now and then does not hold a
+    /// connection for ever.
+    pub slow_start: Duration,
+    /// The least that a client sends or takes meanwhile.
+    pub min_bytes_per_second: usize,
     /// What requests in flight get to finish in after a shutdown was asked for.
     pub shutdown_grace: Duration,
+    /// Bodies that are being stored at once, of all accounts: parts, objects and forms. Each holds up to about 1.5 MiB.
+    pub max_uploads: usize,
+    /// Bodies of one account that are being stored at once.
+    pub max_uploads_per_account: usize,
+    /// Answers of more than 256 KiB that are being sent at once, to all accounts. Each holds up to about 2.5 MiB.
+    pub max_downloads: usize,
+    /// Such answers to one account at once.
+    pub max_downloads_per_account: usize,
+}
+
+impl ConnectionLimits {
+    /// Whether a client that was waited for so long has moved too little.
+    pub(crate) fn is_too_slow(&self, waited: Duration, bytes: u64) -> bool {
+        let least = waited.as_secs().saturating_mul(self.min_bytes_per_second as u64);
+        waited >= self.slow_start && bytes < least
+    }
 }
 
 impl Default for ConnectionLimits {
@@ -84,7 +106,13 @@ impl Default for ConnectionLimits {
             idle_timeout: Duration::from_mins(1),
             body_idle_timeout: Duration::from_secs(30),
             write_idle_timeout: Duration::from_mins(1),
+            slow_start: Duration::from_mins(1),
+            min_bytes_per_second: 1024,
             shutdown_grace: Duration::from_secs(10),
+            max_uploads: 1024,
+            max_uploads_per_account: 768,
+            max_downloads: 512,
+            max_downloads_per_account: 384,
         }
     }
 }

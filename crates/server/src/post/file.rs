@@ -14,9 +14,7 @@ use strongroom_sigv4::VerifiedPost;
 use super::malformed;
 use crate::authn::post_reply;
 use crate::http::IncomingBody;
-
-/// Bytes that are read of a form before its file must begin: the fields, what frames each of them, and the preamble.
-const MAX_PREAMBLE_BYTES: u64 = 64 * 1024;
+use crate::limits::MAX_FORM_PREAMBLE_BYTES;
 
 /// How much of a form may still be read. The form parser buffers all that it gets while it looks for a boundary or the
 /// end of a field's head, so what it gets is bounded until the file begins.
@@ -41,7 +39,7 @@ impl Allowance {
 
     /// Whether the fields used it up.
     pub(super) fn is_spent(&self) -> bool {
-        matches!(*self.reading(), Reading::Fields(bytes) if bytes > MAX_PREAMBLE_BYTES)
+        matches!(*self.reading(), Reading::Fields(bytes) if bytes > MAX_FORM_PREAMBLE_BYTES)
     }
 
     fn count(&self, piece: &Bytes) {

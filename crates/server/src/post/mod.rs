@@ -6,7 +6,9 @@ mod after;
 mod file;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use multer::Multipart;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -18,21 +20,13 @@ use strongroom_sigv4::{PostField, PostTarget, VerifiedPost};
 use strongroom_types::{BucketName, ObjectKey};
 
 use crate::authn::post_reply;
-use crate::decode;
+use crate::decode::{self, Owner, Placed, Room};
 use crate::http::IncomingBody;
+use crate::limits::{MAX_FORM_BOUNDARY_BYTES, MAX_FORM_FIELDS, MAX_FORM_FIELDS_BYTES};
 use crate::route::Routed;
 
 pub(crate) use after::AfterUpload;
 use file::{Allowance, FormFile, pieces};
-
-/// Bytes of all fields before the file. Source: "POST Object", the preceding fields are limited to 20 KB.
-const MAX_FIELDS_BYTES: usize = 20 * 1024;
-
-/// Longest boundary between fields. Source: RFC 2046, section 5.1.1.
-const MAX_BOUNDARY_BYTES: usize = 70;
-
-/// Fields before the file.
-const MAX_FIELDS: usize = 200;
 
 /// A form, read up to its file.
 pub(crate) struct PostForm {
@@ -58,7 +52,7 @@ impl PostForm {
         let content_type = headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let boundary =
             content_type.and_then(|value| multer::parse_boundary(value).ok()).ok_or_else(malformed)?;
-        if boundary.len() > MAX_BOUNDARY_BYTES {
+        if boundary.len() > MAX_FORM_BOUNDARY_BYTES {
             return Err(malformed());
         }
         let allowance = Allowance::new();
@@ -77,13 +71,13 @@ impl PostForm {
             let mut value = Vec::new();
             while let Some(piece) = field.chunk().await.map_err(unread)? {
                 bytes += piece.len();
-                if bytes > MAX_FIELDS_BYTES {
+                if bytes > MAX_FORM_FIELDS_BYTES {
                     return Err(fields_too_large());
                 }
                 value.extend_from_slice(&piece);
             }
             bytes += name.len();
-            if fields.len() == MAX_FIELDS || bytes > MAX_FIELDS_BYTES {
+            if fields.len() == MAX_FORM_FIELDS || bytes > MAX_FORM_FIELDS_BYTES {
                 return Err(fields_too_large());
             }
             fields.push((name, String::from_utf8(value).map_err(|_| malformed())?));
@@ -115,6 +109,7 @@ impl PostForm {
         self,
         bucket: &str,
         policy: Option<VerifiedPost>,
+        (room, owner): (&Arc<Room>, Owner),
     ) -> Result<Upload, ErrorReply> {
         let key = self.field("key").ok_or_else(|| {
             let message = "Bucket POST must contain a field named 'key'.  If it is specified, please check the order \
@@ -138,7 +133,7 @@ impl PostForm {
             labels: vec![("Bucket", Cow::Owned(bucket.to_owned())), ("Key", Cow::Owned(key))],
         };
         let expected = decode::expected_digests(&headers, None, true)?;
-        let body = Body::new(Box::new(self.file.under(policy)), expected);
+        let body = Body::new(Box::new(Placed::new(self.file.under(policy), room, owner)), expected);
         Ok(Upload { routed, headers, body, after })
     }
 
@@ -200,6 +195,38 @@ fn tags_as_query(document: &str) -> Result<String, ErrorReply> {
     let pairs =
         input.tagging.tag_set.iter().map(|tag| format!("{}={}", encode(&tag.key), encode(&tag.value)));
     Ok(pairs.collect::<Vec<_>>().join("&"))
+}
+
+/// Reads arbitrary bytes as a form and makes an upload of it, twice and in pieces of different sizes: the fuzz entry. The
+/// first byte says how large the pieces are, the line after it is the boundary.
+#[doc(hidden)]
+pub fn fuzz_post_form(data: &[u8]) {
+    let Some((&seed, data)) = data.split_first() else { return };
+    let end = data.iter().position(|byte| *byte == b'\n').unwrap_or(data.len());
+    let (boundary, form) = (data.get(..end).unwrap_or_default(), data.get(end + 1..).unwrap_or_default());
+    let mut headers = HeaderMap::new();
+    let content_type = [b"multipart/form-data; boundary=", boundary].concat();
+    let Ok(content_type) = HeaderValue::from_bytes(&content_type) else { return };
+    headers.insert(http::header::CONTENT_TYPE, content_type);
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else { return };
+    let read = |piece: usize| {
+        let pieces: Vec<_> = form.chunks(piece).map(Bytes::copy_from_slice).collect();
+        runtime.block_on(fuzz_read(&headers, pieces))
+    };
+    let (whole, pieces) = (read(form.len().max(1)), read(usize::from(seed % 31) + 1));
+    assert_eq!(whole, pieces, "the split of the bytes changed what they say");
+}
+
+/// Headers and bytes of the upload that a form asks for; `None` for what is no form.
+async fn fuzz_read(headers: &HeaderMap, pieces: Vec<Bytes>) -> Option<(HeaderMap, Vec<u8>)> {
+    let form = PostForm::read(headers, IncomingBody::from_pieces(pieces)).await.ok()?;
+    let owner = Owner::of(None, std::net::Ipv4Addr::LOCALHOST.into());
+    let upload = form.into_upload("bucket", None, (&Room::new(1, 1), owner)).ok()?;
+    let (mut body, mut bytes) = (upload.body, Vec::new());
+    while let Some(piece) = body.next().await.ok()? {
+        bytes.extend_from_slice(&piece);
+    }
+    Some((upload.headers, bytes))
 }
 
 fn malformed() -> ErrorReply {

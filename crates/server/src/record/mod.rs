@@ -13,22 +13,17 @@ use strongroom_storage::{Journal, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
+use crate::limits::{MAX_RECORDS_AT_ONCE, RECORD_WAIT};
+
 pub(crate) use registry::{Opened, Registry};
 
 mod registry;
-
-/// Requests whose records may be on their way at once, from the beginning of the request until its last record is
-/// durable.
-const MAX_PLACES: usize = 16_384;
 
 /// Records that one request gives to the journal at most: first part, continuation, second part.
 const RECORDS_A_PLACE: usize = 3;
 
 /// Coalesced records that may be on their way: one for each source of a full table of refusals, twice.
 const MAX_COALESCED: usize = 16_384;
-
-/// How long a request waits for a place before it is told to slow down.
-const PLACE_WAIT: Duration = Duration::from_secs(2);
 
 /// How long records are gathered before they are appended: far below the 200 ms in which they must be durable.
 const LINGER: Duration = Duration::from_millis(20);
@@ -73,10 +68,10 @@ pub(crate) enum Unrecordable {
 impl Recorder {
     /// Starts the task that appends. It ends when every recorder and place is gone and all is durable.
     pub(crate) fn start(journal: Arc<dyn Journal>) -> (Self, JoinHandle<()>) {
-        let (sender, receiver) = mpsc::channel(MAX_PLACES * RECORDS_A_PLACE + MAX_COALESCED);
+        let (sender, receiver) = mpsc::channel(MAX_RECORDS_AT_ONCE * RECORDS_A_PLACE + MAX_COALESCED);
         let broken = Arc::new(AtomicBool::new(false));
         let task = tokio::spawn(append_all(journal, receiver, broken.clone()));
-        (Self { sender, places: Arc::new(Semaphore::new(MAX_PLACES)), broken }, task)
+        (Self { sender, places: Arc::new(Semaphore::new(MAX_RECORDS_AT_ONCE)), broken }, task)
     }
 
     /// Room for a request's records, waited for while others have it all.
@@ -86,7 +81,7 @@ impl Recorder {
         }
         let permit = match self.places.clone().try_acquire_owned() {
             Ok(permit) => permit,
-            Err(_) => match tokio::time::timeout(PLACE_WAIT, self.places.clone().acquire_owned()).await {
+            Err(_) => match tokio::time::timeout(RECORD_WAIT, self.places.clone().acquire_owned()).await {
                 Ok(Ok(permit)) => permit,
                 Ok(Err(_)) | Err(_) => return Err(Unrecordable::Busy),
             },

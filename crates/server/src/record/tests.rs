@@ -53,7 +53,7 @@ async fn a_slow_journal_holds_requests_up_and_loses_no_record() {
         }
     };
     assert_eq!(refused, Unrecordable::Busy, "the journal stands still");
-    assert_eq!(given, i64::try_from(MAX_PLACES * RECORDS_A_PLACE).unwrap());
+    assert_eq!(given, i64::try_from(MAX_RECORDS_AT_ONCE * RECORDS_A_PLACE).unwrap());
     drop(closed);
     recorder.place().await.unwrap().give_last(record(given));
     assert!(recorder.state()(), "waiting is no failure");

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use strongroom_gate::ErrorReply;
 use strongroom_shape::route::{Place, Request, Router, Unrouted};
-use strongroom_shape::{OperationSchema, Protocol, ServiceSchema};
+use strongroom_shape::{CommonError, OperationSchema, Protocol, ServiceSchema};
 
 pub(crate) use place::Locator;
 pub(crate) use query::{parse_query, redacted_target};
@@ -16,6 +16,16 @@ pub(crate) use query::{parse_query, redacted_target};
 /// The prefix of S3 Control's paths. Where the host names no bucket it decides, since both services share one credential
 /// scope; no bucket can have this name (CreateBucket refuses it).
 const S3_CONTROL_PREFIX: &str = "/v20180820/";
+
+/// The services that are served beside S3 and S3 Control.
+static SERVICES: [&ServiceSchema; 6] = [
+    &strongroom_api_account::SERVICE,
+    &strongroom_api_ec2::SERVICE,
+    &strongroom_api_iam::SERVICE,
+    &strongroom_api_organizations::SERVICE,
+    &strongroom_api_strongroom::SERVICE,
+    &strongroom_api_sts::SERVICE,
+];
 
 /// An operation, and what of the request line it is bound to.
 #[derive(Debug, Clone)]
@@ -31,8 +41,8 @@ pub(crate) struct Routed {
 pub(crate) enum Destination {
     /// An operation that the head alone names.
     Operation(Routed),
-    /// A service whose operations are named in target or body.
-    Rpc(&'static ServiceSchema),
+    /// A service whose operations are named in target, body or path.
+    Service(&'static ServiceSchema),
     /// A service of AWS that is not served here.
     Unserved(String),
     /// A browser upload to a bucket.
@@ -61,12 +71,18 @@ pub(crate) struct RouteHead<'a> {
 pub(crate) struct Routes {
     s3: Router,
     s3control: Router,
+    account: Router,
     locator: Locator,
 }
 
 impl Routes {
     pub(crate) fn new(locator: Locator) -> Self {
-        Self { s3: strongroom_api_s3::router(), s3control: strongroom_api_s3control::router(), locator }
+        Self {
+            s3: strongroom_api_s3::router(),
+            s3control: strongroom_api_s3control::router(),
+            account: strongroom_api_account::router(),
+            locator,
+        }
     }
 
     /// Finds where a request goes.
@@ -76,13 +92,15 @@ impl Routes {
     pub(crate) fn resolve(&self, head: &RouteHead<'_>) -> Result<Destination, ErrorReply> {
         match head.signed_service {
             Some("s3") => self.s3(head),
+            // Without a signature whoever asks shows an identity provider's token.
             None if is_form(head) && head.raw_path == "/" => {
-                Ok(Destination::Rpc(&strongroom_api_sts::SERVICE))
+                Ok(Destination::Service(&strongroom_api_sts::SERVICE))
             }
             None => self.s3(head),
-            Some("sts") => Ok(Destination::Rpc(&strongroom_api_sts::SERVICE)),
-            Some("strongroom") => Ok(Destination::Rpc(&strongroom_api_strongroom::SERVICE)),
-            Some(other) => Ok(Destination::Unserved(other.to_owned())),
+            Some(name) => Ok(match SERVICES.iter().find(|service| service.signing_name == name) {
+                Some(service) => Destination::Service(service),
+                None => Destination::Unserved(name.to_owned()),
+            }),
         }
     }
 
@@ -123,14 +141,45 @@ impl Routes {
     }
 
     fn control(&self, head: &RouteHead<'_>) -> Result<Destination, ErrorReply> {
-        let found = Self::find(&self.s3control, head, Place::Path(head.raw_path))?;
+        let service = &strongroom_api_s3control::SERVICE;
+        Ok(Destination::Operation(Self::by_path(service, &self.s3control, head)?))
+    }
+
+    fn by_path(
+        service: &'static ServiceSchema,
+        router: &Router,
+        head: &RouteHead<'_>,
+    ) -> Result<Routed, ErrorReply> {
+        let found = Self::find(router, head, Place::Path(head.raw_path))?;
         let mut labels: Vec<(&'static str, Cow<'static, str>)> = Vec::with_capacity(found.labels.len());
         for (name, raw) in &found.labels {
             labels.push((name, Cow::Owned(query::decode_label(raw)?)));
         }
-        let service = &strongroom_api_s3control::SERVICE;
-        let operation = found.operation;
-        Ok(Destination::Operation(Routed { service, protocol: Protocol::RestXml, operation, labels }))
+        Ok(Routed { service, protocol: protocol(service), operation: found.operation, labels })
+    }
+
+    /// The operation that a request to one of [`SERVICES`] names: in a header (`X-Amz-Target`), a parameter (`Action`),
+    /// or by its path.
+    ///
+    /// # Errors
+    /// The service's error for an unknown or missing name.
+    pub(crate) fn operation(
+        &self,
+        service: &'static ServiceSchema,
+        head: &RouteHead<'_>,
+        body: &[u8],
+    ) -> Result<Routed, ErrorReply> {
+        let protocol = protocol(service);
+        let name = match protocol {
+            Protocol::RestXml | Protocol::RestJson1 => {
+                return Self::by_path(service, &self.account, head).map_err(|_| unknown(protocol));
+            }
+            Protocol::AwsQuery | Protocol::Ec2Query => action(head.query, body),
+            Protocol::AwsJson10 | Protocol::AwsJson11 | Protocol::RpcV2Cbor => target(service, head.headers),
+        };
+        let named = |operation: &&&OperationSchema| Some(operation.name) == name.as_deref();
+        let operation = service.operations.iter().find(named).ok_or_else(|| unknown(protocol))?;
+        Ok(Routed { service, protocol, operation, labels: Vec::new() })
     }
 
     fn find<'a>(
@@ -204,45 +253,29 @@ fn unrouted_reply(unrouted: &Unrouted) -> ErrorReply {
     }
 }
 
-/// The operation of a service whose requests name it in a header (`X-Amz-Target`) or a parameter (`Action`).
-///
-/// # Errors
-/// The error of an unknown or missing name.
-pub(crate) fn rpc_operation(
-    service: &'static ServiceSchema,
-    headers: &http::HeaderMap,
-    query: &[(String, String)],
-    body: &[u8],
-) -> Result<Routed, (Protocol, ErrorReply)> {
-    let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok());
-    let (protocol, name) = match (service.target_prefix, target) {
-        (Some(prefix), target) => {
-            let name =
-                target.and_then(|target| target.strip_prefix(prefix)?.strip_prefix('.')).map(str::to_owned);
-            (json_protocol(service), name)
-        }
-        (None, _) => {
-            let body = std::str::from_utf8(body).unwrap_or_default();
-            let of_body = parse_query(body).unwrap_or_default();
-            let action = of_body.iter().chain(query).find(|(name, _)| name == "Action");
-            (Protocol::AwsQuery, action.map(|(_, name)| name.clone()))
-        }
-    };
-    let operation = name.as_deref().and_then(|name| service.operations.iter().find(|op| op.name == name));
-    match operation {
-        Some(operation) => Ok(Routed { service, protocol, operation, labels: Vec::new() }),
-        None if protocol == Protocol::AwsQuery => Err((
-            protocol,
-            ErrorReply::new(400, "InvalidAction", "Could not find an operation of this name."),
-        )),
-        None => Err((
-            protocol,
-            ErrorReply::new(400, "UnknownOperationException", "The X-Amz-Target header names no operation."),
-        )),
-    }
+/// The protocol of a service. Each that is served lists one.
+pub(crate) fn protocol(service: &ServiceSchema) -> Protocol {
+    service.protocols.first().copied().unwrap_or(Protocol::AwsJson11)
 }
 
-fn json_protocol(service: &'static ServiceSchema) -> Protocol {
-    let json = |protocol: &&Protocol| matches!(protocol, Protocol::AwsJson10 | Protocol::AwsJson11);
-    service.protocols.iter().find(json).copied().unwrap_or(Protocol::AwsJson11)
+/// The name in `Action`.
+fn action(query: &[(String, String)], body: &[u8]) -> Option<String> {
+    let body = std::str::from_utf8(body).unwrap_or_default();
+    let of_body = parse_query(body).unwrap_or_default();
+    of_body.iter().chain(query).find(|(name, _)| name == "Action").map(|(_, name)| name.clone())
 }
+
+/// The name in `X-Amz-Target`, behind the service's.
+fn target(service: &ServiceSchema, headers: &http::HeaderMap) -> Option<String> {
+    let target = headers.get("x-amz-target")?.to_str().ok()?;
+    Some(target.strip_prefix(service.target_prefix?)?.strip_prefix('.')?.to_owned())
+}
+
+/// The error for a request that names no operation of its service.
+fn unknown(protocol: Protocol) -> ErrorReply {
+    let error = CommonError::UnknownOperation;
+    ErrorReply::new(error.status(protocol), error.code(protocol), error.default_message())
+}
+
+#[cfg(test)]
+mod tests;

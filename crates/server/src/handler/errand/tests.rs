@@ -6,12 +6,12 @@ use strongroom_gate::{BodyError, BodySource, ExpectedDigests, Gate, Handle, Root
 use strongroom_identity::NewAccount;
 use strongroom_kms::RootKeySource;
 use strongroom_record::{CallerKind, Decided, EffectKind, Verdict};
-use strongroom_s3::BucketDirectory;
 use strongroom_types::{AccountId, Timestamp};
 
 use super::*;
 use crate::gate::InstallationFacts;
 use crate::installation::Installation;
+use crate::operator::Operator;
 use crate::record::Recorder;
 
 const LOG_DELIVERY: &str = "logging.s3.amazonaws.com";
@@ -47,14 +47,13 @@ impl House {
         let root_key = RootKeySource::File(directory.path().join("root-key"));
         let data = directory.path().join("data");
         let (installation, made) = Installation::init(&data, &root_key, "root@example.com").await.unwrap();
-        let facts = InstallationFacts {
-            buckets: BucketDirectory::new(installation.store.clone()),
-            identity: installation.identity.clone(),
-        };
+        let s3 = installation.s3([Region::us_east_1()].into());
+        let facts = InstallationFacts { s3: s3.clone(), identity: installation.identity.clone() };
         let services = Arc::new(Services {
             gate: Gate::new(Arc::new(facts)),
-            s3: installation.s3([Region::us_east_1()].into()),
+            s3,
             identity: installation.identity.clone(),
+            operator: Operator::idle(&installation).await,
         });
         let (recorder, _) = Recorder::start(installation.journal.clone());
         let registry = Arc::new(Registry {
@@ -83,6 +82,7 @@ impl House {
             now: self.installation.clock.now(),
             source_ip: LOOPBACK,
             secure_transport: true,
+            wire: WireFacts::default(),
         };
         let input = CreateBucketInput { bucket: "logs".to_owned(), ..CreateBucketInput::default() };
         let ledger = Ledger::new(Decided::default());
