@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import http.client
 import io
+import itertools
 import json
 import os
 import pathlib
@@ -63,6 +64,11 @@ class Account:
         )
 
 
+def many_sources():
+    """Addresses of this machine, over and over: each is a source of its own to the server."""
+    return itertools.cycle([f"127.{high}.{low}.1" for low in range(8) for high in range(1, 255)])
+
+
 def free_ports(count):
     sockets = [socket.socket() for _ in range(count)]
     try:
@@ -87,6 +93,8 @@ class Server:
         self.extra = list(extra)
         self.regions = regions
         self.process = None
+        #: Where connections come from, one after the other; from the usual address if there are none.
+        self.sources = None
         self.port, self.plain_port = free_ports(2)
         self.plaintext = plaintext
         self.shown = json.loads(self.run("init", "--data", str(self.data), "--output", "json").stdout)
@@ -200,8 +208,11 @@ class Server:
         context.set_alpn_protocols(["http/1.1"])
         return context
 
-    def connect(self, *, plaintext=False, timeout=20, host="localhost"):
-        raw = socket.create_connection(("127.0.0.1", self.plain_port if plaintext else self.port), timeout=timeout)
+    def connect(self, *, plaintext=False, timeout=20, host="localhost", source=None):
+        """A connection, from one of this machine's other addresses (all of 127.0.0.0/8 are its own) if one is named."""
+        source = source or (next(self.sources) if self.sources else None)
+        address = ("127.0.0.1", self.plain_port if plaintext else self.port)
+        raw = socket.create_connection(address, timeout=timeout, source_address=source and (source, 0))
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return raw if plaintext else self.tls().wrap_socket(raw, server_hostname=host)
 
@@ -476,19 +487,19 @@ class ChunkSigner:
         return tail + f"{lines}x-amz-trailer-signature:{signature}\r\n\r\n".encode()
 
 
-def refused(call, **arguments):
+def refused(call, *positional, **arguments):
     """The code, status and answer of a call that must fail."""
     try:
-        call(**arguments)
+        call(*positional, **arguments)
     except botocore.exceptions.ClientError as error:
         return error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
     raise AssertionError(f"{call.__name__}({arguments}) was not refused")
 
 
-def failure(call, **arguments):
+def failure(call, *positional, **arguments):
     """The whole error answer of a call that must fail."""
     try:
-        call(**arguments)
+        call(*positional, **arguments)
     except botocore.exceptions.ClientError as error:
         return error.response
     raise AssertionError(f"{call.__name__}({arguments}) was not refused")
