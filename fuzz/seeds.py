@@ -198,6 +198,7 @@ SEEDS = {
     "fuzz_sealed_row": [b"\x01" + LEDGER + bytes(40), b"\x02" + bytes(50), LEDGER + bytes(41)],
     "fuzz_keyring": [b"\x01" + bytes(100), b"\x01\x01" + LEDGER + bytes(64)],
     "fuzz_record": [bytes.fromhex("8200a0"), bytes.fromhex("8201a0"), b"\x01\xa0", b"\x01\x82\x00\x80", b"\x01\x82\x02\x83\x61a\x00\x01"],
+    "fuzz_backup_marker": ["strongroom backup 1\nstate unfinished\n", "strongroom backup 1\nstate complete\ncheck 00000000\n", "strongroom backup 2\n", "check "],
     "fuzz_frame": [bytes(64), b"\x00", b"\x01" + bytes(40)],
     "fuzz_chunk": [b"\x01" + bytes(60), b"\x01" + bytes(59) + b"\x10" + bytes(16), bytes.fromhex("a0"), bytes.fromhex("8080")],
 }

@@ -51,6 +51,7 @@ targets! {
     fuzz_canonical = strongroom_sigv4::fuzz_canonical;
     fuzz_chunked = strongroom_sigv4::fuzz_chunked;
     fuzz_post_policy = strongroom_sigv4::fuzz_post_policy;
+    fuzz_backup_marker = strongroom_storage::local::backup::fuzz_backup_marker;
     fuzz_frame = strongroom_storage::local::fuzz_frame;
     fuzz_chunk = strongroom_trail::fuzz_chunk;
 }

@@ -15,7 +15,7 @@ use strongroom_storage::{
 };
 
 use super::told::Author;
-use super::{Operation, SEED, Scale, World, blob_bytes, blob_id, bytes_of, numbers, place, slot_key};
+use super::{Operation, SEED, Scale, World, blob_bytes, blob_id, bytes_of, numbers, opened, place, slot_key};
 
 const DIRECTORY: &str = "STRONGROOM_CHILD";
 const LIFE: &str = "STRONGROOM_CHILD_LIFE";
@@ -251,7 +251,8 @@ fn the_child_works_until_it_is_stopped() {
 async fn live(directory: &Path, world: World, life: u64, operations: u64) {
     // Each life's wall clock is an hour behind the one before.
     let begin = BEGIN_MILLIS - i64::try_from(life % 64).unwrap() * 3_600_000;
-    let store = match LocalStore::open(directory, world.scale.options(begin)) {
+    // The last store in the parent lets go of the lock a little after it was dropped.
+    let store = match opened(|| LocalStore::open(directory, world.scale.options(begin))) {
         Ok(store) => store,
         Err(error) => {
             println!("CLOSED {error}");
