@@ -455,7 +455,7 @@ PROBES = {
     ),
     ("document", "max_body_bytes"): (
         lambda s, a: document(s, a, "<Tagging><TagSet/></Tagging>" + " " * 1_000_000),
-        lambda s, a: document(s, a, "<Tagging><TagSet/></Tagging>" + " " * at("document", "max_body_bytes")),
+        lambda s, a: declared(s, a, at("document", "max_body_bytes") + 1, "PUT", "/bucket", [("tagging", None)]),
     ),
     ("document", "max_long_body_bytes"): (
         lambda s, a: document(s, a, deletes(1) + " " * 4_000_000, "delete", "POST"),
