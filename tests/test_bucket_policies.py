@@ -3,8 +3,11 @@
 Source: S3 User Guide, "Bucket policies for Amazon S3", "Blocking public access"; IAM User Guide, "Policy evaluation logic".
 """
 
+import concurrent.futures
 import json
+import threading
 
+import botocore.exceptions
 import pytest
 
 from harness import failure, refused
@@ -256,6 +259,32 @@ def test_a_decision_is_recorded_with_the_statement_that_made_it(server, s3, s3_b
     event = server.events_of(answer["ResponseMetadata"]["RequestId"])[0]
     assert event["userIdentity"]["accountId"] == bob.account_id
     assert event.get("errorCode") is None
+
+
+def test_requests_go_on_while_a_policy_comes_and_goes(s3, s3_bob, bob, bucket, put):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    ended = threading.Event()
+    wrong = []
+
+    def read():
+        while not ended.is_set():
+            if s3.get_object(Bucket=bucket, Key="k")["ResponseMetadata"]["HTTPStatusCode"] != 200:
+                wrong.append("the owner")
+            try:
+                s3_bob.get_object(Bucket=bucket, Key="k")
+            except botocore.exceptions.ClientError as error:
+                if error.response["Error"]["Code"] != "AccessDenied":
+                    wrong.append(error)
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        readers = [pool.submit(read) for _ in range(4)]
+        for _ in range(60):
+            put(statement(bucket, "s3:GetObject", principal={"AWS": bob.account_id}))
+            s3.delete_bucket_policy(Bucket=bucket)
+        ended.set()
+        for reader in readers:
+            reader.result()
+    assert not wrong
 
 
 def test_a_bucket_that_is_deleted_takes_its_policy_with_it(s3, s3_bob, bob, bucket, put):

@@ -193,6 +193,14 @@ def test_a_federated_user_has_what_its_policy_and_its_user_allow(server, alice, 
     assert refused(guest.put_object, Bucket=bucket, Key="k", Body=b"") == ("AccessDenied", 403)
 
 
+def test_sessions_without_a_second_factor_are_kept_from_iam(server, alice, client):
+    everything = policy({"Effect": "Allow", "Action": "*", "Resource": "*"})
+    root = server.client(alice, "sts")
+    for credentials in (root.get_federation_token(Name="guest", Policy=everything), root.get_session_token()):
+        session = client(credentials["Credentials"], "iam")
+        assert refused(session.list_users) == ("AccessDenied", 403)
+
+
 def test_a_presigned_url_carries_the_session(server, user, make_role, client, s3, bucket):
     import ssl
     import urllib.request

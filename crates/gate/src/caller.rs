@@ -268,6 +268,18 @@ impl Caller {
         }
     }
 
+    /// Whether these credentials are kept from IAM, whatever policies allow: federated sessions are, and what
+    /// GetSessionToken gives without a second factor. Source: IAM User Guide, "Compare AWS STS credentials".
+    pub(crate) fn is_kept_from_iam(&self) -> bool {
+        match self {
+            Self::Federated(_) => true,
+            Self::Root(RootUser { session, .. }) | Self::User(IamUser { session, .. }) => {
+                session.as_ref().is_some_and(|session| session.mfa_at.is_none())
+            }
+            Self::Anonymous | Self::Role(_) | Self::Service(_) => false,
+        }
+    }
+
     /// The caller as policies see it.
     pub(crate) fn principal(&self) -> Principal {
         match self {

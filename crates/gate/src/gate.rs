@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use strongroom_policy::evaluate::{Decision, Source, Statement};
+use strongroom_policy::evaluate::{Decision, Missing, Source, Statement};
 use strongroom_record::{ResourceRecord, Verdict};
 use strongroom_shape::{Input, OperationSchema, Structure, Untyped};
 use strongroom_storage::StoreError;
@@ -134,6 +134,14 @@ impl Deciding {
             needed.ok_or_else(|| Refusal::Denied(Box::new(self.denied("*", nobody_allows(), "*".into()))))?;
         if let Some(first) = accesses.first() {
             ledger.fill(|decided| decided.action = Some(first.action.to_owned()));
+        }
+        if self.request.service == "iam" && self.caller.is_kept_from_iam() {
+            let decision = Decision::ImplicitDeny { missing: Missing::Policy(Source::Session) };
+            let (action, arn) = accesses
+                .first()
+                .map_or(("iam:*", "*".to_owned()), |access| (access.action, access.resource.arn()));
+            record(ledger, &decision, action);
+            return Err(Refusal::Denied(Box::new(self.denied(action, decision, arn))));
         }
         let bearings = Bearings::of(&self.caller, &*self.facts).await.map_err(Refusal::Store)?;
         let bucket = self.bucket(target, &accesses, ledger).await?;

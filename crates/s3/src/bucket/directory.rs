@@ -7,6 +7,7 @@ use strongroom_policy::{Kind, PolicyCache};
 use strongroom_storage::{MetaStore, Partition, Precondition, RowVersion, StoreError};
 use strongroom_types::{AccountId, BucketName};
 
+use super::limits::MAX_TRIES;
 use super::public_access::effective;
 use super::settings::name;
 use crate::control::AccountBlockRow;
@@ -38,17 +39,16 @@ impl BucketDirectory {
         let Some((_, incarnation)) = self.read::<BucketRow>(partition, row::BUCKET).await? else {
             return Ok(None);
         };
-        let Some((state, generation)) = self.read::<StateRow>(partition, row::STATE).await? else {
-            // Removed together with the incarnation; a bucket without it is damaged, unless it went just now.
+        let (owner, owner_canonical, region) = named.parsed().map_err(|_| corrupt())?;
+        let Some((generation, access)) = self.access(partition, owner).await? else {
+            // Its state was removed together with the incarnation; a bucket without it is damaged, unless it went just now.
             let gone = self.store.get(partition, row::BUCKET).await?.is_none();
             return if gone { Ok(None) } else { Err(corrupt()) };
         };
-        let (owner, owner_canonical, region) = named.parsed().map_err(|_| corrupt())?;
         let guards = vec![
             Precondition::RowIs(row::BUCKET.to_vec(), incarnation),
             Precondition::RowIs(row::STATE.to_vec(), generation),
         ];
-        let access = self.access(partition, owner, &state).await?;
         Ok(Some(BucketFacts {
             id: named.id(),
             owner,
@@ -60,20 +60,40 @@ impl BucketDirectory {
         }))
     }
 
-    /// Who may reach the bucket beside its account. Most buckets have no policy and are read no further.
+    /// Who may reach the bucket beside its account, and the version of its state; `None` without a state. Most buckets
+    /// have no policy and are read no further.
+    ///
+    /// State and policy are two rows: they belong together if the state is the same before and after the policy was read.
     async fn access(
         &self,
         partition: Partition,
         owner: AccountId,
-        state: &StateRow,
-    ) -> Result<Arc<BucketAccess>, StoreError> {
-        let Some(is_public) = state.public_policy else { return Ok(Arc::default()) };
-        let row = self.store.get(partition, &row::config(name::POLICY)).await?.ok_or_else(corrupt)?;
-        let text = std::str::from_utf8(&row.value).map_err(|_| corrupt())?;
+    ) -> Result<Option<(RowVersion, Arc<BucketAccess>)>, StoreError> {
+        let Some((mut state, mut generation)) = self.read::<StateRow>(partition, row::STATE).await? else {
+            return Ok(None);
+        };
+        for _ in 0..MAX_TRIES {
+            let Some(is_public) = state.public_policy else { return Ok(Some((generation, Arc::default()))) };
+            let policy = self.store.get(partition, &row::config(name::POLICY)).await?;
+            let Some((after, version)) = self.read::<StateRow>(partition, row::STATE).await? else {
+                return Ok(None);
+            };
+            if version == generation {
+                let policy = self.compiled(&policy.ok_or_else(corrupt)?.value)?;
+                let account = AccountBlockRow::of(&*self.store, owner).await?;
+                let block = effective(state.public_access_block, account);
+                let access = BucketAccess { policy: Some(policy), is_public, block };
+                return Ok(Some((generation, Arc::new(access))));
+            }
+            (state, generation) = (after, version);
+        }
+        Err(StoreError::Conflict)
+    }
+
+    fn compiled(&self, text: &[u8]) -> Result<NamedPolicy, StoreError> {
+        let text = std::str::from_utf8(text).map_err(|_| corrupt())?;
         let policy = self.policies.get(&text.into(), Kind::Bucket).map_err(|_| corrupt())?;
-        let block = effective(state.public_access_block, AccountBlockRow::of(&*self.store, owner).await?);
-        let policy = Some(NamedPolicy { name: self.policy_name.clone(), policy });
-        Ok(Arc::new(BucketAccess { policy, is_public, block }))
+        Ok(NamedPolicy { name: self.policy_name.clone(), policy })
     }
 
     /// The row of a name, whether or not its bucket is still there.
