@@ -299,7 +299,7 @@ async fn a_scrub_goes_on_after_a_restart_where_it_was() {
         if row.ended_millis.is_some() {
             break row;
         }
-        assert!(places.len() < 100, "{places:?}");
+        assert!(places.len() < 1000, "{places:?}");
     };
     assert_eq!((last.findings.len(), last.findings_total), (1, 1), "found once");
     assert_eq!(last.findings[0].message, whole.findings[0].message);
@@ -321,10 +321,12 @@ async fn it_begins_by_itself_and_again_only_after_its_period() {
     tokio::time::sleep(START_DELAY.saturating_sub(Duration::from_secs(1))).await;
     assert_eq!(scrubber.describe().state, Some(api::ScrubState::Never));
     let ended = |shown: &api::Scrub| shown.state == Some(api::ScrubState::Complete);
-    for _ in 0..1000 {
+    // Tokio's clock leaps while the store's own threads work, which take what real time they take.
+    for _ in 0..60_000 {
         if ended(&scrubber.describe()) {
             break;
         }
+        std::thread::sleep(Duration::from_millis(1));
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     let first = scrubber.describe();
