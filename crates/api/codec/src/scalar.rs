@@ -151,26 +151,6 @@ pub(crate) fn seconds_text(value: Timestamp) -> String {
     }
 }
 
-/// Whether a list or map is written without an element of its own.
-pub(crate) fn is_flattened(member: &'static Member) -> bool {
-    member.flags.flattened
-        || match member.kind {
-            Kind::List(list) => list.flattened,
-            Kind::Map(map) => map.flattened,
-            Kind::String
-            | Kind::Enum(_)
-            | Kind::Boolean
-            | Kind::Integer
-            | Kind::Long
-            | Kind::Float
-            | Kind::Double
-            | Kind::Blob
-            | Kind::Timestamp
-            | Kind::Document
-            | Kind::Structure(_) => false,
-        }
-}
-
 /// Name of a flattened list's or map's elements: the member's own, unless only the list names its elements.
 /// Source: botocore `parsers.py`, `_member_key_name`, less what Smithy's `xmlFlattened` says otherwise.
 pub(crate) fn flattened_name(member: &'static Member) -> &'static str {

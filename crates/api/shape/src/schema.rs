@@ -136,6 +136,28 @@ pub struct Constraints {
     pub pattern: Option<&'static str>,
 }
 
+impl Member {
+    /// Whether a list or map is written without an element of its own.
+    pub fn is_flattened(&self) -> bool {
+        self.flags.flattened
+            || match self.kind {
+                Kind::List(list) => list.flattened,
+                Kind::Map(map) => map.flattened,
+                Kind::String
+                | Kind::Enum(_)
+                | Kind::Boolean
+                | Kind::Integer
+                | Kind::Long
+                | Kind::Float
+                | Kind::Double
+                | Kind::Blob
+                | Kind::Timestamp
+                | Kind::Document
+                | Kind::Structure(_) => false,
+            }
+    }
+}
+
 impl Constraints {
     /// No constraint.
     pub const NONE: Self = Self { min: None, max: None, pattern: None };

@@ -67,11 +67,11 @@ impl Structure for Untyped {
         };
         let value = Any::take(member, reader)?;
         *slot = Some(match (slot.take(), value) {
-            (Some(Any::List(mut all)), Any::List(more)) if is_flattened(member) => {
+            (Some(Any::List(mut all)), Any::List(more)) if is_met_repeatedly(member) => {
                 all.extend(more);
                 Any::List(all)
             }
-            (Some(Any::Map(mut all)), Any::Map(more)) if is_flattened(member) => {
+            (Some(Any::Map(mut all)), Any::Map(more)) if is_met_repeatedly(member) => {
                 all.extend(more);
                 Any::Map(all)
             }
@@ -82,23 +82,8 @@ impl Structure for Untyped {
 }
 
 /// Whether a list or map can be met repeatedly.
-fn is_flattened(member: &Member) -> bool {
-    let shape = match member.kind {
-        Kind::List(list) => list.flattened,
-        Kind::Map(map) => map.flattened,
-        Kind::String
-        | Kind::Enum(_)
-        | Kind::Boolean
-        | Kind::Integer
-        | Kind::Long
-        | Kind::Float
-        | Kind::Double
-        | Kind::Blob
-        | Kind::Timestamp
-        | Kind::Document
-        | Kind::Structure(_) => false,
-    };
-    shape || member.flags.flattened || member.location == crate::Location::HeaderPrefix
+fn is_met_repeatedly(member: &Member) -> bool {
+    member.is_flattened() || member.location == crate::Location::HeaderPrefix
 }
 
 impl fmt::Debug for Untyped {

@@ -6,7 +6,7 @@ mod write;
 
 use strongroom_shape::Member;
 
-use crate::scalar::{flattened_name, is_flattened};
+use crate::scalar::flattened_name;
 
 pub(crate) use read::read_request;
 pub use tree::fuzz_query;
@@ -26,7 +26,7 @@ impl Dialect {
     /// Name of a structure's member in a request.
     fn name(self, member: &'static Member) -> String {
         match (self, member.query_name) {
-            (Self::Aws, _) if is_flattened(member) => flattened_name(member).to_owned(),
+            (Self::Aws, _) if member.is_flattened() => flattened_name(member).to_owned(),
             (Self::Aws, _) => member.wire_name.to_owned(),
             (Self::Ec2, Some(name)) => name.to_owned(),
             (Self::Ec2, None) => capitalised(member.wire_name),
@@ -35,7 +35,7 @@ impl Dialect {
 
     /// Whether a list or map has no level of its own in names.
     fn flat(self, member: &'static Member) -> bool {
-        self == Self::Ec2 || is_flattened(member)
+        self == Self::Ec2 || member.is_flattened()
     }
 }
 

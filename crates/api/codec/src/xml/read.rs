@@ -6,7 +6,7 @@ use strongroom_types::Timestamp;
 use super::cursor::{Cursor, Limits, Start, local};
 use crate::binding::{Place, TextReader};
 use crate::required::filled;
-use crate::scalar::{self, Seen, flattened_name, is_flattened, or_default, wrong};
+use crate::scalar::{self, Seen, flattened_name, or_default, wrong};
 
 /// Stands at the beginning of an element.
 struct ElementReader<'c, 'a> {
@@ -111,7 +111,7 @@ impl ShapeReader for ElementReader<'_, '_> {
         member: &'static Member,
         push: &mut dyn FnMut(&mut dyn ShapeReader) -> Result<(), ReadError>,
     ) -> Result<(), ReadError> {
-        if is_flattened(member) {
+        if member.is_flattened() {
             return push(self);
         }
         let Kind::List(list) = member.kind else { return Err(wrong(member, "list")) };
@@ -123,7 +123,7 @@ impl ShapeReader for ElementReader<'_, '_> {
         member: &'static Member,
         put: &mut dyn FnMut(String, &mut dyn ShapeReader) -> Result<(), ReadError>,
     ) -> Result<(), ReadError> {
-        if is_flattened(member) {
+        if member.is_flattened() {
             return self.entry(member, put);
         }
         self.each(member, ["entry", "entry"], &mut |at| at.entry(member, put))
@@ -157,13 +157,13 @@ fn fill(cursor: &mut Cursor<'_>, target: &mut dyn Structure, body_only: bool) ->
             !member.flags.xml_attribute
                 && (!body_only || member.location == Location::Body)
                 && (local(member.wire_name) == start.name()
-                    || is_flattened(member) && flattened_name(member) == start.name())
+                    || member.is_flattened() && flattened_name(member) == start.name())
         });
         let Some((index, member)) = found else {
             cursor.skip()?;
             continue;
         };
-        if !is_flattened(member) && seen.again(index) {
+        if !member.is_flattened() && seen.again(index) {
             return Err(wrong(member, "single value: it is given twice"));
         }
         let mut at = ElementReader { cursor: &mut *cursor, start: Some(start) };

@@ -5,7 +5,7 @@ use strongroom_types::Timestamp;
 
 use super::escape::{push_attribute, push_escaped_attribute, push_text};
 use crate::binding::Only;
-use crate::scalar::{self, flattened_name, is_flattened, or_default};
+use crate::scalar::{self, flattened_name, or_default};
 
 /// How a service writes what XML leaves open.
 #[derive(Debug, Clone, Copy)]
@@ -178,7 +178,7 @@ impl ShapeWriter for XmlWriter<'_> {
             return;
         }
         let outer = self.name.take();
-        if is_flattened(member) {
+        if member.is_flattened() {
             self.name = Some(flattened_name(member));
             elements(self);
         } else {
@@ -201,7 +201,7 @@ impl ShapeWriter for XmlWriter<'_> {
             return;
         }
         let outer = self.name.take();
-        let flat = is_flattened(member);
+        let flat = member.is_flattened();
         let name = outer.unwrap_or(member.wire_name);
         if !flat {
             self.open(name, member.xml_namespace);
