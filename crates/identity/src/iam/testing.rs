@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use strongroom_crypto::Keyring;
 use strongroom_gate::{
     BucketFacts, Caller, ErrorReply, Facts, Gate, Handle, Kept, Ledger, Named, NamedPolicy, PrincipalFacts,
-    RequestFacts, WireFacts,
+    RequestFacts, SecondFactor, WireFacts,
 };
 use strongroom_kms::{Keys, SystemEntropy};
 use strongroom_policy::document::AwsPrincipal;
@@ -95,6 +95,15 @@ impl Facts for TestFacts {
     async fn resource_policy(&self, resource: &Arn) -> Result<Option<NamedPolicy>, StoreError> {
         self.0.trust_policy(resource).await.map_err(store_error)
     }
+    async fn second_factor(
+        &self,
+        caller: &Caller,
+        serial: &str,
+        code: &str,
+        now: Timestamp,
+    ) -> Result<SecondFactor, StoreError> {
+        self.0.second_factor(caller, serial, code, now).await.map_err(store_error)
+    }
     async fn keep_principal(&self, principal: &AwsPrincipal) -> Result<Kept, StoreError> {
         self.0.keep_principal(principal).await.map_err(store_error)
     }
@@ -172,8 +181,9 @@ impl World {
         static REQUESTS: AtomicU64 = AtomicU64::new(1);
         let request_id = format!("{:016X}", REQUESTS.fetch_add(1, Ordering::Relaxed));
         let ledger = Ledger::new(Decided { request_id, ..Decided::default() });
+        let sts = strongroom_api_sts::SERVICE.operations.iter().any(|known| std::ptr::eq(*known, O::SCHEMA));
         let facts = RequestFacts {
-            service: "iam",
+            service: if sts { "sts" } else { "iam" },
             region: Region::us_east_1(),
             now: self.store.now(),
             source_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
