@@ -119,6 +119,20 @@ impl Policy {
         self.keys.iter().any(|key| key.starts_with(prefix))
     }
 
+    /// Makes the statement of this name be about nothing. `false` if there is none.
+    pub(crate) fn silence(&mut self, name: &str) -> bool {
+        let mut named = self.statements.iter_mut().enumerate();
+        let found = named.find(|(index, statement)| statement.name(*index) == name && !statement.is_silent());
+        found
+            .map(|(_, statement)| statement.actions = Actions { negated: false, patterns: Box::default() })
+            .is_some()
+    }
+
+    /// Adds the statements of another.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.statements = std::mem::take(&mut self.statements).into_iter().chain(other.statements).collect();
+    }
+
     /// How many statements it has.
     pub fn len(&self) -> usize {
         self.statements.len()
@@ -131,6 +145,10 @@ impl Policy {
 }
 
 impl Compiled {
+    fn is_silent(&self) -> bool {
+        !self.actions.negated && self.actions.patterns.is_empty()
+    }
+
     fn new(statement: &Statement) -> Self {
         let principals = statement.principal.as_ref().map(|element| Principals {
             negated: element.negated,

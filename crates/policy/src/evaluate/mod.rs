@@ -1,5 +1,6 @@
 //! One decision: who asks, what is asked, which policies have a say.
 
+mod advice;
 mod decision;
 mod matching;
 mod order;
@@ -7,6 +8,7 @@ mod principal;
 mod request;
 mod trace;
 
+pub use advice::{Change, Near, advise};
 pub use decision::{Decision, Missing, Source, Statement};
 pub(crate) use matching::{Outcome, Prepared};
 pub use principal::{FederatedUser, Grant, Principal, RoleSession, User};

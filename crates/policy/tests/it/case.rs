@@ -80,7 +80,22 @@ impl Case {
 
     /// What is decided with the policies of [`Self::documents`].
     pub(crate) fn decision(&self, policies: &[Policy]) -> Decision {
-        let named = policies.iter().map(|policy| Attached { name: "p", policy }).collect::<Vec<_>>();
+        self.asked(policies, |request, sets| {
+            let decision = evaluate(request, sets);
+            assert_eq!(explain(request, sets).decision, decision, "the trace tells another answer");
+            decision
+        })
+    }
+
+    /// The request, put with the policies of [`Self::documents`].
+    pub(crate) fn asked<T>(
+        &self,
+        policies: &[Policy],
+        ask: impl FnOnce(&Request<'_>, &PolicySets<'_>) -> T,
+    ) -> T {
+        const NAMES: [&str; 8] = ["rcp", "scp", "endpoint", "resource", "one", "two", "boundary", "session"];
+        let named =
+            NAMES.iter().zip(policies).map(|(name, policy)| Attached { name, policy }).collect::<Vec<_>>();
         let [rcp, scp, endpoint, resource, one, two, boundary, session] = named[..] else { panic!() };
         let [has_rcp, has_scp, has_endpoint, has_boundary, has_session] = self.present;
         let (rcps, scps) =
@@ -106,9 +121,7 @@ impl Case {
             resource_account: world::account(0),
             context: &self.context,
         };
-        let decision = evaluate(&request, &sets);
-        assert_eq!(explain(&request, &sets).decision, decision, "the trace tells another answer");
-        decision
+        ask(&request, &sets)
     }
 
     pub(crate) fn allowed(&self) -> bool {
