@@ -2,6 +2,7 @@
 //!
 //! It has no authentication, so it binds to loopback addresses only, and it tells nothing but that.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,11 +16,12 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::task::{AbortHandle, JoinSet};
 
 use crate::listener::{ListenError, Shutdown};
 
-/// Connections of the admin listener at once.
+/// Connections of the admin listener at once. One more, and the oldest gives way: who connects and says nothing keeps
+/// nobody from learning whether the server lives.
 const MAX_ADMIN_CONNECTIONS: usize = 16;
 
 /// How long one connection may take in all.
@@ -67,7 +69,8 @@ impl Admin {
 
     /// Answers `GET /-/live` and `GET /-/ready` until `shutdown` is asked for.
     pub async fn run(self, readiness: Arc<dyn Fn() -> Readiness + Send + Sync>, shutdown: Shutdown) {
-        let places = Arc::new(Semaphore::new(MAX_ADMIN_CONNECTIONS));
+        let mut connections = JoinSet::new();
+        let mut oldest: VecDeque<AbortHandle> = VecDeque::new();
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -78,12 +81,14 @@ impl Admin {
                 tokio::time::sleep(crate::listener::limits::ACCEPT_RETRY).await;
                 continue;
             };
-            let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
-            let readiness = Arc::clone(&readiness);
-            tokio::spawn(async move {
-                serve(stream, readiness).await;
-                drop(place);
-            });
+            while connections.try_join_next().is_some() {}
+            oldest.retain(|connection| !connection.is_finished());
+            if oldest.len() >= MAX_ADMIN_CONNECTIONS
+                && let Some(connection) = oldest.pop_front()
+            {
+                connection.abort();
+            }
+            oldest.push_back(connections.spawn(serve(stream, Arc::clone(&readiness))));
         }
     }
 }
@@ -167,6 +172,22 @@ mod tests {
         assert!(ask(address, "GET /-/live").await.starts_with("HTTP/1.1 200"));
         assert!(ask(address, "GET /bucket/key").await.starts_with("HTTP/1.1 404"));
         assert!(ask(address, "POST /-/live").await.starts_with("HTTP/1.1 405"));
+        trigger.request();
+        running.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_connects_and_says_nothing_keeps_nobody_out() {
+        let admin = Admin::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let address = admin.address().unwrap();
+        let (trigger, shutdown) = ShutdownTrigger::new();
+        let running = tokio::spawn(admin.run(Arc::new(|| Readiness::Ready), shutdown));
+        let mut silent = Vec::new();
+        for _ in 0..129 {
+            silent.push(TcpStream::connect(address).await.unwrap());
+        }
+        let answer = tokio::time::timeout(ADMIN_TIMEOUT / 2, ask(address, "GET /-/live")).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
         trigger.request();
         running.await.unwrap();
     }

@@ -65,6 +65,9 @@ impl Serve {
         let service = service_fn(move |request| responder.clone().respond(request));
         let serving = http1::Builder::new()
             .timer(TokioTimer::new())
+            // A client may close its side as soon as it has asked, and still waits for its answer (RFC 9112, section 9.6).
+            // Whether it is gone altogether shows when it is written to.
+            .half_close(true)
             // The checker under hyper has the timeouts of heads and of idle connections.
             .header_read_timeout(None)
             .max_headers(MAX_HEADER_FIELDS)

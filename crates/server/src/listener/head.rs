@@ -8,6 +8,8 @@
 //! [`HeadChecker`] does no I/O. It is shown a window of bytes that hyper has not yet got, and says how many of them
 //! may pass; how the bytes were split on their way never changes the verdict.
 
+use std::net::Ipv6Addr;
+
 use super::fault::HeadFault;
 use super::limits::{
     MAX_CHUNK_LINE_BYTES, MAX_CHUNK_SIZE_DIGITS, MAX_CONTENT_LENGTH_DIGITS, MAX_HEAD_BYTES,
@@ -283,8 +285,38 @@ fn is_target_byte(byte: u8) -> bool {
         && !matches!(byte, b'"' | b'#' | b'<' | b'>' | b'`' | b'{' | b'}' | b'\\' | b'^')
 }
 
-fn is_host_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']')
+/// `uri-host [ ":" port ]` of RFC 9110 section 7.2, where `uri-host` is an address of IPv6 between brackets, or a name or
+/// an address of IPv4. Of what RFC 3986 section 3.2.2 allows in names, percent-encoding and sub-delimiters are refused:
+/// no name of a host has them, and routing would have to undo them.
+fn is_host(value: &[u8]) -> bool {
+    let (host, port) = match value.strip_prefix(b"[") {
+        Some(rest) => {
+            let Some(end) = rest.iter().position(|&byte| byte == b']') else { return false };
+            let (address, after) = rest.split_at(end);
+            if !std::str::from_utf8(address).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok()) {
+                return false;
+            }
+            (None, after.strip_prefix(b"]").unwrap_or_default())
+        }
+        None => {
+            let end = value.iter().position(|&byte| byte == b':').unwrap_or(value.len());
+            let (name, port) = value.split_at(end);
+            (Some(name), port)
+        }
+    };
+    let is_name_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    let is_name = host.is_none_or(|name| !name.is_empty() && name.iter().copied().all(is_name_byte));
+    is_name && is_port(port)
+}
+
+/// Nothing, or a colon and a port; the port may be left out behind its colon (RFC 3986 section 3.2.3).
+fn is_port(text: &[u8]) -> bool {
+    let Some(digits) = text.strip_prefix(b":") else { return text.is_empty() };
+    let number = digits.iter().try_fold(0_u16, |number, digit| {
+        let digit = char::from(*digit).to_digit(10).and_then(|digit| u16::try_from(digit).ok())?;
+        number.checked_mul(10)?.checked_add(digit)
+    });
+    number.is_some()
 }
 
 /// A field's name, and its value without the white space around it.
@@ -350,7 +382,7 @@ fn judge_head(head: &[u8]) -> Result<State, HeadFault> {
         fields.add(name, value)?;
     }
     let host = fields.host.filter(|host| !host.is_empty()).ok_or(HeadFault::HostMissing)?;
-    if !host.iter().copied().all(is_host_byte) {
+    if !is_host(host) {
         return Err(HeadFault::HostMalformed);
     }
     check_target(method, target, host)?;

@@ -124,11 +124,27 @@ fn refuses_a_request_without_one_sound_host() {
         ("Host: a/b\r\n", HeadFault::HostMalformed),
         ("Host: u@a\r\n", HeadFault::HostMalformed),
         ("Host: a b\r\n", HeadFault::HostMalformed),
+        ("Host: a:b\r\n", HeadFault::HostMalformed),
+        ("Host: a:1:2\r\n", HeadFault::HostMalformed),
+        ("Host: a:65536\r\n", HeadFault::HostMalformed),
+        ("Host: a:+1\r\n", HeadFault::HostMalformed),
+        ("Host: :9000\r\n", HeadFault::HostMalformed),
+        ("Host: ::1\r\n", HeadFault::HostMalformed),
+        ("Host: [::1\r\n", HeadFault::HostMalformed),
+        ("Host: [[::1]]\r\n", HeadFault::HostMalformed),
+        ("Host: [::1]x:1\r\n", HeadFault::HostMalformed),
+        ("Host: [::1]9000\r\n", HeadFault::HostMalformed),
+        ("Host: [a.example]\r\n", HeadFault::HostMalformed),
+        ("Host: [fe80::1%25eth0]\r\n", HeadFault::HostMalformed),
+        ("Host: a]b\r\n", HeadFault::HostMalformed),
+        ("Host: a%2eb\r\n", HeadFault::HostMalformed),
     ] {
         assert_eq!(request(&format!("GET / HTTP/1.1\r\n{host}\r\n")), Err(fault), "{host:?}");
         assert_eq!(request(&format!("GET / HTTP/1.0\r\n{host}\r\n")), Err(fault), "{host:?} in 1.0");
     }
-    for host in ["[::1]:9000", "bucket_x.s3.localhost", "127.0.0.1"] {
+    for host in
+        ["[::1]:9000", "[::ffff:127.0.0.1]", "bucket_x.s3.localhost", "127.0.0.1", "a.", "a:", "a:65535"]
+    {
         assert!(request(&format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")).is_ok(), "{host}");
     }
 }
@@ -286,5 +302,18 @@ proptest! {
             one
         };
         prop_assert_eq!(verdict(&one.repeat(tail)), Ok((one.len() * tail, tail)));
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn a_host_that_passes_is_one_that_other_parsers_read_alike(host in "[a-z0-9.:_%@\\[\\]-]{1,24}") {
+        let passes = request(&format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")).is_ok();
+        if passes {
+            let authority: http::uri::Authority = host.parse().unwrap();
+            let port = authority.port().map_or(String::new(), |port| format!(":{port}"));
+            let colon = if host.ends_with(':') { ":" } else { "" };
+            proptest::prop_assert_eq!(format!("{}{}{}", authority.host(), port, colon), host);
+        }
     }
 }

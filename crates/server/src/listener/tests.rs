@@ -144,7 +144,7 @@ async fn serve(limits: ConnectionLimits) -> Server {
     let resolver = ReloadingResolver::new(issue(&authority));
     let any = "127.0.0.1:0".parse().unwrap();
     let addresses = Addresses { listen: Some(any), listen_plaintext: Some(any), admin: any };
-    let config = server_config(Arc::clone(&resolver)).unwrap();
+    let config = server_config(Arc::clone(&resolver), None).unwrap();
     let listeners = Listeners::bind(&addresses, config, limits).await.unwrap();
     let (plaintext, tls) = (listeners.plaintext_address().unwrap(), listeners.tls_address().unwrap());
     let admin = listeners.admin_address().unwrap();
@@ -386,6 +386,24 @@ async fn a_handler_that_panics_is_answered_500() {
 }
 
 #[tokio::test]
+async fn a_client_that_closes_its_side_after_asking_gets_its_answer() {
+    let server = serve(limits()).await;
+    let mut stream = server.connect().await;
+    stream.write_all(b"PUT /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello").await.unwrap();
+    stream.shutdown().await.unwrap();
+    assert!(rest(&mut stream).await.ends_with("Ok(5)"));
+
+    let mut waiting = server.connect().await;
+    waiting.write_all(b"GET /gate HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    server.handler.entered.notified().await;
+    waiting.shutdown().await.unwrap();
+    // While this is asked and answered, the server reads that the other has ended its side.
+    server.exchange(&format!("GET /deny HTTP/1.1\r\n{CLOSE}\r\n")).await;
+    server.handler.gate.add_permits(1);
+    assert!(rest(&mut waiting).await.ends_with("through"));
+}
+
+#[tokio::test]
 async fn a_handler_goes_on_when_its_client_leaves() {
     let server = serve(limits()).await;
     let mut stream = server.connect().await;
@@ -589,7 +607,7 @@ async fn an_address_in_use_is_named() {
         listen_plaintext: Some(server.plaintext),
         admin: "127.0.0.1:0".parse().unwrap(),
     };
-    let config = server_config(Arc::clone(&server.resolver)).unwrap();
+    let config = server_config(Arc::clone(&server.resolver), None).unwrap();
     let error = Listeners::bind(&addresses, Arc::clone(&config), limits()).await.unwrap_err();
     assert!(error.to_string().contains(&server.plaintext.to_string()), "{error}");
     let none = Addresses { listen: None, listen_plaintext: None, ..addresses };
