@@ -1,17 +1,20 @@
 //! A request that was allowed, and all that it may do.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use strongroom_record::Effect;
-use strongroom_storage::{Committed, MetaStore, Partition, Precondition, StoreError};
+use strongroom_storage::{Committed, MetaStore, Partition, Precondition, RowVersion, StoreError};
 use strongroom_types::{
     AccountId, BucketId, BucketName, CanonicalUserId, ObjectKey, Region, Timestamp, VersionId,
 };
 
 use crate::gate::{Deciding, RequestFacts};
 use crate::requirement::action;
+use crate::weigh::Seen;
 use crate::{
-    Body, BucketFacts, Caller, Denied, ErrorReply, Ledger, Mutation, PublicAccessBlock, Refusal, Target,
+    AccountFacts, Body, BucketAcls, BucketFacts, Caller, Denied, ErrorReply, Ledger, Mutation,
+    PublicAccessBlock, Refusal, Target,
 };
 
 /// The bucket that a decision was about, as it was then.
@@ -50,6 +53,11 @@ impl BucketGrant {
     /// What the organisation's S3 policy blocks for its account.
     pub fn organization_block(&self) -> PublicAccessBlock {
         self.facts.organization_block
+    }
+
+    /// Whether access control lists have a say on it and its objects.
+    pub fn acls_enabled(&self) -> bool {
+        matches!(self.facts.access.acls, BucketAcls::Enabled(_))
     }
 
     /// Its partition.
@@ -114,6 +122,9 @@ pub(crate) struct Granted {
     pub(crate) bucket: Option<BucketGrant>,
     pub(crate) source: Option<Permit<action::GetObject>>,
     pub(crate) deletes: Vec<KeyDecision>,
+    pub(crate) seen: Vec<Seen>,
+    /// What must still hold, in a partition, for the caller to have the rights that were found.
+    pub(crate) guard: Option<(Partition, Precondition)>,
 }
 
 /// An input that was allowed. Only the gate makes one.
@@ -176,6 +187,59 @@ impl<I> Authorized<I> {
         self.granted.source.as_ref().ok_or_else(internal)
     }
 
+    /// Whether an object, as it was read now, is the one that was decided on. Where lists have a say, an object that was
+    /// written since may be another account's.
+    pub fn decided_on(
+        &self,
+        bucket: BucketId,
+        key: &ObjectKey,
+        version: Option<VersionId>,
+        row: RowVersion,
+    ) -> bool {
+        let about = |seen: &&Seen| seen.bucket == bucket && seen.key == *key && seen.version == version;
+        self.granted.seen.iter().filter(about).all(|seen| seen.row == Some(row))
+    }
+
+    /// Decides anew, on the facts of now.
+    ///
+    /// # Errors
+    /// [`Refusal`], if the answer is no now.
+    pub async fn decide_again(&mut self) -> Result<(), Refusal> {
+        self.renew().await
+    }
+
+    /// The canonical user id of the account whose root user has this e-mail address.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn canonical_user_of(&mut self, email: &str) -> Result<Option<CanonicalUserId>, StoreError> {
+        self.deciding.facts.canonical_user_of(email).await
+    }
+
+    /// The first of these canonical user ids that is no account's.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn unknown_canonical_user(
+        &mut self,
+        ids: &[CanonicalUserId],
+    ) -> Result<Option<CanonicalUserId>, StoreError> {
+        self.deciding.facts.unknown_canonical_user(ids).await
+    }
+
+    /// The place of an account in the organisation, and the control policies on it.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn account_facts(
+        &self,
+        account: AccountId,
+    ) -> impl Future<Output = Result<Arc<AccountFacts>, StoreError>> + Send + use<I> {
+        // What is awaited holds nothing of the request, whose body is not shared between threads.
+        let facts = self.deciding.facts.clone();
+        async move { facts.account(account).await }
+    }
+
     /// The decision on each key of a DeleteObjects request, in its order.
     pub fn deletes(&self) -> &[KeyDecision] {
         &self.granted.deletes
@@ -207,7 +271,8 @@ impl<I> Authorized<I> {
         self.commit_guarded(store, partition, &guards, mutation).await
     }
 
-    /// Commits a change of another partition (names, accounts) with the request's record.
+    /// Commits a change of another partition (names, accounts) with the request's record. In the partition that holds the
+    /// caller's own policies, these must be as they were when the decision read them.
     ///
     /// # Errors
     /// [`CommitError`].
@@ -217,7 +282,9 @@ impl<I> Authorized<I> {
         partition: Partition,
         mutation: Mutation,
     ) -> Result<Committed, CommitError> {
-        self.commit_guarded(store, partition, &[], mutation).await
+        let own = self.granted.guard.iter().filter(|(place, _)| *place == partition);
+        let guards: Vec<Precondition> = own.map(|(_, guard)| guard.clone()).collect();
+        self.commit_guarded(store, partition, &guards, mutation).await
     }
 
     async fn commit_guarded(

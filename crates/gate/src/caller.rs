@@ -20,6 +20,8 @@ pub enum Caller {
     Role(RoleSession),
     /// A session that GetFederationToken made.
     Federated(FederatedUser),
+    /// Somebody who shows the token of an identity provider and asks for a role.
+    WebIdentity(Arc<WebIdentity>),
     /// A part of the store that works without a request.
     Service(ServicePrincipal),
 }
@@ -92,6 +94,34 @@ pub struct FederatedUser {
     pub access_key_id: AccessKeyId,
     /// The session.
     pub session: Arc<Session>,
+}
+
+/// What a token says that an identity provider signed, once it is verified.
+#[derive(Clone, PartialEq, Eq)]
+pub struct WebIdentity {
+    /// ARN of the provider: `aws:FederatedProvider`.
+    pub provider: String,
+    /// Who issued the token: the provider's URL without its scheme.
+    pub issuer: String,
+    /// Whom it is about.
+    pub subject: String,
+    /// For which application it was made.
+    pub audience: String,
+    /// Condition keys (`accounts.example.com:sub`) with their values.
+    pub keys: Vec<(String, Vec<String>)>,
+    /// Tags for the session.
+    pub tags: Vec<(String, String)>,
+    /// Keys of those that go on into chained sessions.
+    pub transitive_tags: Vec<String>,
+    /// Source identity for the session.
+    pub source_identity: Option<String>,
+}
+
+impl fmt::Debug for WebIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Tokens tell of people; logs need no more than whose word it is.
+        f.debug_struct("WebIdentity").field("provider", &self.provider).finish_non_exhaustive()
+    }
 }
 
 /// Who asked for a federated session.
@@ -204,7 +234,7 @@ impl Caller {
     /// The caller's account.
     pub fn account(&self) -> Option<AccountId> {
         match self {
-            Self::Anonymous => None,
+            Self::Anonymous | Self::WebIdentity(_) => None,
             Self::Root(root) => Some(root.account),
             Self::User(user) => Some(user.account),
             Self::Role(role) => Some(role.account),
@@ -216,7 +246,7 @@ impl Caller {
     /// The caller's ARN, as policies and GetCallerIdentity show it.
     pub fn arn(&self) -> Option<Arn> {
         match self {
-            Self::Anonymous | Self::Service(_) => None,
+            Self::Anonymous | Self::WebIdentity(_) | Self::Service(_) => None,
             Self::Root(root) => Some(Arn::new("iam", "", &root.account.to_string(), "root")),
             Self::User(user) => Some(user.arn()),
             Self::Role(role) => Some(role.arn()),
@@ -231,7 +261,7 @@ impl Caller {
             Self::User(user) => Some(user.canonical),
             Self::Role(role) => Some(role.canonical),
             Self::Federated(federated) => Some(federated.canonical),
-            Self::Anonymous | Self::Service(_) => None,
+            Self::Anonymous | Self::WebIdentity(_) | Self::Service(_) => None,
         }
     }
 
@@ -242,7 +272,7 @@ impl Caller {
             Self::User(user) => Some(&user.access_key_id),
             Self::Role(role) => Some(&role.access_key_id),
             Self::Federated(federated) => Some(&federated.access_key_id),
-            Self::Anonymous | Self::Service(_) => None,
+            Self::Anonymous | Self::WebIdentity(_) | Self::Service(_) => None,
         }
     }
 
@@ -252,7 +282,7 @@ impl Caller {
             Self::Root(RootUser { session, .. }) | Self::User(IamUser { session, .. }) => session.as_deref(),
             Self::Role(role) => Some(&role.session),
             Self::Federated(federated) => Some(&federated.session),
-            Self::Anonymous | Self::Service(_) => None,
+            Self::Anonymous | Self::WebIdentity(_) | Self::Service(_) => None,
         }
     }
 
@@ -261,6 +291,8 @@ impl Caller {
     pub fn user_id(&self) -> Option<String> {
         match self {
             Self::Anonymous | Self::Service(_) => None,
+            // Source: CloudTrail User Guide, "CloudTrail userIdentity element", `WebIdentityUser`.
+            Self::WebIdentity(web) => Some(format!("{}:{}:{}", web.provider, web.audience, web.subject)),
             Self::Root(root) => Some(root.account.to_string()),
             Self::User(user) => Some(user.user_id.clone()),
             Self::Role(role) => Some(format!("{}:{}", role.role_id, role.session_name)),
@@ -276,7 +308,7 @@ impl Caller {
             Self::Root(RootUser { session, .. }) | Self::User(IamUser { session, .. }) => {
                 session.as_ref().is_some_and(|session| session.mfa_at.is_none())
             }
-            Self::Anonymous | Self::Role(_) | Self::Service(_) => false,
+            Self::Anonymous | Self::Role(_) | Self::WebIdentity(_) | Self::Service(_) => false,
         }
     }
 
@@ -306,6 +338,7 @@ impl Caller {
                 let name = federated.name.clone();
                 Principal::FederatedUser(strongroom_policy::evaluate::FederatedUser { account, name, issuer })
             }
+            Self::WebIdentity(web) => Principal::WebIdentity(web.provider.clone()),
             Self::Service(service) => {
                 Principal::Worker { service: service.name.to_owned(), account: service.account }
             }
@@ -318,7 +351,7 @@ impl Caller {
             Self::Root(_) => CallerKind::Root,
             Self::User(_) => CallerKind::IamUser,
             Self::Role(_) => CallerKind::AssumedRole,
-            Self::Federated(_) => CallerKind::FederatedUser,
+            Self::Federated(_) | Self::WebIdentity(_) => CallerKind::FederatedUser,
             Self::Service(_) => CallerKind::AwsService,
         }
     }
@@ -329,6 +362,7 @@ impl Caller {
             Self::User(user) => Some(&user.name),
             Self::Role(role) => Some(&role.session_name),
             Self::Federated(federated) => Some(&federated.name),
+            Self::WebIdentity(web) => Some(&web.subject),
             Self::Service(service) => Some(service.name),
         }
     }

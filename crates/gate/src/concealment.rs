@@ -26,7 +26,11 @@ impl<I> Authorized<I> {
         let owns = match &self.deciding.caller {
             Caller::Root(root) => root.account == bucket.owner(),
             Caller::Service(service) => service.account == bucket.owner(),
-            Caller::Anonymous | Caller::User(_) | Caller::Role(_) | Caller::Federated(_) => false,
+            Caller::Anonymous
+            | Caller::User(_)
+            | Caller::Role(_)
+            | Caller::Federated(_)
+            | Caller::WebIdentity(_) => false,
         };
         if self.target.key.is_none() || (owns && bucket.facts.access.policy.is_none()) {
             return None;
@@ -59,7 +63,7 @@ impl Concealment {
             object: None,
         };
         let bearings = Bearings::of(&self.deciding.caller, &*self.deciding.facts).await?;
-        let decision = self.deciding.scales(&self.target).weigh(&bearings, &question).await?;
-        Ok(decision.is_allow())
+        let weighed = self.deciding.scales(&self.target).weigh(&bearings, &question).await?;
+        Ok(weighed.decision.is_allow())
     }
 }

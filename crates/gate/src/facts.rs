@@ -6,10 +6,12 @@ use async_trait::async_trait;
 use strongroom_policy::Policy;
 use strongroom_policy::document::AwsPrincipal;
 use strongroom_policy::evaluate::Attached;
-use strongroom_storage::{Precondition, StoreError};
-use strongroom_types::{AccountId, Arn, BucketId, BucketName, CanonicalUserId, ObjectKey, Region, VersionId};
+use strongroom_storage::{Partition, Precondition, StoreError};
+use strongroom_types::{
+    AccountId, Arn, BucketId, BucketName, CanonicalUserId, ObjectKey, Region, Timestamp, VersionId,
+};
 
-use crate::{Caller, Named};
+use crate::{BucketAcls, Caller, Named, ObjectAccess};
 
 /// A policy, compiled, with the name that people know it by.
 #[derive(Debug, Clone)]
@@ -53,6 +55,10 @@ pub struct AccountFacts {
     pub service_control: Vec<ControlLevel>,
     /// Resource control policies, likewise.
     pub resource_control: Vec<ControlLevel>,
+    /// What the organisation's S3 policies block for its buckets.
+    pub public_access_block: PublicAccessBlock,
+    /// It is closed: its credentials are refused, and nobody reaches what it has.
+    pub is_closed: bool,
 }
 
 /// What a decision needs to know of a caller beside its credentials.
@@ -66,6 +72,8 @@ pub struct PrincipalFacts {
     pub session: Option<Vec<NamedPolicy>>,
     /// `aws:PrincipalTag`: the tags of the user or role, and those of the session over them.
     pub tags: Vec<(String, String)>,
+    /// What must still hold in a partition, if the request changes that, for all of this to be true.
+    pub guard: Option<(Partition, Precondition)>,
 }
 
 /// What a decision needs to know of who may reach a bucket.
@@ -75,7 +83,10 @@ pub struct BucketAccess {
     pub policy: Option<NamedPolicy>,
     /// The policy gives access to the public.
     pub is_public: bool,
-    /// Block Public Access in effect: of the bucket, its account and the organisation together.
+    /// Its access control list, if lists have a say.
+    pub acls: BucketAcls,
+    /// Block Public Access of the bucket and its account together; read only where there is a policy, or lists have a
+    /// say.
     pub block: PublicAccessBlock,
 }
 
@@ -135,6 +146,26 @@ pub struct BucketFacts {
     pub organization_block: PublicAccessBlock,
 }
 
+impl BucketFacts {
+    /// Block Public Access in effect, where there is anything that it could block.
+    pub fn block(&self) -> PublicAccessBlock {
+        self.access.block.and(self.organization_block)
+    }
+}
+
+/// What became of a code that a caller shows as its second factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecondFactor {
+    /// It is right, and is good for nothing any more.
+    Proved,
+    /// The caller has no such device.
+    NoDevice,
+    /// It is wrong, or was used before.
+    WrongCode,
+    /// It was not looked at, since too many were wrong.
+    Locked,
+}
+
 /// How a principal is kept that a policy names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kept {
@@ -185,6 +216,52 @@ pub trait Facts: Send + Sync {
         Ok(None)
     }
 
+    /// Owner and access control list of an object; `None` if it is not there. Asked only of buckets whose lists have a
+    /// say.
+    async fn object_access(
+        &self,
+        _bucket: BucketId,
+        _key: &ObjectKey,
+        _version: Option<VersionId>,
+    ) -> Result<Option<ObjectAccess>, StoreError> {
+        // Not known whose it is: nobody's to read.
+        Err(StoreError::Corrupt { what: "the owner of an object".into() })
+    }
+
+    /// The canonical user id of the account that began an upload; `None` if there is no such upload.
+    async fn upload_initiator(
+        &self,
+        _bucket: BucketId,
+        _key: &ObjectKey,
+        _id: &str,
+    ) -> Result<Option<CanonicalUserId>, StoreError> {
+        Ok(None)
+    }
+
+    /// The canonical user id of the account whose root user has this e-mail address.
+    async fn canonical_user_of(&self, _email: &str) -> Result<Option<CanonicalUserId>, StoreError> {
+        Ok(None)
+    }
+
+    /// The first of these canonical user ids that is no account's.
+    async fn unknown_canonical_user(
+        &self,
+        _ids: &[CanonicalUserId],
+    ) -> Result<Option<CanonicalUserId>, StoreError> {
+        Ok(None)
+    }
+
+    /// Takes the code that a caller shows for its MFA device.
+    async fn second_factor(
+        &self,
+        _caller: &Caller,
+        _serial: &str,
+        _code: &str,
+        _now: Timestamp,
+    ) -> Result<SecondFactor, StoreError> {
+        Ok(SecondFactor::NoDevice)
+    }
+
     /// Whether a principal that a policy names exists, and how it is kept.
     async fn keep_principal(&self, _principal: &AwsPrincipal) -> Result<Kept, StoreError> {
         Ok(Kept::AsItIs)
@@ -198,5 +275,15 @@ pub trait Facts: Send + Sync {
     /// Whether the management account has made this account a delegated administrator of the organisation.
     async fn is_delegated_administrator(&self, _account: AccountId) -> Result<bool, StoreError> {
         Ok(false)
+    }
+
+    /// Whether an account is a delegated administrator of the service `account`.
+    async fn administers_accounts(&self, _account: AccountId) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    /// The policy by which the management account lets others manage the organisation's policies.
+    async fn organization_policy(&self) -> Result<Option<NamedPolicy>, StoreError> {
+        Ok(None)
     }
 }

@@ -13,8 +13,11 @@ use strongroom_types::{AccountId, ObjectKey, Region, Timestamp, VersionId};
 use crate::authorized::{Granted, KeyDecision};
 use crate::facts::{BucketAccess, BucketFacts, NamedPolicy};
 use crate::requirement::{self, Access, Authority, Resource, action, requirements};
-use crate::weigh::{Bearings, Question, Scales, nobody_allows};
-use crate::{Authorized, Body, BucketGrant, Caller, Denied, Facts, Ledger, Named, Permit, Refusal, Target};
+use crate::weigh::{Bearings, Question, Scales, Seen, nobody_allows};
+use crate::{
+    Authorized, Body, BucketGrant, Caller, Denied, Facts, Ledger, Named, Permit, Refusal, SecondFactor,
+    Target,
+};
 
 /// What the gate knows of a request beside its input. Filled by the pipeline from the connection and the signature,
 /// never from a header of the same name.
@@ -45,6 +48,8 @@ pub struct WireFacts {
     pub referer: Option<String>,
     /// How the request was signed.
     pub signature: Option<SignatureFacts>,
+    /// When a code in the request proved a second factor. The gate itself fills this.
+    pub second_factor: Option<Timestamp>,
 }
 
 /// How a request was signed.
@@ -70,6 +75,10 @@ impl Gate {
         Self { facts }
     }
 
+    pub(crate) fn facts(&self) -> &dyn Facts {
+        &*self.facts
+    }
+
     /// Decides whether `caller` may do what `input` asks, and says so in the record.
     ///
     /// # Errors
@@ -84,6 +93,7 @@ impl Gate {
     ) -> Result<Authorized<I>, Refusal> {
         let target = target_of(&request, &input, ledger)?;
         let operation = <I::Operation as strongroom_shape::Operation>::SCHEMA.name;
+        let request = second_factor(&*self.facts, &caller, request, (operation, &target), ledger).await?;
         let deciding = Deciding { facts: self.facts.clone(), caller, request, operation };
         let granted = deciding.decide(&target, ledger).await?;
         Ok(Authorized { input, target, granted, deciding, body, ledger: ledger.clone() })
@@ -105,6 +115,41 @@ impl Gate {
         let deciding = Deciding { facts: self.facts.clone(), caller, request, operation: operation.name };
         deciding.decide(&target, ledger).await.map(drop)
     }
+}
+
+/// Takes the code that AssumeRole and GetSessionToken may bring, before anything is decided: a role's trust policy may ask
+/// for it. A code counts once, so this is done once, even where a decision is made anew.
+async fn second_factor(
+    facts: &dyn Facts,
+    caller: &Caller,
+    mut request: RequestFacts,
+    (operation, target): (&'static str, &Target),
+    ledger: &Ledger,
+) -> Result<RequestFacts, Refusal> {
+    request.wire.second_factor = None;
+    if request.service != "sts" || !matches!(operation, "AssumeRole" | "GetSessionToken") {
+        return Ok(request);
+    }
+    let parameters = &target.parameters;
+    let outcome = match (parameters.member("SerialNumber"), parameters.member("TokenCode")) {
+        (None, None) => return Ok(request),
+        (Some(serial), Some(code)) => {
+            facts.second_factor(caller, serial, code, request.now).await.map_err(Refusal::Store)?
+        }
+        (Some(_), None) | (None, Some(_)) => SecondFactor::NoDevice,
+    };
+    if outcome != SecondFactor::Proved {
+        let decision = Decision::ImplicitDeny { missing: Missing::Policy(Source::Session) };
+        record(
+            ledger,
+            &decision,
+            if operation == "AssumeRole" { "sts:AssumeRole" } else { "sts:GetSessionToken" },
+        );
+        ledger.fill(|decided| decided.reason = Some("the second factor was not proved".to_owned()));
+        return Err(Refusal::SecondFactor(outcome));
+    }
+    request.wire.second_factor = Some(request.now);
+    Ok(request)
 }
 
 /// What an input is about, noted in the record.
@@ -144,16 +189,29 @@ impl Deciding {
             return Err(Refusal::Denied(Box::new(self.denied(action, decision, arn))));
         }
         let bearings = Bearings::of(&self.caller, &*self.facts).await.map_err(Refusal::Store)?;
-        let bucket = self.bucket(target, &accesses, ledger).await?;
-        let source_bucket = self.source_bucket(target, bucket.as_ref()).await?;
+        if bearings.is_closed() {
+            let (action, arn) = accesses
+                .first()
+                .map_or(("*", "*".to_owned()), |access| (access.action, access.resource.arn()));
+            record(ledger, &nobody_allows(), action);
+            ledger.fill(|decided| decided.reason = Some("the caller's account is closed".to_owned()));
+            return Err(Refusal::Denied(Box::new(self.denied(action, nobody_allows(), arn))));
+        }
+        let mut bucket = self.bucket(target, &accesses, ledger).await?;
+        self.block_by_organization(bucket.as_mut(), &bearings).await?;
+        let mut source_bucket = self.source_bucket(target, bucket.as_ref()).await?;
+        self.block_by_organization(source_bucket.as_mut(), &bearings).await?;
         let tags = self.tags_of_copy(target, source_bucket.as_ref()).await?;
+        let mut seen = Vec::new();
         for access in accesses.iter().chain(&tags) {
             if self.operation == "DeleteObjects" && !target.deletes.is_empty() {
                 break; // INVARIANT: each key is decided below, and the handler gets a permit for each.
             }
-            self.access(access, target, (&bearings, bucket.as_ref(), source_bucket.as_ref()), ledger)
+            let object = self
+                .access(access, target, (&bearings, bucket.as_ref(), source_bucket.as_ref()), ledger)
                 .await
                 .map_err(|refusal| in_region(refusal, bucket.as_ref()))?;
+            seen.extend(object);
         }
         let deletes = match &bucket {
             Some(bucket) => self.deletes(target, bucket, &bearings, ledger).await?,
@@ -168,7 +226,7 @@ impl Deciding {
             }),
             _ => None,
         };
-        Ok(Granted { bucket, source, deletes })
+        Ok(Granted { bucket, source, deletes, seen, guard: bearings.guard() })
     }
 
     async fn bucket(
@@ -227,6 +285,19 @@ impl Deciding {
         Ok(Some(grant))
     }
 
+    /// Adds what the organisation blocks for a bucket's account.
+    async fn block_by_organization(
+        &self,
+        bucket: Option<&mut BucketGrant>,
+        bearings: &Bearings,
+    ) -> Result<(), Refusal> {
+        if let Some(bucket) = bucket {
+            let owner = bearings.account_of(bucket.owner(), &self.caller, &*self.facts).await;
+            bucket.facts.organization_block = owner.map_err(Refusal::Store)?.public_access_block;
+        }
+        Ok(())
+    }
+
     /// The account that owns what an access is about; `None` where being somebody is enough.
     async fn owner(
         &self,
@@ -244,12 +315,22 @@ impl Deciding {
             Resource::Arn(arn) => AccountId::parse(arn.account()).ok().or(self.caller.account()),
             Resource::Iam(name) | Resource::IamRenamed { from: name, .. } => Some(name.account),
             Resource::Organization { authority, .. } => self.authority(*authority).await?,
-            Resource::MemberAccount(_) | Resource::Installation => Some(self.management_account().await?),
+            Resource::MemberAccount(_) => Some(self.accounts_authority().await?),
+            Resource::Installation => Some(self.management_account().await?),
         })
     }
 
     async fn management_account(&self) -> Result<AccountId, Refusal> {
         self.facts.management_account().await.map_err(Refusal::Store)
+    }
+
+    /// The account whose users may be allowed what is done to other accounts by the service `account`: the caller's, if
+    /// it is that service's delegated administrator.
+    async fn accounts_authority(&self) -> Result<AccountId, Refusal> {
+        match self.caller.account() {
+            Some(own) if self.facts.administers_accounts(own).await.map_err(Refusal::Store)? => Ok(own),
+            Some(_) | None => self.management_account().await,
+        }
     }
 
     /// The account whose users may be allowed something of the organisation.
@@ -304,17 +385,18 @@ impl Deciding {
         Ok(if tagged { requirement::tags_of_copy(target) } else { Vec::new() })
     }
 
-    /// Decides one access.
+    /// Decides one access; gives the object on whose owner and list that rests.
     async fn access(
         &self,
         access: &Access,
         target: &Target,
         (bearings, bucket, source): (&Bearings, Option<&BucketGrant>, Option<&BucketGrant>),
         ledger: &Ledger,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Option<Seen>, Refusal> {
         let owner = self.owner(access, bucket, source).await?;
         let arn = self.arn(&access.resource).await?;
         let action = access.action;
+        let mut seen = None;
         let decision = match owner {
             // GetCallerIdentity and its like: being somebody is enough, whatever policies say.
             Some(_) if access.resource == Resource::Caller => Decision::Allow(Statement {
@@ -329,13 +411,15 @@ impl Deciding {
                 let object = access.resource.object().map(|key| (key, version_of(target, action)));
                 let bucket = grant.map(|grant| &grant.facts);
                 let question = Question { action, resource: &arn, owner, bucket, object };
-                self.scales(target).weigh(bearings, &question).await.map_err(Refusal::Store)?
+                let weighed = self.scales(target).weigh(bearings, &question).await.map_err(Refusal::Store)?;
+                seen = weighed.seen;
+                weighed.decision
             }
             None => nobody_allows(),
         };
         record(ledger, &decision, action);
         if decision.is_allow() {
-            Ok(())
+            Ok(seen)
         } else {
             Err(Refusal::Denied(Box::new(self.denied(action, decision, arn))))
         }
@@ -360,11 +444,18 @@ impl Deciding {
             bucket: Some(&facts),
             object: None,
         };
-        self.scales(target).weigh(&bearings, &question).await
+        Ok(self.scales(target).weigh(&bearings, &question).await?.decision)
     }
 
     pub(crate) fn scales<'a>(&'a self, target: &'a Target) -> Scales<'a> {
-        Scales { facts: &*self.facts, caller: &self.caller, request: &self.request, target }
+        Scales {
+            facts: &*self.facts,
+            caller: &self.caller,
+            request: &self.request,
+            target,
+            operation: self.operation,
+            supposed: None,
+        }
     }
 
     fn denied(&self, action: &'static str, decision: Decision, resource: String) -> Denied {
@@ -409,10 +500,10 @@ impl Deciding {
             object,
         };
         let scales = self.scales(target);
-        let mut decision = scales.weigh(bearings, &question).await.map_err(Refusal::Store)?;
+        let mut decision = scales.weigh(bearings, &question).await.map_err(Refusal::Store)?.decision;
         if target.asks.bypass_governance && decision.is_allow() {
             let question = Question { action: requirement::BYPASS, ..question };
-            decision = scales.weigh(bearings, &question).await.map_err(Refusal::Store)?;
+            decision = scales.weigh(bearings, &question).await.map_err(Refusal::Store)?.decision;
         }
         record(ledger, &decision, action);
         Ok(match (decision.is_allow(), key, version_id) {

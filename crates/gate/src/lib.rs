@@ -32,11 +32,13 @@
 //! }
 //! ```
 
+mod acl;
 mod authorized;
 mod body;
 mod caller;
 mod concealment;
 mod context;
+mod explain;
 mod facts;
 mod gate;
 pub mod generated;
@@ -50,16 +52,20 @@ mod requirement;
 mod target;
 mod weigh;
 
+pub use acl::{
+    AccessControlList, AclEntry, AclGrantee, AclPermission, BucketAcls, ObjectAccess, ObjectOwner,
+};
 pub use authorized::{Authorized, BucketGrant, CommitError, Permit};
 pub use body::{Body, BodyError, BodySource, BodyVerified, ExpectedDigests};
 pub use caller::{
     Caller, FederatedUser, Federation, FederationIssuer, IamUser, RoleSession, RootUser, ServicePrincipal,
-    Session,
+    Session, WebIdentity,
 };
 pub use concealment::Concealment;
+pub use explain::{Explained, Hypothesis, Unaskable};
 pub use facts::{
     AccountFacts, BucketAccess, BucketFacts, ControlLevel, Facts, Kept, NamedPolicy, OrganizationFacts,
-    PrincipalFacts, PublicAccessBlock,
+    PrincipalFacts, PublicAccessBlock, SecondFactor,
 };
 pub use gate::{Gate, RequestFacts, SignatureFacts, WireFacts};
 pub use ledger::Ledger;

@@ -4,7 +4,7 @@ use strongroom_policy::evaluate::Decision;
 use strongroom_storage::StoreError;
 use strongroom_types::{BucketName, Region};
 
-use crate::{ErrorReply, TargetError};
+use crate::{ErrorReply, SecondFactor, TargetError};
 
 /// A decision against a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,14 @@ pub struct Denied {
 impl Denied {
     /// AWS's sentence for a denial. Source: IAM User Guide, "Troubleshoot access denied error messages".
     pub fn message(&self) -> String {
-        let Some(caller) = &self.caller else { return "Access Denied".to_owned() };
+        let Some(caller) = &self.caller else {
+            // Source: IAM User Guide, "Troubleshoot OIDC federation": the sentence has no principal.
+            return if self.action == "sts:AssumeRoleWithWebIdentity" {
+                format!("Not authorized to perform {}", self.action)
+            } else {
+                "Access Denied".to_owned()
+            };
+        };
         let because = self.decision.because(self.action).unwrap_or_default();
         let Self { action, resource, .. } = self;
         format!("User: {caller} is not authorized to perform: {action} on resource: \"{resource}\" {because}")
@@ -51,6 +58,8 @@ pub enum Refusal {
     UnexpectedOwner,
     /// The account that the request names is not the caller's.
     WrongAccount,
+    /// The second factor that the request shows was not taken.
+    SecondFactor(SecondFactor),
     /// The facts could not be read.
     Store(StoreError),
 }
@@ -83,7 +92,23 @@ impl Refusal {
             Self::UnexpectedOwner | Self::WrongAccount => {
                 ErrorReply::new(403, "AccessDenied", "Access Denied")
             }
+            Self::SecondFactor(outcome) => ErrorReply::new(403, "AccessDenied", factor_message(*outcome)),
             Self::Store(error) => ErrorReply::from(error),
+        }
+    }
+}
+
+/// AWS's sentences; but for the last, for AWS does not say what it does about guessing.
+fn factor_message(outcome: SecondFactor) -> &'static str {
+    match outcome {
+        SecondFactor::Proved | SecondFactor::NoDevice => {
+            "MultiFactorAuthentication failed, unable to validate MFA code. Please verify your MFA serial number is \
+             valid and associated with this user."
+        }
+        SecondFactor::WrongCode => "MultiFactorAuthentication failed with invalid MFA one time pass code.",
+        SecondFactor::Locked => {
+            "MultiFactorAuthentication failed: too many MFA one time pass codes were invalid. Wait up to an hour, then \
+             try again."
         }
     }
 }

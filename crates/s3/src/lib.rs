@@ -33,6 +33,7 @@
 //! }
 //! ```
 
+mod acl;
 pub mod bucket;
 pub mod control;
 pub mod error;

@@ -57,6 +57,7 @@ impl S3 {
     #[must_use]
     pub fn with_new_buckets(mut self, new_buckets: NewBuckets) -> Self {
         self.new_buckets = new_buckets;
+        self.directory = self.directory.with_new_buckets(new_buckets);
         self
     }
 

@@ -12,7 +12,7 @@ use futures_util::StreamExt as _;
 use strongroom_crypto::Keyring;
 use strongroom_gate::{
     Body, BodyError, BodySource, BucketFacts, Caller, ErrorReply, ExpectedDigests, Facts, Gate, Handle,
-    Ledger, RequestFacts, RootUser, WireFacts,
+    Ledger, ObjectAccess, RequestFacts, RootUser, WireFacts,
 };
 use strongroom_kms::{Keys, SystemEntropy};
 use strongroom_record::{Decided, Effect, Record};
@@ -22,11 +22,12 @@ use strongroom_storage::{
     Row, StoreClock as _, StoreError, StoreHealth,
 };
 use strongroom_types::{
-    AccessKeyId, AccountId, BlobId, BucketId, BucketName, CanonicalUserId, Region, Timestamp,
+    AccessKeyId, AccountId, BlobId, BucketId, BucketName, CanonicalUserId, ObjectKey, Region, Timestamp,
+    VersionId,
 };
 
+use crate::S3;
 use crate::row::{self, BucketRow, Coded as _, NameRow, StateRow, Versioning};
-use crate::{BucketDirectory, S3};
 
 /// Tuesday, 24 November 2026, 16:32:38 UTC.
 pub(crate) static NOW: std::sync::LazyLock<Timestamp> =
@@ -167,12 +168,28 @@ impl BlobStore for Engine {
     }
 }
 
-struct TestFacts(BucketDirectory, AccountId);
+struct TestFacts(S3, AccountId);
 
 #[async_trait]
 impl Facts for TestFacts {
     async fn bucket(&self, name: &BucketName) -> Result<Option<BucketFacts>, StoreError> {
-        self.0.bucket(name).await
+        self.0.directory().bucket(name).await
+    }
+    async fn object_access(
+        &self,
+        bucket: BucketId,
+        key: &ObjectKey,
+        version: Option<VersionId>,
+    ) -> Result<Option<ObjectAccess>, StoreError> {
+        self.0.object_access(bucket, key, version).await
+    }
+    async fn upload_initiator(
+        &self,
+        bucket: BucketId,
+        key: &ObjectKey,
+        id: &str,
+    ) -> Result<Option<CanonicalUserId>, StoreError> {
+        self.0.upload_initiator(bucket, key, id).await
     }
     async fn management_account(&self) -> Result<AccountId, StoreError> {
         Ok(self.1)
@@ -267,7 +284,7 @@ impl Harness {
             Arc::new(regions),
         );
         let account = AccountId::parse("111122223333").unwrap();
-        let facts = TestFacts(BucketDirectory::new(Arc::new(engine.clone())), account);
+        let facts = TestFacts(s3.clone(), account);
         Self { s3, engine, gate: Gate::new(Arc::new(facts)), caller: root(account) }
     }
 
@@ -419,9 +436,12 @@ impl Harness {
     }
 }
 
-/// The root user of an account, for tests in which accounts need no canonical id of their own.
+/// The root user of an account, with a canonical id that no other account has.
 pub(crate) fn root(account: AccountId) -> Caller {
-    root_of(account, CanonicalUserId::from_bytes([7; 32]))
+    let mut canonical = [7; 32];
+    let (head, _) = canonical.split_at_mut(8);
+    head.copy_from_slice(&account.as_u64().to_be_bytes());
+    root_of(account, CanonicalUserId::from_bytes(canonical))
 }
 
 /// The root user of an account.

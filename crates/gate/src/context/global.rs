@@ -3,14 +3,17 @@
 use strongroom_policy::Values;
 
 use super::{RequestContext, many, tag, text, truth};
-use crate::{Caller, IamUser, RoleSession, ServicePrincipal};
+use crate::{Caller, IamUser, RoleSession, ServicePrincipal, WebIdentity};
 
 impl RequestContext<'_> {
     pub(super) fn global(&self, name: &str) -> Option<Values<'_>> {
         if let Some((family, key)) = name.split_once('/') {
             return match family {
                 "principaltag" => tag(&self.principal.tags, key),
-                "requesttag" => tag(&self.parameters().tags, key),
+                "requesttag" => match self.web_identity() {
+                    Some(web) => tag(&web.tags, key),
+                    None => tag(&self.parameters().tags, key),
+                },
                 "resourcetag" => tag(self.resource.tags, key),
                 _ => None,
             };
@@ -53,6 +56,7 @@ impl RequestContext<'_> {
                 Caller::User(_) => "User",
                 Caller::Role(_) => "AssumedRole",
                 Caller::Federated(_) => "FederatedUser",
+                Caller::WebIdentity(_) => "WebIdentityUser",
                 Caller::Service(_) => "Service",
             })),
             "principalisawsservice" => Some(truth(self.service().is_some())),
@@ -80,8 +84,19 @@ impl RequestContext<'_> {
         if let Caller::User(user) = self.caller { Some(user) } else { None }
     }
 
-    /// Keys that only temporary credentials have.
+    pub(super) fn web_identity(&self) -> Option<&WebIdentity> {
+        if let Caller::WebIdentity(web) = self.caller { Some(web) } else { None }
+    }
+
+    /// Keys that only temporary credentials have; but for those that a code in the request, or a token of an identity
+    /// provider, fills just as well.
     fn session_key(&self, name: &str) -> Option<Values<'_>> {
+        match (name, self.request.wire.second_factor, self.web_identity()) {
+            ("multifactorauthpresent", Some(_), _) => return Some(truth(true)),
+            ("multifactorauthage", Some(at), _) => return Some(text(&self.request.now.since(at).as_secs())),
+            ("federatedprovider", _, Some(web)) => return Some(Values::one(&web.provider)),
+            _ => {}
+        }
         let session = self.caller.session()?;
         match name {
             "tokenissuetime" => Some(text(&session.issued_at.to_iso8601_seconds())),
@@ -95,8 +110,11 @@ impl RequestContext<'_> {
 
     /// What the identity provider said of a federated session: `accounts.example.com:sub`.
     pub(super) fn federated(&self, key: &str) -> Option<Values<'_>> {
-        let federation = self.caller.session()?.federation.as_ref()?;
-        let found = federation.keys.iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
+        let keys = match self.web_identity() {
+            Some(web) => &web.keys,
+            None => &self.caller.session()?.federation.as_ref()?.keys,
+        };
+        let found = keys.iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
         found.map(|(_, values)| Values::Many(values.as_slice().into()))
     }
 
@@ -106,7 +124,10 @@ impl RequestContext<'_> {
             "resourceaccount" => self.resource.account.map(|account| text(&account)),
             "resourceorgid" => self.resource.organization.map(|org| Values::one(&org.id)),
             "resourceorgpaths" => self.resource.organization.and_then(|org| many(vec![org.path.clone()])),
-            "tagkeys" => many(self.parameters().tag_keys().map(ToOwned::to_owned).collect()),
+            "tagkeys" => match self.web_identity() {
+                Some(web) => many(web.tags.iter().map(|(key, _)| key.clone()).collect()),
+                None => many(self.parameters().tag_keys().map(ToOwned::to_owned).collect()),
+            },
             _ => None,
         }
     }

@@ -26,8 +26,13 @@ impl RequestContext<'_> {
                 _ => None,
             };
         }
-        if service == "sts" && name == "transitivetagkeys" {
-            return super::many(self.parameters().transitive_tags.clone());
+        match (service, name, self.web_identity()) {
+            ("sts", "transitivetagkeys", Some(web)) => return super::many(web.transitive_tags.clone()),
+            ("sts", "transitivetagkeys", None) => {
+                return super::many(self.parameters().transitive_tags.clone());
+            }
+            ("sts", "sourceidentity", Some(web)) => return web.source_identity.as_deref().map(Values::one),
+            _ => {}
         }
         let (_, _, member) = MEMBERS.iter().find(|(of, key, _)| *of == service && *key == name)?;
         self.parameters().member(member).map(Values::one)

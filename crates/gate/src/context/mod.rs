@@ -18,6 +18,8 @@ pub(crate) struct RequestContext<'a> {
     pub(crate) caller: &'a Caller,
     pub(crate) request: &'a RequestFacts,
     pub(crate) target: &'a Target,
+    /// Keys that are taken as given.
+    pub(crate) supposed: Option<&'a (dyn Context + Sync)>,
     pub(crate) principal: &'a PrincipalFacts,
     /// Where the caller's account stands in the organisation.
     pub(crate) organization: Option<&'a OrganizationFacts>,
@@ -45,6 +47,9 @@ impl RequestContext<'_> {
 
 impl Context for RequestContext<'_> {
     fn values(&self, key: &str) -> Option<Values<'_>> {
+        if let Some(values) = self.supposed.and_then(|supposed| supposed.values(key)) {
+            return Some(values);
+        }
         let (service, name) = key.split_once(':')?;
         match service {
             "aws" => self.global(name),

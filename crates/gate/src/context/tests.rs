@@ -6,7 +6,7 @@ use strongroom_policy::Context as _;
 use strongroom_types::{AccessKeyId, AccountId, CanonicalUserId, Region, Timestamp};
 
 use super::*;
-use crate::{Federation, IamUser, RoleSession, Session, SignatureFacts, WireFacts};
+use crate::{Federation, IamUser, RoleSession, Session, SignatureFacts, WebIdentity, WireFacts};
 
 const NOW: i64 = 1_800_000_000;
 
@@ -67,6 +67,7 @@ fn request() -> RequestFacts {
             tls_version: Some("1.3"),
             user_agent: Some("agent/1".to_owned()),
             referer: None,
+            second_factor: None,
             signature: Some(SignatureFacts {
                 auth_type: "REST-HEADER",
                 signed_at: Timestamp::from_secs(NOW).minus(Duration::from_millis(1500)),
@@ -77,6 +78,10 @@ fn request() -> RequestFacts {
 }
 
 fn ask(caller: &Caller, key: &str) -> Option<Vec<String>> {
+    ask_of(&request(), caller, key)
+}
+
+fn ask_of(request: &RequestFacts, caller: &Caller, key: &str) -> Option<Vec<String>> {
     let organization =
         OrganizationFacts { id: "o-example".to_owned(), path: "o-example/r-root/ou-a/".to_owned() };
     let principal =
@@ -84,8 +89,9 @@ fn ask(caller: &Caller, key: &str) -> Option<Vec<String>> {
     let object_tags = [("class".to_owned(), "secret".to_owned())];
     let context = RequestContext {
         caller,
-        request: &request(),
+        request,
         target: &Target::default(),
+        supposed: None,
         principal: &principal,
         organization: Some(&organization),
         resource: ResourceContext {
@@ -164,4 +170,44 @@ fn nobody_known_has_a_type_and_an_id_and_no_more() {
     is(&nobody, "aws:userid", "anonymous");
     assert_eq!(ask(&nobody, "aws:principalaccount"), None);
     assert_eq!(ask(&nobody, "aws:principalarn"), None);
+}
+
+/// Somebody with a token of an identity provider.
+fn web_identity() -> Caller {
+    Caller::WebIdentity(Arc::new(WebIdentity {
+        provider: "arn:aws:iam::111122223333:oidc-provider/idp.example.com".to_owned(),
+        issuer: "idp.example.com".to_owned(),
+        subject: "42".to_owned(),
+        audience: "app".to_owned(),
+        keys: vec![("idp.example.com:sub".to_owned(), vec!["42".to_owned()])],
+        tags: vec![("Team".to_owned(), "red".to_owned())],
+        transitive_tags: vec!["Team".to_owned()],
+        source_identity: Some("ann".to_owned()),
+    }))
+}
+
+#[test]
+fn a_token_of_an_identity_provider_fills_the_keys_of_its_issuer_and_its_tags() {
+    let web = web_identity();
+    is(&web, "idp.example.com:sub", "42");
+    is(&web, "aws:federatedprovider", "arn:aws:iam::111122223333:oidc-provider/idp.example.com");
+    is(&web, "aws:requesttag/team", "red");
+    is(&web, "aws:tagkeys", "Team");
+    is(&web, "sts:transitivetagkeys", "Team");
+    is(&web, "sts:sourceidentity", "ann");
+    is(&web, "aws:principaltype", "WebIdentityUser");
+    for absent in ["idp.example.com:aud", "aws:principalarn", "aws:principalaccount", "aws:tokenissuetime"] {
+        assert_eq!(ask(&web, absent), None, "{absent}");
+    }
+}
+
+#[test]
+fn a_code_in_the_request_is_a_second_factor_of_a_long_term_key_too() {
+    let mut request = request();
+    request.wire.second_factor = Some(Timestamp::from_secs(NOW));
+    let user = user(None);
+    let asked = |key: &str| ask_of(&request, &user, key);
+    assert_eq!(asked("aws:multifactorauthpresent"), Some(vec!["true".to_owned()]));
+    assert_eq!(asked("aws:multifactorauthage"), Some(vec!["0".to_owned()]));
+    assert_eq!(ask(&user, "aws:multifactorauthpresent"), None);
 }

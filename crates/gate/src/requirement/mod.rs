@@ -231,6 +231,8 @@ pub fn requirements(service: &str, operation: &str, target: &Target, caller: &Ca
                 "DescribeBackup" => "strongroom:DescribeBackup",
                 "StartScrub" => "strongroom:StartScrub",
                 "DescribeScrub" => "strongroom:DescribeScrub",
+                "ExplainDecision" => "strongroom:ExplainDecision",
+                "ListWhoCan" => "strongroom:ListWhoCan",
                 _ => return None,
             };
             vec![Access::new(action, Resource::Installation)]

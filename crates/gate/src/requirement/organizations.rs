@@ -3,7 +3,7 @@
 //! Source: Service Authorization Reference, "Actions, resources, and condition keys for AWS Organizations"; who may call
 //! an operation: its page in the Organizations API Reference.
 
-use super::{Access, Authority, Resource, action_of};
+use super::{Access, Authority, Resource, action_of, is_read_only};
 use crate::generated::ORGANIZATIONS;
 use crate::{Caller, Target};
 
@@ -92,12 +92,14 @@ fn authority(operation: &str, target: &Target, caller: &Caller) -> Authority {
     // "When you call DescribeEffectivePolicy from a member account, you can specify only your own account."
     let own = caller.account().map(|account| account.to_string());
     let of_another = target.parameters.member("TargetId").is_some_and(|id| Some(id) != own.as_deref());
-    if BY_MANAGEMENT.contains(&operation) {
-        Authority::Management
-    } else if BY_MEMBERS.contains(&operation) && !of_another {
+    if BY_MEMBERS.contains(&operation) && !of_another {
         Authority::Member
-    } else {
+    } else if is_read_only(operation) && !BY_MANAGEMENT.contains(&operation) {
         Authority::Delegated
+    } else {
+        // Being a delegated administrator "grants read-only access to Organizations service data" (its page,
+        // RegisterDelegatedAdministrator). Who may change policies is for the organisation's resource policy to say.
+        Authority::Management
     }
 }
 
@@ -109,5 +111,17 @@ mod tests {
     fn the_tables_name_operations() {
         let known = |name: &&str| ORGANIZATIONS.action(name).is_some();
         assert!(BY_MANAGEMENT.iter().chain(&BY_MEMBERS).all(known));
+    }
+
+    #[test]
+    fn delegated_administrators_read_and_change_nothing() {
+        let of = |operation| authority(operation, &Target::default(), &Caller::Anonymous);
+        for reads in ["ListAccounts", "DescribePolicy", "ListDelegatedAdministrators"] {
+            assert_eq!(of(reads), Authority::Delegated, "{reads}");
+        }
+        for changes in ["AttachPolicy", "CreatePolicy", "EnablePolicyType", "TagResource", "CloseAccount"] {
+            assert_eq!(of(changes), Authority::Management, "{changes}");
+        }
+        assert_eq!(of("DescribeOrganization"), Authority::Member);
     }
 }

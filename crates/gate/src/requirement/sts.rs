@@ -27,15 +27,18 @@ pub(super) fn requirements(operation: &str, target: &Target, caller: &Caller) ->
     all
 }
 
-/// What a session hands on needs an action of its own, whether the request names it or an earlier session does.
+/// What a session hands on needs an action of its own, whether the request names it, an earlier session or a token.
 /// Source: IAM User Guide, "Pass session tags in AWS STS" and "Monitor and control actions taken with assumed roles".
 fn passed_on(target: &Target, caller: &Caller) -> impl Iterator<Item = &'static str> {
     let parameters = &target.parameters;
     let session = caller.session();
-    let tags =
-        !parameters.tags.is_empty() || session.is_some_and(|session| !session.transitive_tags.is_empty());
+    let web = if let Caller::WebIdentity(web) = caller { Some(web) } else { None };
+    let tags = !parameters.tags.is_empty()
+        || session.is_some_and(|session| !session.transitive_tags.is_empty())
+        || web.is_some_and(|web| !web.tags.is_empty());
     let identity = parameters.member("SourceIdentity").is_some()
-        || session.is_some_and(|session| session.source_identity.is_some());
+        || session.is_some_and(|session| session.source_identity.is_some())
+        || web.is_some_and(|web| web.source_identity.is_some());
     [(tags, "sts:TagSession"), (identity, "sts:SetSourceIdentity")]
         .into_iter()
         .filter_map(|(asked, action)| asked.then_some(action))

@@ -1,159 +1,95 @@
-//! ACLs of buckets: the owner's full control is the one that every bucket has.
+//! Access control lists of buckets: GetBucketAcl, PutBucketAcl.
 
 use async_trait::async_trait;
-use strongroom_api_s3::{
-    AccessControlPolicy, BucketCannedAcl, GetBucketAclInput, GetBucketAclOutput, Grant, Grantee,
-    ObjectOwnership, Owner, Permission, PutBucketAclInput, PutBucketAclOutput, Type, op,
-};
-use strongroom_gate::{Authorized, ErrorReply, Handle, Reply};
-use strongroom_types::CanonicalUserId;
+use strongroom_api_s3::{GetBucketAclInput, GetBucketAclOutput, PutBucketAclInput, PutBucketAclOutput, op};
+use strongroom_gate::{AccessControlList, Authorized, BucketGrant, ErrorReply, Handle, Reply};
 
-use super::settings::not_built;
 use crate::S3;
+use crate::acl::{
+    AskedAcl, CannedAcl, Ownership, blocked_public_acl, header_grants, shown_grants, shown_owner,
+};
 use crate::error;
+use crate::row::{AclRow, StateRow};
 
-/// Why a grant is not taken.
-pub(super) const NO_GRANTS: &str =
-    "Grants to others by ACL are not implemented. Use a bucket policy, and leave ACLs disabled.";
+/// The list as it is kept, whether or not it has a say.
+pub(super) fn stored(state: &StateRow, bucket: &BucketGrant) -> AccessControlList {
+    let private = || AccessControlList::private(bucket.owner_canonical());
+    state.acl.as_ref().map_or_else(private, AccessControlList::from)
+}
 
-/// Source: S3 API Reference, "GetBucketAcl" (with ACLs disabled it shows the owner's full control).
+/// Shows what is in effect: with lists disabled the owner's full control, with IgnorePublicAcls no public entry.
+///
+/// Source: S3 API Reference, "GetBucketAcl"; S3 User Guide, "Blocking public access to your Amazon S3 storage".
 #[async_trait]
 impl Handle<op::GetBucketAcl> for S3 {
     async fn handle(
         &self,
         request: Authorized<GetBucketAclInput>,
     ) -> Result<Reply<GetBucketAclOutput>, ErrorReply> {
-        let id = Some(request.bucket()?.owner_canonical().to_string());
-        let grantee = Grantee {
-            display_name: None,
-            email_address: None,
-            id: id.clone(),
-            r#type: Some(Type::CanonicalUser),
-            uri: None,
+        let bucket = request.bucket()?.clone();
+        let (state, _) = self.state(bucket.partition()).await?;
+        let owner = bucket.owner_canonical();
+        let list = match Ownership::of(&state) {
+            Ownership::BucketOwnerEnforced => AccessControlList::private(owner),
+            Ownership::BucketOwnerPreferred | Ownership::ObjectWriter => {
+                self.in_effect(&bucket, stored(&state, &bucket)).await?
+            }
         };
-        let grant = Grant { grantee: Some(Box::new(grantee)), permission: Some(Permission::FullControl) };
         Ok(Reply::new(GetBucketAclOutput {
-            owner: Some(Box::new(Owner { display_name: None, id })),
-            grants: Some(vec![grant]),
+            owner: Some(Box::new(shown_owner(owner))),
+            grants: Some(shown_grants(&list)),
         }))
     }
 }
 
-/// With ACLs disabled every change is refused. With ACLs enabled, what every bucket has is accepted, public ones are
-/// refused by Block Public Access, and others are not built.
-///
-/// Source: S3 API Reference, "PutBucketAcl".
+/// Source: S3 API Reference, "PutBucketAcl". With lists disabled every change is refused.
 #[async_trait]
 impl Handle<op::PutBucketAcl> for S3 {
     async fn handle(
         &self,
-        request: Authorized<PutBucketAclInput>,
+        mut request: Authorized<PutBucketAclInput>,
     ) -> Result<Reply<PutBucketAclOutput>, ErrorReply> {
         let bucket = request.bucket()?.clone();
         let (state, _) = self.state(bucket.partition()).await?;
-        if state.ownership.as_deref() == Some(ObjectOwnership::BucketOwnerEnforced.as_str()) {
+        if Ownership::of(&state) == Ownership::BucketOwnerEnforced {
             return Err(error::acl_not_supported());
         }
-        let asked = Asked::of(request.input(), bucket.owner_canonical())?;
-        let blocks = state.public_access_block.is_some_and(|block| block.block_public_acls);
-        match asked {
-            Asked::OwnerOnly => Ok(Reply::new(PutBucketAclOutput {})),
-            Asked::Public if blocks => Err(error::access_denied("Access Denied")),
-            Asked::Public | Asked::Others => Err(not_built(NO_GRANTS)),
+        let owner = bucket.owner_canonical();
+        let input = request.input();
+        let document = input.access_control_policy.as_deref();
+        let canned = input.acl.map(CannedAcl::from);
+        let asked = AskedAcl::of_request(canned, &header_grants!(input), document, owner)?;
+        let list = asked.resolve(&mut request).await?.list(owner, owner);
+        if list.is_public() && self.effective_block(&bucket).await?.block_public_acls {
+            return Err(blocked_public_acl(request.caller(), "s3:PutBucketAcl", bucket.name().as_str()));
         }
-    }
-}
-
-/// Whom an ACL gives access.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asked {
-    /// Full control for the owner, nothing for others.
-    OwnerOnly,
-    /// Everybody, or everybody with an account.
-    Public,
-    /// Other accounts, or less for the owner.
-    Others,
-}
-
-impl Asked {
-    fn of(input: &PutBucketAclInput, owner: CanonicalUserId) -> Result<Self, ErrorReply> {
-        let grants = [
-            &input.grant_full_control,
-            &input.grant_read,
-            &input.grant_read_acp,
-            &input.grant_write,
-            &input.grant_write_acp,
-        ];
-        let headers = grants.into_iter().flatten().count();
-        match (input.acl, &input.access_control_policy, headers) {
-            (Some(canned), None, 0) => Ok(match canned {
-                BucketCannedAcl::Private => Self::OwnerOnly,
-                BucketCannedAcl::PublicRead
-                | BucketCannedAcl::PublicReadWrite
-                | BucketCannedAcl::AuthenticatedRead => Self::Public,
-            }),
-            (None, Some(policy), 0) => Self::of_document(policy, owner),
-            (None, None, 1..) => Ok(Self::of_headers(input, grants.into_iter().flatten(), headers, owner)),
-            (None, None, _) => Err(ErrorReply::new(
-                400,
-                "MissingSecurityHeader",
-                "Your request was missing a required header: x-amz-acl, a grant, or an AccessControlPolicy",
-            )),
-            _ => Err(error::invalid_request(
-                "Specify only one of a canned ACL, header grants and an AccessControlPolicy",
-            )),
-        }
-    }
-
-    fn of_document(policy: &AccessControlPolicy, owner: CanonicalUserId) -> Result<Self, ErrorReply> {
-        let owner = owner.to_string();
-        let named = policy.owner.as_ref().and_then(|owner| owner.id.as_deref());
-        if named != Some(owner.as_str()) {
-            return Err(if named.is_none() {
-                error::malformed_xml()
-            } else {
-                error::access_denied("Access Denied")
-            });
-        }
-        let grants = policy.grants.as_deref().unwrap_or_default();
-        let grantees = || grants.iter().filter_map(|grant| grant.grantee.as_deref());
-        if grantees().any(|grantee| grantee.uri.as_deref().is_some_and(is_public_group)) {
-            return Ok(Self::Public);
-        }
-        let own = |grant: &Grant| {
-            grant.permission == Some(Permission::FullControl)
-                && grant.grantee.as_ref().and_then(|grantee| grantee.id.as_deref()) == Some(owner.as_str())
-        };
-        Ok(if !grants.is_empty() && grants.iter().all(own) { Self::OwnerOnly } else { Self::Others })
-    }
-
-    fn of_headers<'a>(
-        input: &PutBucketAclInput,
-        mut grants: impl Iterator<Item = &'a String>,
-        headers: usize,
-        owner: CanonicalUserId,
-    ) -> Self {
-        let full = input.grant_full_control.as_deref();
-        if headers == 1 && full.is_some_and(|grant| is_only(grant, owner)) {
-            Self::OwnerOnly
-        } else if grants.any(|grant| is_public_group(grant)) {
-            Self::Public
-        } else {
-            Self::Others
-        }
-    }
-}
-
-/// Whether text names one of the groups that make a grant public.
-fn is_public_group(text: &str) -> bool {
-    ["/groups/global/AllUsers", "/groups/global/AuthenticatedUsers"].iter().any(|group| text.contains(group))
-}
-
-/// Whether a grant header (`id="…"`, perhaps several, separated by commas) names nobody but `owner`.
-pub(super) fn is_only(header: &str, owner: CanonicalUserId) -> bool {
-    header.split(',').all(|grantee| {
-        grantee.trim().split_once('=').is_some_and(|(kind, id)| {
-            kind.trim().eq_ignore_ascii_case("id") && id.trim().trim_matches('"') == owner.to_string()
+        let row = (!list.is_private(owner)).then(|| AclRow::from(&list));
+        self.change_state(&mut request, |state| {
+            if Ownership::of(state) == Ownership::BucketOwnerEnforced {
+                return Err(error::acl_not_supported());
+            }
+            if list.is_public() && state.public_access_block.is_some_and(|block| block.block_public_acls) {
+                return Err(error::access_denied("Access Denied"));
+            }
+            state.acl.clone_from(&row);
+            Ok(())
         })
-    })
+        .await?;
+        Ok(Reply::new(PutBucketAclOutput {}))
+    }
+}
+
+impl S3 {
+    /// A list as it is in effect: without public entries while these are ignored.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(crate) async fn in_effect(
+        &self,
+        bucket: &BucketGrant,
+        list: AccessControlList,
+    ) -> Result<AccessControlList, ErrorReply> {
+        let ignored = list.is_public() && self.effective_block(bucket).await?.ignore_public_acls;
+        Ok(if ignored { list.without_public() } else { list })
+    }
 }

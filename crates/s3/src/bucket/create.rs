@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use strongroom_api_s3::{
-    BucketCannedAcl, BucketLocationConstraint, BucketNamespace, CreateBucketConfiguration, CreateBucketInput,
+    BucketLocationConstraint, BucketNamespace, CreateBucketConfiguration, CreateBucketInput,
     CreateBucketOutput, ObjectOwnership, Tag, Tagging, op,
 };
 use strongroom_gate::{Authorized, CommitError, ErrorReply, Handle, Mutation, Reply};
@@ -16,21 +16,30 @@ use super::settings::not_built;
 use super::settings::{configured, name};
 use super::{document, tagging};
 use crate::S3;
+use crate::acl::{AskedAcl, CannedAcl, blocked_public_acl, header_grants, invalid_acl_with_ownership};
 use crate::error;
-use crate::row::{self, BucketRow, Coded as _, NameRow};
+use crate::row::{self, AclRow, BucketRow, Coded as _, NameRow};
 
 /// Makes a bucket: first its own rows, in a partition that nobody knows, then its name, in one commit with the account's
 /// index and the request's record. Killed in between, the name is still free.
 ///
-/// DEVIATION: making one's own bucket again is 409 `BucketAlreadyOwnedByYou` in every region. AWS answers 200 in
-/// us-east-1 (and resets the ACL), for clients older than the other regions.
+/// Making one's own bucket again is 409 `BucketAlreadyOwnedByYou`; in us-east-1 it is 200, for clients older than the
+/// other regions (S3 API Reference, "Error responses", `BucketAlreadyOwnedByYou`).
+///
+/// DEVIATION: AWS resets the ACL then. Here nothing changes, and a request that asks for anything but the bucket is 409
+/// there too.
 #[async_trait]
 impl Handle<op::CreateBucket> for S3 {
     async fn handle(
         &self,
         mut request: Authorized<CreateBucketInput>,
     ) -> Result<Reply<CreateBucketOutput>, ErrorReply> {
-        let plan = Plan::of(&request, &self.regions, self.new_buckets)?;
+        let input = request.input();
+        let asked = AskedAcl::of_head(input.acl.map(CannedAcl::from), &header_grants!(input))?;
+        let mut plan = Plan::of(&request, &self.regions, self.new_buckets)?;
+        if let Some(asked) = asked {
+            plan.acl = self.acl_at_birth(&mut request, &plan, asked).await?;
+        }
         self.create(&mut request, &plan).await?;
         let location = Some(format!("/{}", plan.name));
         Ok(Reply::new(CreateBucketOutput { location, bucket_arn: None }))
@@ -46,7 +55,11 @@ struct Plan {
     /// The region was given as "EU".
     legacy_eu: bool,
     ownership: Option<ObjectOwnership>,
+    /// Object Ownership was asked for.
+    asks_ownership: bool,
     object_lock: bool,
+    /// Its access control list; `None` for the owner's full control.
+    acl: Option<AclRow>,
     tags: Vec<Tag>,
     defaults: NewBuckets,
 }
@@ -72,12 +85,29 @@ impl Plan {
         }
         namespace(&name, input.bucket_namespace, owner, &region)?;
         let ownership = input.object_ownership.or(defaults.ownership());
-        acl(input, ownership, defaults, owner_canonical)?;
         let tags = configuration.and_then(|given| given.tags.clone()).unwrap_or_default();
         tagging::check(tags.iter().map(|tag| (tag.key.as_str(), tag.value.as_str())))?;
         let object_lock = input.object_lock_enabled_for_bucket == Some(true);
         let legacy_eu = constraint == Some(BucketLocationConstraint::Eu);
-        Ok(Self { name, owner, owner_canonical, region, legacy_eu, ownership, object_lock, tags, defaults })
+        Ok(Self {
+            name,
+            owner,
+            owner_canonical,
+            region,
+            legacy_eu,
+            ownership,
+            asks_ownership: input.object_ownership.is_some(),
+            object_lock,
+            acl: None,
+            tags,
+            defaults,
+        })
+    }
+
+    /// Whether a bucket of the caller's that is there, in this region, is what he asks for.
+    fn is_met_in(&self, region: &Region) -> bool {
+        let asks = self.asks_ownership || self.acl.is_some() || self.object_lock || !self.tags.is_empty();
+        !asks && self.region == *region && *region == Region::us_east_1()
     }
 
     /// The rows of the bucket's own partition, all of them or none.
@@ -88,7 +118,7 @@ impl Plan {
             created_millis,
             object_lock: self.object_lock,
         };
-        let state = self.defaults.state(self.object_lock, self.ownership);
+        let state = self.defaults.state(self.object_lock, self.ownership, self.acl.clone());
         let mut batch = Batch::new(Partition::Bucket(id));
         batch.require(Precondition::RowAbsent(row::BUCKET.to_vec()));
         batch.put(row::BUCKET, bucket.encode()).put(row::STATE, state.encode());
@@ -188,48 +218,52 @@ fn is_account_regional(name: &str) -> bool {
     digits(number) && letters(place) && letters(area) && account.len() == 12 && digits(account)
 }
 
-/// ACLs at birth: `private`, and grants that say no more than it, are what every bucket has.
-///
-/// Source: S3 User Guide, "Troubleshooting" of Object Ownership, and "Blocking public access to your Amazon S3 storage"
-/// (new buckets block public ACLs).
-fn acl(
-    input: &CreateBucketInput,
-    ownership: Option<ObjectOwnership>,
-    defaults: NewBuckets,
-    owner: CanonicalUserId,
-) -> Result<(), ErrorReply> {
-    let grants = [&input.grant_read, &input.grant_read_acp, &input.grant_write, &input.grant_write_acp];
-    let grants_access = grants.into_iter().flatten().next().is_some()
-        || input.grant_full_control.as_deref().is_some_and(|grant| !super::acl::is_only(grant, owner));
-    let canned = input.acl.filter(|acl| *acl != BucketCannedAcl::Private);
-    if !grants_access && canned.is_none() {
-        return Ok(());
-    }
-    if ownership == Some(ObjectOwnership::BucketOwnerEnforced) {
-        return Err(ErrorReply::new(
-            400,
-            "InvalidBucketAclWithObjectOwnership",
-            "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
-        ));
-    }
-    if canned.is_some() && defaults.public_access_block().is_some() {
-        return Err(ErrorReply::new(
-            400,
-            "InvalidBucketAclWithBlockPublicAccessError",
-            "Bucket cannot have public ACLs set with BlockPublicAccess enabled",
-        ));
-    }
-    Err(not_built(super::acl::NO_GRANTS))
-}
-
 /// What stands at a name.
 enum Claim {
     /// Nothing, or the row of a bucket that is gone, with that row's version and owner.
     Free(Option<(RowVersion, AccountId)>),
     Taken(ErrorReply),
+    /// What is asked for.
+    Met,
 }
 
 impl S3 {
+    /// The list of a new bucket. `private`, and whatever says no more, is what every bucket has.
+    ///
+    /// Source: S3 User Guide, "Controlling ownership of objects and disabling ACLs for your bucket", and "Blocking public
+    /// access to your Amazon S3 storage" (new buckets block public lists; an account's block refuses them too).
+    async fn acl_at_birth(
+        &self,
+        request: &mut Authorized<CreateBucketInput>,
+        plan: &Plan,
+        asked: AskedAcl,
+    ) -> Result<Option<AclRow>, ErrorReply> {
+        let owner = plan.owner_canonical;
+        let list = asked.resolve(request).await?.list(owner, owner);
+        if list.is_private(owner) {
+            return Ok(None);
+        }
+        if plan.ownership == Some(ObjectOwnership::BucketOwnerEnforced) {
+            return Err(invalid_acl_with_ownership());
+        }
+        if list.is_public() {
+            if plan.defaults.public_access_block().is_some_and(|block| block.block_public_acls) {
+                return Err(ErrorReply::new(
+                    400,
+                    "InvalidBucketAclWithBlockPublicAccessError",
+                    "Bucket cannot have public ACLs set with BlockPublicAccess enabled",
+                ));
+            }
+            let account = self.directory.account_block(plan.owner).await;
+            let account = account.map_err(|error| ErrorReply::from(&error))?;
+            if account.block.is_some_and(|block| block.block_public_acls) {
+                let caller = request.caller();
+                return Err(blocked_public_acl(caller, "s3:CreateBucket", plan.name.as_str()));
+            }
+        }
+        Ok(Some(AclRow::from(&list)))
+    }
+
     async fn create(
         &self,
         request: &mut Authorized<CreateBucketInput>,
@@ -244,6 +278,10 @@ impl S3 {
                 Ok(Claim::Free(stale)) => stale,
                 Ok(Claim::Taken(reply)) => {
                     outcome = Err(reply);
+                    break;
+                }
+                Ok(Claim::Met) => {
+                    outcome = Ok(());
                     break;
                 }
                 Err(error) => {
@@ -283,8 +321,11 @@ impl S3 {
         let stale = match directory.name_row(&plan.name).await? {
             None => None,
             Some((named, version)) => {
-                let (owner, _, _) = named.parsed().map_err(|_| super::directory::corrupt())?;
+                let (owner, _, region) = named.parsed().map_err(|_| super::directory::corrupt())?;
                 if directory.exists(&named).await? {
+                    if owner == plan.owner && plan.is_met_in(&region) {
+                        return Ok(Claim::Met);
+                    }
                     return Ok(Claim::Taken(taken(&plan.name, owner == plan.owner)));
                 }
                 Some((version, owner))

@@ -2,7 +2,8 @@
 
 use strongroom_api_s3::ObjectOwnership;
 
-use crate::row::{PublicAccessBlockRow, StateRow, Versioning};
+use crate::control::AccountBlockRow;
+use crate::row::{AclRow, PublicAccessBlockRow, StateRow, Versioning};
 
 /// Which of AWS's defaults a new bucket has. An installation's setting (`--new-buckets`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -12,8 +13,9 @@ pub enum NewBuckets {
     /// Source: S3 User Guide, "Default settings for new S3 buckets FAQ" and "Default SSE-C setting for new buckets FAQ".
     #[default]
     Current,
-    /// Those before April 2023: no ownership controls, which means ObjectWriter, no Block Public Access, and open to
-    /// customer-provided keys. For what was written for such buckets.
+    /// Those before April 2023: no ownership controls, which means ObjectWriter, no Block Public Access, neither of the
+    /// bucket nor of an account that never set it, and open to customer-provided keys. For what was written for such
+    /// buckets.
     BeforeApril2023,
 }
 
@@ -39,8 +41,21 @@ impl NewBuckets {
         }
     }
 
-    /// The state of a new bucket, with Object Ownership as asked or by default.
-    pub(super) fn state(self, object_lock: bool, ownership: Option<ObjectOwnership>) -> StateRow {
+    /// Block Public Access of an account that never set it.
+    pub(crate) fn account_block(self) -> AccountBlockRow {
+        match self {
+            Self::Current => AccountBlockRow::NEW,
+            Self::BeforeApril2023 => AccountBlockRow { block: None },
+        }
+    }
+
+    /// The state of a new bucket, with Object Ownership as asked or by default, and a list.
+    pub(super) fn state(
+        self,
+        object_lock: bool,
+        ownership: Option<ObjectOwnership>,
+        acl: Option<AclRow>,
+    ) -> StateRow {
         StateRow {
             // Object Lock needs versions: AWS enables versioning with it.
             versioning: if object_lock { Versioning::Enabled } else { Versioning::Off },
@@ -50,6 +65,7 @@ impl NewBuckets {
             generation: 1,
             customer_keys_allowed: self == Self::BeforeApril2023,
             public_policy: None,
+            acl,
         }
     }
 }

@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
-use strongroom_gate::{BucketAccess, BucketFacts, NamedPolicy, PublicAccessBlock};
+use strongroom_gate::{
+    AccessControlList, BucketAccess, BucketAcls, BucketFacts, NamedPolicy, PublicAccessBlock,
+};
 use strongroom_policy::{Kind, PolicyCache};
 use strongroom_storage::{MetaStore, Partition, Precondition, RowVersion, StoreError};
-use strongroom_types::{AccountId, BucketName};
+use strongroom_types::{AccountId, BucketName, CanonicalUserId};
 
+use super::defaults::NewBuckets;
 use super::limits::MAX_TRIES;
 use super::public_access::effective;
 use super::settings::name;
+use crate::acl::Ownership;
 use crate::control::AccountBlockRow;
 use crate::row::{self, BucketRow, Coded, NameRow, StateRow};
 
@@ -21,12 +25,33 @@ pub struct BucketDirectory {
     store: Arc<dyn MetaStore>,
     policies: Arc<PolicyCache>,
     policy_name: Arc<str>,
+    new_buckets: NewBuckets,
 }
 
 impl BucketDirectory {
     /// A directory over the store that [`crate::S3`] writes to.
     pub fn new(store: Arc<dyn MetaStore>) -> Self {
-        Self { store, policies: Arc::new(PolicyCache::new()), policy_name: "bucket policy".into() }
+        Self {
+            store,
+            policies: Arc::new(PolicyCache::new()),
+            policy_name: "bucket policy".into(),
+            new_buckets: NewBuckets::default(),
+        }
+    }
+
+    /// The same, where accounts that set nothing block what they did at that time.
+    #[must_use]
+    pub(crate) fn with_new_buckets(mut self, new_buckets: NewBuckets) -> Self {
+        self.new_buckets = new_buckets;
+        self
+    }
+
+    /// What an account blocks.
+    ///
+    /// # Errors
+    /// Those of [`AccountBlockRow::of`].
+    pub(crate) async fn account_block(&self, account: AccountId) -> Result<AccountBlockRow, StoreError> {
+        AccountBlockRow::of(&*self.store, account, self.new_buckets).await
     }
 
     /// The bucket of this name, with the rows that a change of it must find untouched: its incarnation and its state.
@@ -40,7 +65,7 @@ impl BucketDirectory {
             return Ok(None);
         };
         let (owner, owner_canonical, region) = named.parsed().map_err(|_| corrupt())?;
-        let Some((generation, access)) = self.access(partition, owner).await? else {
+        let Some((generation, access)) = self.access(partition, (owner, owner_canonical)).await? else {
             // Its state was removed together with the incarnation; a bucket without it is damaged, unless it went just now.
             let gone = self.store.get(partition, row::BUCKET).await?.is_none();
             return if gone { Ok(None) } else { Err(corrupt()) };
@@ -61,28 +86,35 @@ impl BucketDirectory {
     }
 
     /// Who may reach the bucket beside its account, and the version of its state; `None` without a state. Most buckets
-    /// have no policy and are read no further.
+    /// have no policy and disable lists, and are read no further.
     ///
     /// State and policy are two rows: they belong together if the state is the same before and after the policy was read.
     async fn access(
         &self,
         partition: Partition,
-        owner: AccountId,
+        (owner, canonical): (AccountId, CanonicalUserId),
     ) -> Result<Option<(RowVersion, Arc<BucketAccess>)>, StoreError> {
         let Some((mut state, mut generation)) = self.read::<StateRow>(partition, row::STATE).await? else {
             return Ok(None);
         };
         for _ in 0..MAX_TRIES {
-            let Some(is_public) = state.public_policy else { return Ok(Some((generation, Arc::default()))) };
+            let acls = acls(&state, canonical);
+            let Some(is_public) = state.public_policy else {
+                if acls == BucketAcls::Disabled {
+                    return Ok(Some((generation, Arc::default())));
+                }
+                let block = effective(state.public_access_block, self.account_block(owner).await?);
+                let access = BucketAccess { policy: None, is_public: false, acls, block };
+                return Ok(Some((generation, Arc::new(access))));
+            };
             let policy = self.store.get(partition, &row::config(name::POLICY)).await?;
             let Some((after, version)) = self.read::<StateRow>(partition, row::STATE).await? else {
                 return Ok(None);
             };
             if version == generation {
                 let policy = self.compiled(&policy.ok_or_else(corrupt)?.value)?;
-                let account = AccountBlockRow::of(&*self.store, owner).await?;
-                let block = effective(state.public_access_block, account);
-                let access = BucketAccess { policy: Some(policy), is_public, block };
+                let block = effective(state.public_access_block, self.account_block(owner).await?);
+                let access = BucketAccess { policy: Some(policy), is_public, acls, block };
                 return Ok(Some((generation, Arc::new(access))));
             }
             (state, generation) = (after, version);
@@ -116,6 +148,17 @@ impl BucketDirectory {
     ) -> Result<Option<(T, RowVersion)>, StoreError> {
         let row = self.store.get(partition, key).await?;
         row.map(|row| Ok((T::decode(&row.value).map_err(|_| corrupt())?, row.version))).transpose()
+    }
+}
+
+/// Whether lists have a say, and the bucket's.
+fn acls(state: &StateRow, owner: CanonicalUserId) -> BucketAcls {
+    match Ownership::of(state) {
+        Ownership::BucketOwnerEnforced => BucketAcls::Disabled,
+        Ownership::BucketOwnerPreferred | Ownership::ObjectWriter => {
+            let list = state.acl.as_ref().map(AccessControlList::from);
+            BucketAcls::Enabled(list.unwrap_or_else(|| AccessControlList::private(owner)))
+        }
     }
 }
 

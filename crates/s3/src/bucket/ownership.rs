@@ -8,7 +8,9 @@ use strongroom_api_s3::{
 };
 use strongroom_gate::{Authorized, ErrorReply, Handle, Reply};
 
+use super::acl::stored;
 use crate::S3;
+use crate::acl::invalid_acl_with_ownership;
 use crate::error;
 
 /// Source: S3 API Reference, "GetBucketOwnershipControls".
@@ -34,7 +36,10 @@ impl Handle<op::GetBucketOwnershipControls> for S3 {
     }
 }
 
-/// Source: S3 API Reference, "PutBucketOwnershipControls". Exactly one rule, as the schema's users know it.
+/// Exactly one rule, as the schema's users know it. Lists are disabled only once the bucket's own gives nobody else
+/// anything.
+///
+/// Source: S3 API Reference, "PutBucketOwnershipControls"; S3 User Guide, "Setting Object Ownership on an existing bucket".
 #[async_trait]
 impl Handle<op::PutBucketOwnershipControls> for S3 {
     async fn handle(
@@ -47,8 +52,12 @@ impl Handle<op::PutBucketOwnershipControls> for S3 {
             return Err(error::malformed_xml());
         };
         let ownership = *ownership;
-        // Every bucket's ACL is its owner's full control, so BucketOwnerEnforced never meets one that forbids it.
+        let bucket = request.bucket()?.clone();
         self.change_state(&mut request, |state| {
+            let enforced = ownership == ObjectOwnership::BucketOwnerEnforced;
+            if enforced && stored(state, &bucket).grants_others(bucket.owner_canonical()) {
+                return Err(invalid_acl_with_ownership());
+            }
             state.ownership = Some(ownership.as_str().to_owned());
             Ok(())
         })

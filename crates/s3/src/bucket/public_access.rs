@@ -116,7 +116,7 @@ impl S3 {
         bucket: &BucketGrant,
     ) -> Result<PublicAccessBlock, ErrorReply> {
         let (state, _) = self.state(bucket.partition()).await?;
-        let account = AccountBlockRow::of(&*self.store, bucket.owner()).await;
+        let account = self.directory.account_block(bucket.owner()).await;
         let account = account.map_err(|error| ErrorReply::from(&error))?;
         Ok(effective(state.public_access_block, account).and(bucket.organization_block()))
     }

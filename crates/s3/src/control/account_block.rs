@@ -11,6 +11,7 @@ use strongroom_storage::{MetaStore, Partition, StoreError};
 use strongroom_types::AccountId;
 
 use crate::S3;
+use crate::bucket::defaults::NewBuckets;
 use crate::bucket::directory::corrupt;
 use crate::bucket::settings::configured;
 use crate::row::{Coded, PublicAccessBlockRow};
@@ -38,13 +39,17 @@ impl AccountBlockRow {
         }),
     };
 
-    /// Reads an account's block.
+    /// Reads an account's block; by `defaults` where nothing is stored.
     ///
     /// # Errors
     /// [`StoreError`] of the store, and for a row that does not read.
-    pub async fn of(store: &dyn MetaStore, account: AccountId) -> Result<Self, StoreError> {
+    pub async fn of(
+        store: &dyn MetaStore,
+        account: AccountId,
+        defaults: NewBuckets,
+    ) -> Result<Self, StoreError> {
         match store.get(Partition::Account(account), KEY).await? {
-            None => Ok(Self::NEW),
+            None => Ok(defaults.account_block()),
             Some(row) => Coded::decode(&row.value).map_err(|_| corrupt()),
         }
     }
@@ -63,7 +68,7 @@ impl Handle<op::GetPublicAccessBlock> for S3 {
         request: Authorized<GetPublicAccessBlockInput>,
     ) -> Result<Reply<GetPublicAccessBlockOutput>, ErrorReply> {
         let account = account(&request)?;
-        let row = AccountBlockRow::of(&*self.store, account).await;
+        let row = self.directory.account_block(account).await;
         let Some(block) = row.map_err(|error| ErrorReply::from(&error))?.block else {
             return Err(ErrorReply::new(
                 404,

@@ -5,14 +5,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use strongroom_api_s3::{
     ChecksumAlgorithm, ChecksumType, ListObjectsInput, ListObjectsOutput, ListObjectsV2Input,
-    ListObjectsV2Output, Object, ObjectStorageClass, Owner, op,
+    ListObjectsV2Output, Object, ObjectStorageClass, op,
 };
 use strongroom_gate::{Authorized, BucketGrant, ErrorReply, Handle, Reply};
 use strongroom_types::{Timestamp, UploadId, VersionId};
 
 use super::rows::CurrentObject;
 use super::walk::{Item, Page, Start};
-use super::wire::{Asked, listed, most_items, owner, present, quoted};
+use super::wire::{Asked, Owners, listed, most_items, present, quoted};
 use crate::{S3, error};
 
 /// Source: S3 API Reference, "ListObjects". Its `NextMarker` may be a common prefix.
@@ -33,12 +33,12 @@ impl Handle<op::ListObjects> for S3 {
         let next_marker = next.map(|item| asked.text(item.position()));
         let truncated = page.truncated;
         let (objects, prefixes) = page.split();
-        let owner = owner(bucket);
+        let owners = Owners::of(bucket);
         Ok(Reply::new(ListObjectsOutput {
             is_truncated: Some(truncated),
             marker: Some(asked.text(input.marker.as_deref().unwrap_or_default())),
             next_marker,
-            contents: objects.into_iter().map(|found| shown(found, &asked, Some(&owner))).collect(),
+            contents: objects.into_iter().map(|found| shown(found, &asked, Some(&owners))).collect(),
             name: Some(bucket.name().to_string()),
             prefix: Some(asked.text(asked.prefix)),
             delimiter: asked.shown_delimiter(),
@@ -73,10 +73,10 @@ impl Handle<op::ListObjectsV2> for S3 {
         let truncated = page.truncated;
         let count = i32::try_from(page.items.len()).ok();
         let (objects, prefixes) = page.split();
-        let owner = (input.fetch_owner == Some(true)).then(|| owner(bucket));
+        let owners = (input.fetch_owner == Some(true)).then(|| Owners::of(bucket));
         Ok(Reply::new(ListObjectsV2Output {
             is_truncated: Some(truncated),
-            contents: objects.into_iter().map(|found| shown(found, &asked, owner.as_ref())).collect(),
+            contents: objects.into_iter().map(|found| shown(found, &asked, owners.as_ref())).collect(),
             name: Some(bucket.name().to_string()),
             prefix: Some(asked.text(asked.prefix)),
             delimiter: asked.shown_delimiter(),
@@ -92,7 +92,7 @@ impl Handle<op::ListObjectsV2> for S3 {
     }
 }
 
-fn shown(found: CurrentObject, asked: &Asked<'_>, owner: Option<&Owner>) -> Object {
+fn shown(found: CurrentObject, asked: &Asked<'_>, owners: Option<&Owners>) -> Object {
     let CurrentObject { key, row } = found;
     let class = row.storage_class.as_deref().and_then(ObjectStorageClass::parse);
     let algorithms = row.checksum_algorithms.iter().filter_map(|name| ChecksumAlgorithm::parse(name));
@@ -104,7 +104,7 @@ fn shown(found: CurrentObject, asked: &Asked<'_>, owner: Option<&Owner>) -> Obje
         checksum_type: row.checksum_type.as_deref().and_then(ChecksumType::parse),
         size: i64::try_from(row.size).ok(),
         storage_class: Some(class.unwrap_or(ObjectStorageClass::Standard)),
-        owner: owner.map(|owner| Box::new(owner.clone())),
+        owner: owners.map(|owners| Box::new(owners.object(row.owner))),
         restore_status: None,
     }
 }

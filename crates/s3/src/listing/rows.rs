@@ -6,7 +6,7 @@ use minicbor::{Decode, Encode};
 use strongroom_types::{ObjectKey, Timestamp, VersionId};
 
 use super::walk::Listed;
-use crate::row::{self, Coded, CurrentRow, ObjectSequence, RowError};
+use crate::row::{self, Coded, CurrentRow, ObjectSequence, OwnerRow, RowError};
 
 /// A current object.
 #[derive(Debug, PartialEq, Eq)]
@@ -101,6 +101,9 @@ pub(crate) struct ContentSummary {
     /// Its checksums.
     #[n(6)]
     pub(crate) checksums: Vec<ChecksumSummary>,
+    /// Its owner; `None` for the bucket's.
+    #[n(13)]
+    pub(crate) owner: Option<OwnerRow>,
 }
 
 /// The same of a [`row::ChecksumRow`].

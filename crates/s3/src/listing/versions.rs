@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 use strongroom_api_s3::{
     ChecksumAlgorithm, ChecksumType, DeleteMarkerEntry, ListObjectVersionsInput, ListObjectVersionsOutput,
-    ListedVersion, ObjectVersion, ObjectVersionStorageClass, Owner, op,
+    ListedVersion, ObjectVersion, ObjectVersionStorageClass, op,
 };
 use strongroom_gate::{Authorized, ErrorReply, Handle, Reply};
 use strongroom_storage::{Direction, Entry, Partition};
@@ -14,7 +14,7 @@ use strongroom_types::{ObjectKey, VersionId};
 
 use super::rows::Version;
 use super::walk::{Item, Start};
-use super::wire::{Asked, listed, most_items, owner, present, quoted};
+use super::wire::{Asked, Owners, listed, most_items, present, quoted};
 use crate::row::{self, Coded as _, NullRow, ObjectSequence, VersionRow};
 use crate::{S3, error};
 
@@ -42,7 +42,7 @@ impl Handle<op::ListObjectVersions> for S3 {
             version_id_marker: Some(input.version_id_marker.clone().unwrap_or_default()),
             next_key_marker,
             next_version_id_marker,
-            entries: shown(found, not_latest, &asked, &owner(bucket)),
+            entries: shown(found, not_latest, &asked, &Owners::of(bucket)),
             name: Some(bucket.name().to_string()),
             prefix: Some(asked.text(asked.prefix)),
             delimiter: asked.shown_delimiter(),
@@ -129,24 +129,26 @@ fn shown(
     found: Vec<Version>,
     not_latest: Option<ObjectKey>,
     asked: &Asked<'_>,
-    owner: &Owner,
+    owners: &Owners,
 ) -> Vec<ListedVersion> {
     let mut before = not_latest;
     let entries = found.into_iter().map(|version| {
         let is_latest = before.as_ref() != Some(&version.key);
-        let entry = entry(&version, is_latest, asked, owner);
+        let entry = entry(&version, is_latest, asked, owners);
         before = Some(version.key);
         entry
     });
     entries.collect()
 }
 
-fn entry(version: &Version, is_latest: bool, asked: &Asked<'_>, owner: &Owner) -> ListedVersion {
+/// A delete marker is the bucket owner's: nobody can be given anything on one.
+fn entry(version: &Version, is_latest: bool, asked: &Asked<'_>, owners: &Owners) -> ListedVersion {
     let version_id = Some(version.id());
     let last_modified = Some(version.summary.modified());
     let key = Some(asked.text(version.key.as_str()));
     let is_latest = Some(is_latest);
-    let owner = Some(Box::new(owner.clone()));
+    let of_object = version.summary.content.as_ref().and_then(|content| content.owner.as_ref());
+    let owner = Some(Box::new(owners.object(of_object.map(|owner| owner.canonical))));
     let Some(content) = &version.summary.content else {
         return ListedVersion::DeleteMarker(DeleteMarkerEntry {
             owner,

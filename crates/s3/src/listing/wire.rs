@@ -5,9 +5,10 @@ use strongroom_api_s3::{CommonPrefix, EncodingType, Owner};
 use strongroom_gate::{BucketGrant, ErrorReply};
 use strongroom_record::{Effect, EffectKind};
 use strongroom_storage::MetaStore;
-use strongroom_types::ObjectKey;
+use strongroom_types::{CanonicalUserId, ObjectKey};
 
 use super::walk::{Listed, Page, Start, Walk, common_prefix};
+use crate::acl::shown_owner;
 use crate::error;
 use crate::limits::MAX_LISTED;
 
@@ -115,10 +116,24 @@ fn encoded(encoding: Option<EncodingType>, text: &str) -> String {
     }
 }
 
-/// The owner of a bucket's objects: the bucket's, since ACLs are off. `DisplayName` is no longer sent, as AWS stopped
-/// doing so in 2025.
-pub(crate) fn owner(bucket: &BucketGrant) -> Owner {
-    Owner { display_name: None, id: Some(bucket.owner_canonical().to_string()) }
+/// The owners of what is in a bucket. Most are the bucket's, which is written once and copied.
+pub(crate) struct Owners {
+    bucket: Owner,
+    acls_enabled: bool,
+}
+
+impl Owners {
+    pub(crate) fn of(bucket: &BucketGrant) -> Self {
+        Self { bucket: shown_owner(bucket.owner_canonical()), acls_enabled: bucket.acls_enabled() }
+    }
+
+    /// An object's: as its row says, unless the bucket's owner owns them all.
+    pub(crate) fn object(&self, canonical: Option<[u8; 32]>) -> Owner {
+        match canonical.filter(|_| self.acls_enabled) {
+            Some(canonical) => shown_owner(CanonicalUserId::from_bytes(canonical)),
+            None => self.bucket.clone(),
+        }
+    }
 }
 
 /// What the record says of a listing: the bucket was read.

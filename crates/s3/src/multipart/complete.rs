@@ -323,6 +323,8 @@ fn assemble(
         parts: u16::try_from(parts.len()).ok(),
         encryption: if row.customer_proof.is_some() { Content::OF_CUSTOMER } else { AES256 }.to_owned(),
         customer_proof: row.customer_proof,
+        owner: row.owner,
+        acl: row.acl,
     };
     Ok(Assembled { content: Box::new(content), layout, used })
 }

@@ -18,6 +18,7 @@ use crate::error;
 use crate::limits::MAX_READ_TRIES;
 use crate::object::checksums::quoted;
 use crate::object::conditions::{Outcome, ReadConditions};
+use crate::object::copy::same_source;
 use crate::object::customer::{
     Customer, confirm_customer, customer_headers, refuse_blocked, shown_encryption, source_customer_headers,
 };
@@ -48,6 +49,7 @@ impl Handle<op::UploadPartCopy> for S3 {
         let source = request.source()?;
         let from = source.bucket();
         let (object, length, bytes) = self.source_bytes(input, source, opens.as_ref()).await?;
+        same_source(&request, &object)?;
         let sealing = Sealing::new(customer, checksum);
         let stored = self.store_copy(bucket.id(), &key, bytes, length, &sealing).await?;
         let other = (from.id() != bucket.id()).then(|| from.name().to_string());

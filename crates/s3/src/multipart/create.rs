@@ -14,7 +14,7 @@ use crate::error;
 use crate::limits::MAX_COMMIT_TRIES;
 use crate::object::customer::{confirm_customer, customer_headers, refuse_blocked, shown_encryption};
 use crate::object::versions::effect;
-use crate::object::write_options::{asked, kept_headers, storage_class, website_redirect};
+use crate::object::write_options::{asked, asked_acl, kept_headers, storage_class, website_redirect};
 use crate::object::{metadata, tags};
 use crate::row::{self, Coded as _, ObjectSequence, UploadIndexRow, UploadRow};
 
@@ -25,6 +25,8 @@ impl Handle<op::CreateMultipartUpload> for S3 {
         &self,
         mut request: Authorized<CreateMultipartUploadInput>,
     ) -> Result<Reply<CreateMultipartUploadOutput>, ErrorReply> {
+        let asked_acl = asked_acl!(request.input())?;
+        let wanted_acl = self.wanted_acl(&mut request, asked_acl).await?;
         let input = request.input();
         self.check_asked(request.bucket()?, asked!(input)).await?;
         let customer = customer_headers!(input).read(request.request().secure_transport)?;
@@ -43,13 +45,18 @@ impl Handle<op::CreateMultipartUpload> for S3 {
             random: self.random(),
             initiator: initiator(request.caller()),
             customer_proof: None,
+            owner: None,
+            acl: None,
         };
         let key = request.key()?.clone();
         for _ in 0..MAX_COMMIT_TRIES {
+            let state = self.bucket_state(request.bucket()?.partition()).await?;
             if customer.is_some() {
-                let state = self.bucket_state(request.bucket()?.partition()).await?;
                 refuse_blocked(&request, &state)?;
             }
+            let (bucket, caller) = (request.bucket()?, request.caller());
+            let rights = self.object_rights((bucket, &key), caller, wanted_acl.as_ref(), &state).await?;
+            (row.owner, row.acl) = (rights.owner, rights.acl);
             let newest = self.newest_sequence(request.bucket()?.partition(), &key).await?;
             let now = self.now();
             let begun = ObjectSequence::next(now, newest);

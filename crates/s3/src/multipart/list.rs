@@ -17,7 +17,7 @@ use crate::S3;
 use crate::error;
 use crate::limits::MAX_PART_NUMBER;
 use crate::listing::walk::{Item, Listed, Start};
-use crate::listing::wire::{Asked, listed, most_items, owner, present, quoted};
+use crate::listing::wire::{Asked, Owners, listed, most_items, present, quoted};
 use crate::object::customer::{checksums_need_customer, customer_headers};
 use crate::object::versions::effect;
 use crate::row::{self, Coded, RowError, UploadRow};
@@ -73,7 +73,7 @@ impl Handle<op::ListParts> for S3 {
             is_truncated: Some(truncated),
             parts: shown.collect(),
             initiator: Some(Box::new(initiator(&upload.row))),
-            owner: Some(Box::new(owner(bucket))),
+            owner: Some(Box::new(owner(&upload.row, &Owners::of(bucket)))),
             storage_class: Some(class(&upload.row)),
             checksum_algorithm: algorithm(&upload.row),
             checksum_type: kind(&upload.row),
@@ -152,7 +152,7 @@ impl Handle<op::ListMultipartUploads> for S3 {
         let next_upload_id_marker = next.and_then(Item::row).map(|upload| upload.id.to_string());
         let truncated = page.truncated;
         let (uploads, prefixes) = page.split();
-        let owner = owner(bucket);
+        let owners = Owners::of(bucket);
         Ok(Reply::new(ListMultipartUploadsOutput {
             bucket: Some(bucket.name().to_string()),
             key_marker: Some(asked.text(input.key_marker.as_deref().unwrap_or_default())),
@@ -163,7 +163,7 @@ impl Handle<op::ListMultipartUploads> for S3 {
             next_upload_id_marker,
             max_uploads: Some(most.into()),
             is_truncated: Some(truncated),
-            uploads: uploads.into_iter().map(|upload| shown(upload, &asked, &owner)).collect(),
+            uploads: uploads.into_iter().map(|upload| shown(upload, &asked, &owners)).collect(),
             common_prefixes: asked.common_prefixes(&prefixes),
             encoding_type: asked.encoding,
             request_charged: None,
@@ -171,14 +171,19 @@ impl Handle<op::ListMultipartUploads> for S3 {
     }
 }
 
-fn shown(upload: InProgress, asked: &Asked<'_>, owner: &Owner) -> MultipartUpload {
+/// The owner of the object that an upload becomes.
+fn owner(upload: &UploadRow, owners: &Owners) -> Owner {
+    owners.object(upload.owner.as_ref().map(|owner| owner.canonical))
+}
+
+fn shown(upload: InProgress, asked: &Asked<'_>, owners: &Owners) -> MultipartUpload {
     let InProgress { key, id, row } = upload;
     MultipartUpload {
         upload_id: Some(id.to_string()),
         key: Some(asked.text(key.as_str())),
         initiated: Some(Timestamp::from_millis(row.begun_millis)),
         storage_class: Some(class(&row)),
-        owner: Some(Box::new(owner.clone())),
+        owner: Some(Box::new(owner(&row, owners))),
         initiator: Some(Box::new(initiator(&row))),
         checksum_algorithm: algorithm(&row),
         checksum_type: kind(&row),

@@ -1,8 +1,8 @@
 //! Uploads in progress and their parts, as they are found.
 
 use strongroom_gate::{ErrorReply, Mutation};
-use strongroom_storage::{Direction, Entry, Partition, Precondition, RowVersion};
-use strongroom_types::{ObjectKey, UploadId};
+use strongroom_storage::{Direction, Entry, Partition, Precondition, RowVersion, StoreError};
+use strongroom_types::{BucketId, CanonicalUserId, ObjectKey, UploadId};
 
 use crate::S3;
 use crate::error;
@@ -67,6 +67,21 @@ pub(super) fn number_in(row_key: &[u8]) -> Result<u16, ErrorReply> {
 }
 
 impl S3 {
+    /// The account that began an upload, for the gate; `None` if there is no such upload.
+    ///
+    /// # Errors
+    /// [`StoreError`] if its row cannot be read.
+    pub async fn upload_initiator(
+        &self,
+        bucket: BucketId,
+        key: &ObjectKey,
+        id: &str,
+    ) -> Result<Option<CanonicalUserId>, StoreError> {
+        let found = self.find_upload(Partition::Bucket(bucket), key, id).await;
+        let found = found.map_err(|_| StoreError::Corrupt { what: "an upload's row".into() })?;
+        Ok(found.and_then(|upload| CanonicalUserId::parse(&upload.row.initiator.1).ok()))
+    }
+
     /// The upload of this key with this id, if it is in progress.
     pub(super) async fn find_upload(
         &self,

@@ -22,7 +22,7 @@ use crate::row::{self, ChecksumRow, Content, PartRow};
 impl Handle<op::GetObjectAttributes> for S3 {
     async fn handle(
         &self,
-        request: Authorized<GetObjectAttributesInput>,
+        mut request: Authorized<GetObjectAttributesInput>,
     ) -> Result<Reply<GetObjectAttributesOutput>, ErrorReply> {
         let input = request.input();
         let customer = customer_headers!(input).read(request.request().secure_transport)?;
@@ -31,9 +31,10 @@ impl Handle<op::GetObjectAttributes> for S3 {
                            missing or empty";
             return Err(error::invalid_argument("x-amz-object-attributes", "null", message));
         }
+        let object = self.decided_object(&mut request, "GET").await?;
+        let input = request.input();
         let (bucket, key, asked) = (request.bucket()?, request.key()?, request.target().version_id);
         let partition = bucket.partition();
-        let object = self.object(partition, key, asked, "GET").await?;
         self.check_customer(bucket.id(), key, &object.content, customer.as_deref())?;
         let version_id = self.shown_version(partition, object.id, asked).await?;
         let content = &object.content;

@@ -21,9 +21,12 @@ use super::customer::{
 use super::put::Origin;
 use super::store_body::{Sealing, StoredBlob};
 use super::versions::{Object, Placed};
-use super::write_options::{asked, kept_headers, storage_class, unknown_checksum, website_redirect};
+use super::write_options::{
+    asked, asked_acl, kept_headers, storage_class, unknown_checksum, website_redirect,
+};
 use super::{metadata, tags};
 use crate::S3;
+use crate::acl::WantedAcl;
 use crate::error;
 use crate::limits::{MAX_COPY_SOURCE_BYTES, MAX_READ_TRIES};
 use crate::row::Content;
@@ -34,6 +37,8 @@ impl Handle<op::CopyObject> for S3 {
         &self,
         mut request: Authorized<CopyObjectInput>,
     ) -> Result<Reply<CopyObjectOutput>, ErrorReply> {
+        let asked_acl = asked_acl!(request.input())?;
+        let wanted_acl = self.wanted_acl(&mut request, asked_acl).await?;
         let input = request.input();
         self.check_asked(request.bucket()?, asked!(input)).await?;
         let secure = request.request().secure_transport;
@@ -56,6 +61,7 @@ impl Handle<op::CopyObject> for S3 {
             let (permit, bucket) = (request.source()?, request.bucket()?.id());
             self.copy_bytes(request.input(), permit, bucket, &key, &keys).await?
         };
+        same_source(&request, &source)?;
         let customer = keys.copy.as_deref();
         let content = content(request.input(), &source.content, &stored, customer)?;
         let source_version = {
@@ -67,7 +73,9 @@ impl Handle<op::CopyObject> for S3 {
             CopyObjectResult { etag: Some(quoted(&content.etag)), ..CopyObjectResult::default() };
         show_checksums!(result, &content.checksums);
         let size = content.size;
-        let placed = self.commit_copy(&mut request, &conditions, Box::new(content), &stored).await?;
+        let placed = self
+            .commit_copy(&mut request, &conditions, Box::new(content), &stored, wanted_acl.as_ref())
+            .await?;
         note_source(&request, source_version.clone(), size)?;
         result.last_modified = Some(placed.modified);
         let mut output = CopyObjectOutput {
@@ -79,6 +87,18 @@ impl Handle<op::CopyObject> for S3 {
         };
         confirm_customer!(output, customer);
         Ok(Reply { object_size: Some(size), ..Reply::new(output) })
+    }
+}
+
+/// Where lists have a say, a source that was written since the decision may be another account's: the client asks again,
+/// and is decided on anew.
+pub(crate) fn same_source<I>(request: &Authorized<I>, object: &Object) -> Result<(), ErrorReply> {
+    let source = request.source()?;
+    let (bucket, version) = (source.bucket().id(), source.version_id());
+    if request.decided_on(bucket, source.key(), version, object.row_version) {
+        Ok(())
+    } else {
+        Err(error::slow_down())
     }
 }
 
@@ -161,6 +181,8 @@ fn content(
         parts: None,
         encryption: encryption_name(customer),
         customer_proof: None,
+        owner: None,
+        acl: None,
     })
 }
 
@@ -264,8 +286,9 @@ impl S3 {
         conditions: &WriteConditions,
         content: Box<Content>,
         stored: &StoredBlob,
+        acl: Option<&WantedAcl>,
     ) -> Result<Placed, ErrorReply> {
         let key = request.key()?.clone();
-        self.commit_object(request, &key, conditions, content, stored, &Origin::Source).await
+        self.commit_object(request, &key, conditions, content, stored, (&Origin::Source, acl)).await
     }
 }

@@ -25,7 +25,6 @@ use crate::row::{self, ChecksumRow, Content, PartRow};
 
 /// What a read asks for beside the object.
 struct Asked<'a> {
-    method: &'static str,
     conditions: ReadConditions<'a>,
     range: Option<&'a str>,
     part_number: Option<i32>,
@@ -36,10 +35,9 @@ struct Asked<'a> {
 
 /// Members that the inputs of both operations have.
 macro_rules! asked {
-    ($request:expr, $method:literal) => {{
+    ($request:expr, $customer:expr) => {{
         let input = $request.input();
         Asked {
-            method: $method,
             conditions: ReadConditions {
                 if_match: input.if_match.as_deref(),
                 if_none_match: input.if_none_match.as_deref(),
@@ -50,7 +48,7 @@ macro_rules! asked {
             part_number: input.part_number,
             checksums: input.checksum_mode == Some(ChecksumMode::Enabled),
             version_id: $request.target().version_id,
-            customer: customer_headers!(input).read($request.request().secure_transport)?,
+            customer: $customer.clone(),
         }
     }};
 }
@@ -141,13 +139,15 @@ macro_rules! fill_output {
 impl Handle<op::GetObject> for S3 {
     async fn handle(
         &self,
-        request: Authorized<GetObjectInput>,
+        mut request: Authorized<GetObjectInput>,
     ) -> Result<Reply<GetObjectOutput>, ErrorReply> {
         check_input!(request);
-        let (bucket, key) = (request.bucket()?, request.key()?);
-        let asked = asked!(request, "GET");
+        let customer = customer_headers!(request.input()).read(request.request().secure_transport)?;
         for _ in 0..MAX_READ_TRIES {
-            let view = self.view(bucket.id(), key, &asked).await?;
+            let object = self.decided_object(&mut request, "GET").await?;
+            let (bucket, key) = (request.bucket()?, request.key()?);
+            let asked = asked!(request, customer);
+            let view = self.view(bucket.id(), key, object, &asked).await?;
             let (content, range) = (&view.object.content, view.range.clone());
             let bytes = match self.open_range(bucket.id(), key, content, range, asked.customer.as_ref()).await
             {
@@ -175,12 +175,14 @@ impl Handle<op::GetObject> for S3 {
 impl Handle<op::HeadObject> for S3 {
     async fn handle(
         &self,
-        request: Authorized<HeadObjectInput>,
+        mut request: Authorized<HeadObjectInput>,
     ) -> Result<Reply<HeadObjectOutput>, ErrorReply> {
         check_input!(request);
+        let customer = customer_headers!(request.input()).read(request.request().secure_transport)?;
+        let object = self.decided_object(&mut request, "HEAD").await?;
         let (bucket, key) = (request.bucket()?, request.key()?);
-        let asked = asked!(request, "HEAD");
-        let view = self.view(bucket.id(), key, &asked).await?;
+        let asked = asked!(request, customer);
+        let view = self.view(bucket.id(), key, object, &asked).await?;
         let mut output = HeadObjectOutput::default();
         fill_output!(output, &view, request.input(), &asked);
         request.note(effect(EffectKind::Read, key, shown_id(&view), Some(view.object.content.size)));
@@ -197,10 +199,15 @@ fn shown_id(view: &View) -> Option<VersionId> {
 }
 
 impl S3 {
-    /// Finds the object, looks at the customer's key, evaluates the conditions, and cuts out what is asked for.
-    async fn view(&self, bucket: BucketId, key: &ObjectKey, asked: &Asked<'_>) -> Result<View, ErrorReply> {
+    /// Looks at the customer's key, evaluates the conditions, and cuts out what is asked for.
+    async fn view(
+        &self,
+        bucket: BucketId,
+        key: &ObjectKey,
+        object: Object,
+        asked: &Asked<'_>,
+    ) -> Result<View, ErrorReply> {
         let partition = Partition::Bucket(bucket);
-        let object = self.object(partition, key, asked.version_id, asked.method).await?;
         self.check_customer(bucket, key, &object.content, asked.customer.as_deref())?;
         let version_id = self.shown_version(partition, object.id, asked.version_id).await?;
         match asked.conditions.evaluate(&object.content.etag, object.modified) {

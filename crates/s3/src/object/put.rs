@@ -18,10 +18,12 @@ use super::customer::{
 use super::store_body::{Sealing, StoredBlob};
 use super::versions::{NewVersion, Placed, Unplanned, effect};
 use super::write_options::{
-    asked, kept_headers, refuse_unknown_checksums, storage_class, unknown_checksum, website_redirect,
+    asked, asked_acl, kept_headers, refuse_unknown_checksums, storage_class, unknown_checksum,
+    website_redirect,
 };
 use super::{metadata, tags};
 use crate::S3;
+use crate::acl::WantedAcl;
 use crate::error;
 use crate::limits::{MAX_COMMIT_TRIES, MAX_PUT_BYTES};
 use crate::row::Content;
@@ -33,6 +35,8 @@ impl Handle<op::PutObject> for S3 {
         mut request: Authorized<PutObjectInput>,
     ) -> Result<Reply<PutObjectOutput>, ErrorReply> {
         let body = request.take_body().ok_or_else(error::internal)?;
+        let asked_acl = asked_acl!(request.input())?;
+        let wanted_acl = self.wanted_acl(&mut request, asked_acl).await?;
         let input = request.input();
         self.check_asked(request.bucket()?, asked!(input)).await?;
         let customer = customer_headers!(input).read(request.request().secure_transport)?;
@@ -62,6 +66,8 @@ impl Handle<op::PutObject> for S3 {
             parts: None,
             encryption: encryption_name(customer),
             customer_proof: None,
+            owner: None,
+            acl: None,
         };
         let (bucket, key) = (request.bucket()?.id(), request.key()?.clone());
         if conditions.any() {
@@ -90,7 +96,7 @@ impl Handle<op::PutObject> for S3 {
                 &conditions,
                 Box::new(content),
                 &stored,
-                &Origin::Upload(&verified),
+                (&Origin::Upload(&verified), wanted_acl.as_ref()),
             )
             .await?;
         output.version_id = placed.shown.map(|id| id.to_string());
@@ -133,10 +139,11 @@ pub(crate) fn same_bucket<I>(request: &Authorized<I>, sealed_for: BucketId) -> R
 }
 
 impl S3 {
-    /// Makes a stored blob the key's newest version. Tried again while others change the key.
+    /// Makes a stored blob the key's newest version, with the access control list `acl`. Tried again while others change
+    /// the key.
     ///
     /// # Errors
-    /// A condition that does not hold, then or now; `AccessDenied` for a customer's key to which the bucket was closed
+    /// A condition that does not hold, then or now; a list that the bucket does not take any more; `AccessDenied` for a customer's key to which the bucket was closed
     /// meanwhile; the gate's refusal; the store's errors.
     pub(crate) async fn commit_object<I: Input>(
         &self,
@@ -145,7 +152,7 @@ impl S3 {
         conditions: &WriteConditions,
         content: Box<Content>,
         stored: &StoredBlob,
-        origin: &Origin<'_>,
+        (origin, acl): (&Origin<'_>, Option<&WantedAcl>),
     ) -> Result<Placed, ErrorReply> {
         let (size, of_customer) = (content.size, content.is_of_customer());
         let mut new = NewVersion {
@@ -161,6 +168,11 @@ impl S3 {
             let state = self.bucket_state(partition).await?;
             if of_customer {
                 refuse_blocked(request, &state)?;
+            }
+            let (bucket, caller) = (request.bucket()?, request.caller());
+            let rights = self.object_rights((bucket, key), caller, acl, &state).await?;
+            if let Some(content) = &mut new.content {
+                (content.owner, content.acl) = (rights.owner, rights.acl);
             }
             let current = self.current_row(partition, key).await?;
             conditions.check(key, &current)?;

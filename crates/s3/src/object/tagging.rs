@@ -5,7 +5,7 @@ use strongroom_api_s3::{
     DeleteObjectTaggingInput, DeleteObjectTaggingOutput, GetObjectTaggingInput, GetObjectTaggingOutput,
     PutObjectTaggingInput, PutObjectTaggingOutput, Tag, op,
 };
-use strongroom_gate::{Authorized, CommitError, ErrorReply, Handle, Mutation, Reply};
+use strongroom_gate::{Authorized, BucketGrant, CommitError, ErrorReply, Handle, Mutation, Reply};
 use strongroom_record::EffectKind;
 use strongroom_storage::{Partition, StoreError};
 use strongroom_types::{BucketId, ObjectKey, VersionId};
@@ -15,7 +15,7 @@ use super::versions::effect;
 use crate::S3;
 use crate::error;
 use crate::limits::MAX_COMMIT_TRIES;
-use crate::row::{self, Coded as _, VersionRow, Versioning};
+use crate::row::{self, Coded as _, Content, StateRow, VersionRow, Versioning};
 
 #[async_trait]
 impl Handle<op::GetObjectTagging> for S3 {
@@ -84,16 +84,32 @@ impl S3 {
         tags: Vec<(String, String)>,
         method: &'static str,
     ) -> Result<Option<String>, ErrorReply> {
+        self.change_content(request, method, |_, _, content| {
+            content.tags.clone_from(&tags);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Changes what is kept beside the bytes of the object that a request names, which stays the version that it is; gives
+    /// its version id as answers show it.
+    pub(super) async fn change_content<I: Send + Sync>(
+        &self,
+        request: &mut Authorized<I>,
+        method: &'static str,
+        change: impl Fn(&BucketGrant, &StateRow, &mut Content) -> Result<(), ErrorReply> + Send + Sync,
+    ) -> Result<Option<String>, ErrorReply> {
         let (key, asked) = (request.key()?.clone(), request.target().version_id);
         let mut turn = None;
         for _ in 0..MAX_COMMIT_TRIES {
             let partition = request.bucket()?.partition();
-            let versioned = self.bucket_state(partition).await?.versioning != Versioning::Off;
-            let object = self.object(partition, &key, asked, method).await?;
+            let state = self.bucket_state(partition).await?;
+            let versioned = state.versioning != Versioning::Off;
+            let object = self.decided_object(request, method).await?;
             let shown = (versioned || asked.is_some()).then_some(object.id);
             let place = row::version(&key, object.sequence);
             let mut content = object.content;
-            content.tags.clone_from(&tags);
+            change(request.bucket()?, &state, &mut content)?;
             let row = VersionRow {
                 random: match object.id {
                     strongroom_types::VersionId::Null => None,

@@ -10,7 +10,7 @@
 
 use std::ops::Range;
 
-use strongroom_gate::{ErrorReply, Mutation};
+use strongroom_gate::{Authorized, ErrorReply, Mutation};
 use strongroom_record::{Effect, EffectKind};
 use strongroom_storage::{Direction, Entry, Partition, Precondition, RowVersion};
 use strongroom_types::{ObjectKey, Timestamp, VersionId};
@@ -120,6 +120,7 @@ fn current_row(sequence: ObjectSequence, modified_millis: i64, content: &Content
         storage_class: content.storage_class.clone(),
         checksum_algorithms: content.checksums.iter().map(|sum| sum.algorithm.clone()).collect(),
         checksum_type: content.checksums.first().map(|sum| sum.kind.clone()),
+        owner: content.owner.as_ref().map(|owner| owner.canonical),
     }
 }
 
@@ -260,6 +261,28 @@ impl S3 {
         };
         let Found { sequence, row_version, .. } = found;
         Ok(Object { sequence, row_version, id: version_id, modified, content })
+    }
+
+    /// The object that a request names, which is the one that was decided on: where lists have a say, one that was written
+    /// since may be another account's, and is decided on anew.
+    ///
+    /// # Errors
+    /// Those of [`S3::object`]; the gate's refusal.
+    pub(crate) async fn decided_object<I>(
+        &self,
+        request: &mut Authorized<I>,
+        method: &'static str,
+    ) -> Result<Object, ErrorReply> {
+        for _ in 0..MAX_READ_TRIES {
+            let bucket = request.bucket()?.id();
+            let (key, id) = (request.key()?, request.target().version_id);
+            let object = self.object(Partition::Bucket(bucket), key, id, method).await?;
+            if request.decided_on(bucket, key, id, object.row_version) {
+                return Ok(object);
+            }
+            request.decide_again().await.map_err(|refusal| refusal.reply())?;
+        }
+        Err(error::slow_down())
     }
 
     /// The newest version of a key, be it a delete marker.

@@ -1,7 +1,7 @@
 //! What a request that writes an object says of it beside its bytes. The same for PutObject, CopyObject,
 //! CreateMultipartUpload and the browser's POST.
 
-use strongroom_api_s3::{ObjectCannedAcl, ServerSideEncryption, StorageClass};
+use strongroom_api_s3::{ServerSideEncryption, StorageClass};
 use strongroom_gate::{BucketGrant, ErrorReply};
 
 use super::customer;
@@ -13,10 +13,6 @@ use crate::row::{self, BucketRow, Headers};
 /// What is refused, or accepted and without effect. Whatever is asked for and not built is refused, never passed over.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Asked<'a> {
-    pub(crate) acl: Option<ObjectCannedAcl>,
-    pub(crate) grant_full_control: Option<&'a str>,
-    /// Whether any other grant is given.
-    pub(crate) other_grants: bool,
     pub(crate) encryption: Option<ServerSideEncryption>,
     pub(crate) kms_key_id: Option<&'a str>,
     /// Whether any header of SSE-C is given.
@@ -29,11 +25,6 @@ pub(crate) struct Asked<'a> {
 macro_rules! asked {
     ($input:expr) => {
         $crate::object::write_options::Asked {
-            acl: $input.acl,
-            grant_full_control: $input.grant_full_control.as_deref(),
-            other_grants: $input.grant_read.is_some()
-                || $input.grant_read_acp.is_some()
-                || $input.grant_write_acp.is_some(),
             encryption: $input.server_side_encryption,
             kms_key_id: $input.sse_kms_key_id.as_deref(),
             customer_key: $crate::object::customer::customer_headers!($input).any(),
@@ -45,6 +36,17 @@ macro_rules! asked {
     };
 }
 pub(crate) use asked;
+
+/// The list that an input asks for, if it asks for one.
+macro_rules! asked_acl {
+    ($input:expr) => {
+        $crate::acl::AskedAcl::of_head(
+            $input.acl.map($crate::acl::CannedAcl::from),
+            &$crate::acl::header_grants_of_upload!($input),
+        )
+    };
+}
+pub(crate) use asked_acl;
 
 /// Takes the headers that are kept with an object from an input.
 macro_rules! kept_headers {
@@ -154,9 +156,8 @@ impl S3 {
     /// Refuses what cannot be asked of this bucket, or is not built.
     ///
     /// # Errors
-    /// `AccessControlListNotSupported`, `InvalidRequest`, `NotImplemented`.
+    /// `InvalidRequest`, `NotImplemented`.
     pub(crate) async fn check_asked(&self, bucket: &BucketGrant, asked: Asked<'_>) -> Result<(), ErrorReply> {
-        check_acl(bucket, asked)?;
         check_encryption(asked)?;
         if asked.lock {
             return Err(self.refuse_lock(bucket, "x-amz-object-lock-mode").await?);
@@ -181,21 +182,6 @@ impl S3 {
         } else {
             error::bucket_has_no_object_lock()
         })
-    }
-}
-
-/// Under BucketOwnerEnforced, full control of the bucket's owner is all that may be asked for.
-///
-/// Source: S3 User Guide, "Controlling ownership of objects and disabling ACLs for your bucket".
-pub(crate) fn check_acl(bucket: &BucketGrant, asked: Asked<'_>) -> Result<(), ErrorReply> {
-    let acl = asked.acl.is_none_or(|acl| acl == ObjectCannedAcl::BucketOwnerFullControl);
-    let owner = bucket.owner_canonical().to_string();
-    let owners =
-        |grant: &str| grant.trim().strip_prefix("id=").map(|id| id.trim_matches('"')) == Some(&owner);
-    if acl && !asked.other_grants && asked.grant_full_control.is_none_or(owners) {
-        Ok(())
-    } else {
-        Err(error::acl_not_supported())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Rows of buckets.
 
+use super::AclRow;
 use minicbor::{Decode, Encode};
 use strongroom_types::{AccountId, BucketId, CanonicalUserId, Malformed, Region, Timestamp};
 
@@ -105,6 +106,9 @@ pub struct StateRow {
     /// Whether the bucket's policy is public; `None` without a policy.
     #[n(6)]
     pub public_policy: Option<bool>,
+    /// Its access control list; `None` for the owner's full control. Kept, without effect, while lists are disabled.
+    #[n(7)]
+    pub acl: Option<AclRow>,
 }
 
 /// The four settings of Block Public Access.

@@ -19,12 +19,14 @@
 //! The partition [`strongroom_storage::Partition::Names`] holds `n` name → [`NameRow`], `a` account, name → empty,
 //! and `i` bucket id → the name of a bucket that is being made or deleted.
 
+mod acl;
 mod bucket;
 mod coded;
 mod key;
 mod object;
 mod upload;
 
+pub use acl::{AclRow, GrantRow, GranteeRow, OwnerRow, PermissionRow};
 pub use bucket::{BucketRow, NameRow, PublicAccessBlockRow, StateRow, Versioning};
 pub use coded::{Coded, RowError};
 pub use key::{

@@ -1,5 +1,6 @@
 //! Rows of objects.
 
+use super::{AclRow, OwnerRow};
 use minicbor::{Decode, Encode};
 use strongroom_types::{BlobId, Timestamp, UploadId, VersionId};
 
@@ -61,6 +62,9 @@ pub struct CurrentRow {
     /// "COMPOSITE" or "FULL_OBJECT".
     #[n(6)]
     pub checksum_type: Option<String>,
+    /// Canonical user id of its owner; `None` for the bucket's.
+    #[cbor(n(7), with = "minicbor::bytes")]
+    pub owner: Option<[u8; 32]>,
 }
 
 /// One version of an object, or a delete marker.
@@ -122,6 +126,12 @@ pub struct Content {
     /// (`WrappedKey::encode` of a key that seals nothing).
     #[cbor(n(12), with = "minicbor::bytes")]
     pub customer_proof: Option<Vec<u8>>,
+    /// Its owner; `None` for the bucket's.
+    #[n(13)]
+    pub owner: Option<OwnerRow>,
+    /// Its access control list; `None` for its owner's full control.
+    #[n(14)]
+    pub acl: Option<AclRow>,
 }
 
 impl Content {

@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use super::{BlobRow, ChecksumRow, Headers, ObjectSequence};
+use super::{AclRow, BlobRow, ChecksumRow, Headers, ObjectSequence, OwnerRow};
 
 /// An upload in progress.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -41,6 +41,12 @@ pub struct UploadRow {
     /// Under a customer's key: what tells that key from others (`WrappedKey::encode` of a key that seals nothing).
     #[cbor(n(10), with = "minicbor::bytes")]
     pub customer_proof: Option<Vec<u8>>,
+    /// The owner of the object that it becomes; `None` for the bucket's.
+    #[n(11)]
+    pub owner: Option<OwnerRow>,
+    /// The access control list of the object; `None` for its owner's full control.
+    #[n(12)]
+    pub acl: Option<AclRow>,
 }
 
 /// Where an upload is; stays after it is complete, so that a repeated Complete can answer the same.

@@ -6,7 +6,7 @@ use strongroom_api_s3::{
     ObjectOwnership, Owner, OwnershipControls, OwnershipControlsRule, Payer, Permission, Protocol,
     PublicAccessBlockConfiguration, Redirect, RedirectAllRequestsTo, RequestPaymentConfiguration,
     RoutingRule, ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration,
-    ServerSideEncryptionRule, Tag, Tagging, VersioningConfiguration, WebsiteConfiguration,
+    ServerSideEncryptionRule, Tag, Tagging, Type, VersioningConfiguration, WebsiteConfiguration,
 };
 
 use super::*;
@@ -428,6 +428,7 @@ fn document(owner: &str, grants: &[(&str, Permission)]) -> strongroom_api_s3::Pu
             let grantee = Grantee {
                 id: (!group).then(|| canonical(grantee).to_string()),
                 uri: group.then(|| (*grantee).to_owned()),
+                r#type: Some(if group { Type::Group } else { Type::CanonicalUser }),
                 ..Default::default()
             };
             Grant { grantee: Some(Box::new(grantee)), permission: Some(*permission) }
@@ -456,7 +457,7 @@ async fn acls_are_the_owners_full_control_and_disabled() {
 }
 
 #[tokio::test]
-async fn with_acls_enabled_only_what_every_bucket_has_is_accepted() {
+async fn with_acls_enabled_a_list_is_kept_and_shown_and_public_ones_are_blocked() {
     let bed = bucket().await;
     bed.ok(ownership(vec![Some(ObjectOwnership::ObjectWriter)])).await;
     bed.ok(on!(PutBucketAclInput, "bucket", acl: Some(BucketCannedAcl::Private))).await;
@@ -475,16 +476,28 @@ async fn with_acls_enabled_only_what_every_bucket_has_is_accepted() {
             is(403, "AccessDenied"),
         ),
         (document(BOB, &[(ALICE, Permission::FullControl)]), is(403, "AccessDenied")),
-        (document(ALICE, &[(BOB, Permission::FullControl)]), is(501, "NotImplemented")),
-        (document(ALICE, &[(ALICE, Permission::Read)]), is(501, "NotImplemented")),
-        (on!(PutBucketAclInput, "bucket", grant_full_control: id.clone()), is(501, "NotImplemented")),
         (
-            on!(PutBucketAclInput, "bucket", grant_read: id, acl: Some(BucketCannedAcl::Private)),
+            on!(PutBucketAclInput, "bucket", grant_read: id.clone(), acl: Some(BucketCannedAcl::Private)),
             is(400, "InvalidRequest"),
         ),
     ] {
         assert_eq!(bed.refused(asked).await, refused);
     }
+    let before = generation(&bed).await;
+    for (asked, permission) in [
+        (document(ALICE, &[(BOB, Permission::WriteAcp)]), Permission::WriteAcp),
+        (on!(PutBucketAclInput, "bucket", grant_full_control: id), Permission::FullControl),
+    ] {
+        bed.ok(asked).await;
+        let grants = bed.ok(on!(GetBucketAclInput, "bucket")).await.grants.unwrap();
+        assert_eq!((grants.len(), grants[0].permission), (1, Some(permission)));
+        assert_eq!(grants[0].grantee.as_ref().unwrap().id, Some(canonical(BOB).to_string()));
+    }
+    assert_eq!(generation(&bed).await, before + 2);
+    let enforced = ownership(vec![Some(ObjectOwnership::BucketOwnerEnforced)]);
+    assert_eq!(bed.refused(enforced.clone()).await, is(400, "InvalidBucketAclWithObjectOwnership"));
+    bed.ok(on!(PutBucketAclInput, "bucket", acl: Some(BucketCannedAcl::Private))).await;
+    bed.ok(enforced).await;
 }
 
 #[tokio::test]
@@ -565,12 +578,12 @@ async fn what_is_off_is_answered_without_its_members() {
 async fn settings_changed_at_once_are_all_kept() {
     let bed = bucket().await;
     let enabled = versioning(Some(BucketVersioningStatus::Enabled), None, None);
-    let (a, b, c, d) = futures_util::future::join4(
+    let (a, b, c, d) = Box::pin(futures_util::future::join4(
         bed.at(ALICE, "us-east-1", enabled),
         bed.at(ALICE, "us-east-1", ownership(vec![Some(ObjectOwnership::ObjectWriter)])),
         bed.at(ALICE, "us-east-1", on!(DeletePublicAccessBlockInput, "bucket")),
         bed.at(ALICE, "us-east-1", tagging(&[("k", "v")])),
-    )
+    ))
     .await;
     assert!(a.is_ok() && b.is_ok() && c.is_ok() && d.is_ok());
     assert_eq!(

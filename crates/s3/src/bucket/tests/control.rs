@@ -6,6 +6,7 @@ use strongroom_api_s3control::{
 };
 
 use super::*;
+use crate::NewBuckets;
 use crate::control::AccountBlockRow;
 
 fn arn(bucket: &str) -> String {
@@ -113,8 +114,14 @@ async fn a_new_account_blocks_public_access() {
     assert_eq!((block.block_public_acls, block.restrict_public_buckets), (Some(true), Some(false)));
     bed.ok(DeletePublicAccessBlockInput { account_id: ALICE.into() }).await;
     assert_eq!(bed.refused(get()).await, is(404, "NoSuchPublicAccessBlockConfiguration"));
-    assert_eq!(AccountBlockRow::of(&bed.engine.inner, account(ALICE)).await.unwrap().block, None);
-    assert_eq!(AccountBlockRow::of(&bed.engine.inner, account(BOB)).await.unwrap(), AccountBlockRow::NEW);
+    assert_eq!(
+        AccountBlockRow::of(&bed.engine.inner, account(ALICE), NewBuckets::Current).await.unwrap().block,
+        None
+    );
+    assert_eq!(
+        AccountBlockRow::of(&bed.engine.inner, account(BOB), NewBuckets::Current).await.unwrap(),
+        AccountBlockRow::NEW
+    );
     let others = GetPublicAccessBlockInput { account_id: BOB.into() };
     assert_eq!(bed.refused(others).await, is(403, "AccessDenied"));
 }

@@ -265,6 +265,7 @@ async fn conditions_are_on_the_current_object_and_a_failed_one_leaves_the_upload
 #[tokio::test]
 async fn acls_keys_of_kms_and_classes_of_other_services_are_refused_at_the_beginning() {
     let harness = Harness::new().await;
+    harness.change_state(|state| state.ownership = Some("BucketOwnerEnforced".to_owned())).await;
     for (input, expected) in [
         (
             CreateMultipartUploadInput { acl: Some(ObjectCannedAcl::Private), ..create_input("k") },

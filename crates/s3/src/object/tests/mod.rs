@@ -4,6 +4,7 @@ mod body;
 mod customer;
 mod model;
 mod more;
+mod owned;
 mod races;
 mod read;
 mod write;

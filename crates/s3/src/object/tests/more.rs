@@ -288,6 +288,8 @@ async fn put_in_parts(harness: &Harness, key: &str, parts: &[(u16, &[u8])]) -> U
         parts: Some(u16::try_from(parts.len()).unwrap()),
         encryption: "AES256".into(),
         customer_proof: None,
+        owner: None,
+        acl: None,
     }));
     current.size = size;
     batch.put(row::layout(upload), layout.encode());
@@ -416,11 +418,12 @@ async fn tags_are_set_read_and_removed_for_one_version() {
 }
 
 #[tokio::test]
-async fn acls_show_the_owner_and_take_no_other() {
+async fn acls_show_the_owner_and_take_no_other_where_they_are_disabled() {
     let harness = Harness::new().await;
+    harness.change_state(|state| state.ownership = Some("BucketOwnerEnforced".to_owned())).await;
     put(&harness, "k", b"x").await;
     let input = GetObjectAclInput { bucket: BUCKET.into(), key: "k".into(), ..GetObjectAclInput::default() };
-    let output = harness.call::<op::GetObjectAcl>(input, None).await.unwrap().output;
+    let output = harness.call::<op::GetObjectAcl>(input.clone(), None).await.unwrap().output;
     let owner = output.owner.unwrap().id;
     let grants = output.grants.unwrap();
     assert_eq!(grants.len(), 1);
@@ -433,6 +436,15 @@ async fn acls_show_the_owner_and_take_no_other() {
     assert_eq!(set(Some(ObjectCannedAcl::PublicRead)).await, "AccessControlListNotSupported");
     assert_eq!(set(Some(ObjectCannedAcl::BucketOwnerFullControl)).await, "none");
     assert_eq!(set(None).await, "MissingSecurityHeader");
+    harness.change_state(|state| state.ownership = None).await;
+    assert_eq!(
+        set(Some(ObjectCannedAcl::PublicRead)).await,
+        "AccessDenied",
+        "the account blocks public lists"
+    );
+    assert_eq!(set(Some(ObjectCannedAcl::AwsExecRead)).await, "none");
+    let output = harness.call::<op::GetObjectAcl>(input, None).await.unwrap().output;
+    assert_eq!(output.grants.unwrap().len(), 2);
 }
 
 #[tokio::test]

@@ -14,18 +14,17 @@ use crate::testing::{Harness, body};
 async fn what_is_not_built_or_not_allowed_is_refused_and_nothing_is_written() {
     let harness = Harness::new().await;
     harness.make_bucket("locked", true).await;
+    harness.change_state(|state| state.ownership = Some("BucketOwnerEnforced".to_owned())).await;
     let input = || put_input("k");
+    let group = "uri=http://acs.amazonaws.com/groups/s3/LogDelivery".to_owned();
     for (input, expected) in [
         (PutObjectInput { acl: Some(ObjectCannedAcl::Private), ..input() }, "AccessControlListNotSupported"),
         (
             PutObjectInput { acl: Some(ObjectCannedAcl::PublicRead), ..input() },
             "AccessControlListNotSupported",
         ),
-        (PutObjectInput { grant_read: Some("id=x".into()), ..input() }, "AccessControlListNotSupported"),
-        (
-            PutObjectInput { grant_full_control: Some("id=x".into()), ..input() },
-            "AccessControlListNotSupported",
-        ),
+        (PutObjectInput { grant_read: Some(group), ..input() }, "AccessControlListNotSupported"),
+        (PutObjectInput { grant_full_control: Some("id=x".into()), ..input() }, "InvalidArgument"),
         (
             PutObjectInput { server_side_encryption: Some(ServerSideEncryption::AwsKms), ..input() },
             "NotImplemented",
@@ -62,7 +61,7 @@ async fn what_is_not_built_or_not_allowed_is_refused_and_nothing_is_written() {
         assert_eq!(code(result), expected, "{input:?}");
     }
     assert_eq!(code(get(&harness, "k").await), "NoSuchKey");
-    let owner = format!("id=\"{}\"", "07".repeat(32));
+    let owner = format!("id=\"{}\"", harness.caller.canonical().unwrap());
     let granted = PutObjectInput { grant_full_control: Some(owner), ..input() };
     assert!(harness.call::<op::PutObject>(granted, Some(body(b"x"))).await.is_ok());
 }
