@@ -152,6 +152,8 @@ def test_what_the_first_format_wrote_is_served_and_verified(server, tmp_path):
     old = serve(server, tmp_path, data, root_key, expected)
     try:
         assert contents(old, accounts) == expected["contents"]
+        members = old.client(old.root, "organizations").list_accounts()["Accounts"]
+        assert {each["Id"] for each in members} == {account.account_id for account in accounts}
         with pytest.raises(botocore.exceptions.ClientError, match="AccessDenied"):
             old.client(old.root).get_object(Bucket="theirs", Key="secret")
         old.client(old.root).put_object(Bucket="plain", Key="new", Body=b"today")

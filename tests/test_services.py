@@ -17,7 +17,7 @@ AWS = str(pathlib.Path(sys.executable).with_name("aws"))
 # Operations that no tool here needs, so that they stay unbuilt the longest; one or more of each protocol.
 UNBUILT = [
     ("iam", "upload_ssh_public_key", {"UserName": "nobody", "SSHPublicKeyBody": "ssh-rsa AAAA"}),
-    ("iam", "list_virtual_mfa_devices", {}),
+    ("iam", "list_delegation_requests", {}),
     ("sts", "get_web_identity_token", {"Audience": ["https://example.com"], "SigningAlgorithm": "RS256"}),
     ("organizations", "create_gov_cloud_account", {"Email": "gov@example.com", "AccountName": "gov"}),
     ("account", "get_gov_cloud_account_information", {}),
@@ -43,7 +43,7 @@ def test_what_is_not_built_says_so_in_the_words_of_its_protocol(server, alice, s
 @pytest.mark.parametrize(
     "command",
     [
-        ("iam", "list-virtual-mfa-devices"),
+        ("iam", "list-delegation-requests"),
         ("organizations", "create-gov-cloud-account", "--email", "gov@example.com", "--account-name", "gov"),
         ("account", "get-gov-cloud-account-information"),
         ("ec2", "describe-instances"),
@@ -99,7 +99,10 @@ def test_a_denial_is_said_as_each_protocol_says_it(server, alice, bob):
     foreign = f"arn:aws:iam::{alice.account_id}:saml-provider/none"
     denied = {
         ("iam", "get_saml_provider"): ({"SAMLProviderArn": foreign}, (403, "AccessDenied")),
-        ("organizations", "enable_all_features"): ({}, (400, "AccessDeniedException")),
+        ("organizations", "create_gov_cloud_account"): (
+            {"Email": "gov@example.com", "AccountName": "gov"},
+            (400, "AccessDeniedException"),
+        ),
         ("account", "get_gov_cloud_account_information"): (
             {"StandardAccountId": alice.account_id},
             (403, "AccessDeniedException"),

@@ -1,0 +1,115 @@
+//! DescribeRegions. Source: EC2 API Reference.
+
+use async_trait::async_trait;
+use strongroom_api_ec2 as api;
+use strongroom_gate::{Authorized, ErrorReply, Handle, Reply};
+use strongroom_policy::wildcard_match;
+
+use crate::Ec2;
+
+/// Every region of an installation is there for every account from the beginning.
+const OPT_IN_STATUS: &str = "opt-in-not-required";
+
+/// Source: EC2 API Reference, "Error codes".
+fn invalid_value(message: String) -> ErrorReply {
+    ErrorReply::new(400, "InvalidParameterValue", message)
+}
+
+/// The regions that a request asks for, in the order of their names.
+///
+/// # Errors
+/// `InvalidParameterValue` for a region or filter that there is not.
+fn asked(ec2: &Ec2, input: &api::DescribeRegionsInput) -> Result<Vec<api::Region>, ErrorReply> {
+    let mut names: Vec<&str> = ec2.regions.iter().map(strongroom_types::Region::as_str).collect();
+    names.sort_unstable();
+    if let Some(wanted) = input.region_names.as_ref().filter(|wanted| !wanted.is_empty()) {
+        if let Some(unknown) = wanted.iter().find(|name| !names.contains(&name.as_str())) {
+            return Err(invalid_value(format!("Invalid region provided: {unknown}")));
+        }
+        names.retain(|name| wanted.iter().any(|wanted| wanted == name));
+    }
+    let mut regions: Vec<api::Region> = names
+        .into_iter()
+        .map(|name| api::Region {
+            opt_in_status: Some(OPT_IN_STATUS.to_owned()),
+            geography: None,
+            region_name: Some(name.to_owned()),
+            endpoint: Some(ec2.host.to_string()),
+        })
+        .collect();
+    for filter in input.filters.as_deref().unwrap_or_default() {
+        let name = filter.name.as_deref().unwrap_or_default();
+        let of: fn(&api::Region) -> &Option<String> = match name {
+            "endpoint" => |region| &region.endpoint,
+            "opt-in-status" => |region| &region.opt_in_status,
+            "region-name" => |region| &region.region_name,
+            _ => return Err(invalid_value(format!("The filter '{name}' is invalid"))),
+        };
+        let values = filter.values.as_deref().unwrap_or_default();
+        regions.retain(|region| {
+            let value = of(region).as_deref().unwrap_or_default();
+            values.iter().any(|pattern| wildcard_match(pattern, value))
+        });
+    }
+    Ok(regions)
+}
+
+#[async_trait]
+impl Handle<api::op::DescribeRegions> for Ec2 {
+    async fn handle(
+        &self,
+        request: Authorized<api::DescribeRegionsInput>,
+    ) -> Result<Reply<api::DescribeRegionsOutput>, ErrorReply> {
+        let input = request.input();
+        if input.dry_run == Some(true) {
+            let message = "Request would have succeeded, but DryRun flag is set.";
+            return Err(ErrorReply::new(412, "DryRunOperation", message));
+        }
+        // `AllRegions` adds those that are off for the account: there are none.
+        Ok(Reply::new(api::DescribeRegionsOutput { regions: Some(asked(self, input)?) }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use strongroom_types::Region;
+
+    use super::*;
+
+    fn ask(region_names: &[&str], filters: &[(&str, &[&str])]) -> Result<Vec<String>, String> {
+        let regions: Vec<Region> =
+            ["us-east-1", "eu-central-1", "eu-west-1"].map(|name| Region::parse(name).unwrap()).into();
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        let filter = |(name, values): &(&str, &[&str])| api::Filter {
+            name: Some((*name).to_owned()),
+            values: Some(owned(values)),
+        };
+        let input = api::DescribeRegionsInput {
+            region_names: Some(owned(region_names)),
+            all_regions: Some(true),
+            dry_run: None,
+            filters: Some(filters.iter().map(filter).collect()),
+        };
+        let found = asked(&Ec2::new(regions.into(), "s3.example.com"), &input);
+        found
+            .map(|regions| regions.into_iter().filter_map(|region| region.region_name).collect())
+            .map_err(|error| error.code.into_owned())
+    }
+
+    #[test]
+    fn the_regions_of_the_installation_are_shown() {
+        assert_eq!(ask(&[], &[]).unwrap(), ["eu-central-1", "eu-west-1", "us-east-1"]);
+        assert_eq!(ask(&["us-east-1"], &[]).unwrap(), ["us-east-1"]);
+        assert_eq!(ask(&["us-east-1", "us-west-1"], &[]), Err("InvalidParameterValue".to_owned()));
+    }
+
+    #[test]
+    fn filters_narrow_and_know_wildcards() {
+        assert_eq!(ask(&[], &[("region-name", &["eu-*"])]).unwrap(), ["eu-central-1", "eu-west-1"]);
+        let both: &[(&str, &[&str])] =
+            &[("region-name", &["eu-*", "us-*"]), ("endpoint", &["*.example.org"])];
+        assert_eq!(ask(&[], both).unwrap(), Vec::<String>::new());
+        assert_eq!(ask(&[], &[("opt-in-status", &["opted-in"])]).unwrap(), Vec::<String>::new());
+        assert_eq!(ask(&[], &[("colour", &["red"])]), Err("InvalidParameterValue".to_owned()));
+    }
+}
