@@ -126,7 +126,36 @@ LEDGER = struct.pack(">I", 1)
 STATEMENT = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bucket/*"}
 KEY = base64.b64encode(bytes(range(32))).decode()
 
+
+def token(header, claims, signature=bytes(64), keys=()):
+    """A token with a signature that is none, and below it a set of keys."""
+    part = lambda data: base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    parts = [part(json.dumps(header).encode()), part(json.dumps(claims).encode()), part(signature)]
+    return ".".join(parts) + "\n" + json.dumps({"keys": list(keys)})
+
+
+CLAIMS = {"iss": "https://a.example", "sub": "s", "aud": "x", "exp": 1900000000}
+FULL_CLAIMS = CLAIMS | {
+    "aud": ["x", "y"], "azp": "x", "nbf": 1, "iat": 1.5, "amr": ["pwd"], "https://aws.amazon.com/source_identity": "a",
+    "https://aws.amazon.com/tags": {"principal_tags": {"t": ["v"]}, "transitive_tag_keys": ["t"]},
+}
+POINT = base64.urlsafe_b64encode(bytes(range(32))).rstrip(b"=").decode()
+JWKS = [
+    {"kty": "RSA", "use": "sig", "kid": "k", "n": base64.urlsafe_b64encode(b"\xff" * 256).rstrip(b"=").decode(), "e": "AQAB"},
+    {"kty": "EC", "crv": "P-256", "kid": "k", "key_ops": ["verify"], "x": POINT, "y": POINT},
+    {"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "x": POINT},
+    {"kty": "oct", "k": "AAAA"},
+]
+
 SEEDS = {
+    "fuzz_web_identity_token": [
+        token({"alg": "RS256", "kid": "k"}, FULL_CLAIMS, bytes(256), JWKS),
+        token({"alg": "PS512"}, CLAIMS, bytes(256), JWKS),
+        token({"alg": "ES256", "kid": "k"}, CLAIMS, bytes(64), JWKS),
+        token({"alg": "EdDSA"}, CLAIMS, bytes(64), JWKS),
+        token({"alg": "none"}, CLAIMS, b""),
+        token({"alg": "RS256", "crit": ["b64"], "b64": False}, CLAIMS),
+    ],
     "fuzz_policy_document": [
         json.dumps({"Version": "2012-10-17", "Statement": [STATEMENT]}),
         json.dumps({"Version": "2012-10-17", "Id": "i", "Statement": {"Sid": "s", "Effect": "Deny", "Principal": {"AWS": ["123456789012"]},

@@ -32,6 +32,7 @@ targets! {
     fuzz_sealed_row = strongroom_crypto::fuzz_sealed_row;
     fuzz_wrapped_key = strongroom_crypto::fuzz_wrapped_key;
     fuzz_copy_source = strongroom_gate::fuzz_copy_source;
+    fuzz_web_identity_token = strongroom_identity::fuzz_web_identity_token;
     fuzz_root_key_text = strongroom_kms::fuzz_root_key_text;
     fuzz_policy_document = strongroom_policy::fuzz_policy_document;
     fuzz_record = strongroom_record::fuzz_record;

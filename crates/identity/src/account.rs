@@ -1,17 +1,42 @@
-//! Making and listing accounts.
+//! Accounts: what an account is made of, and how it is found. Who makes accounts commits the rows of a draft together
+//! with their place in the organisation.
 
-use async_trait::async_trait;
-use strongroom_api_strongroom as api;
-use strongroom_gate::{Authorized, CommitError, ErrorReply, Handle, Mutation, Reply};
-use strongroom_record::{Effect, EffectKind};
+use strongroom_gate::Mutation;
 use strongroom_storage::{Batch, Direction, Partition, Precondition, StoreError};
 use strongroom_types::{AccessKeyId, AccountId, CanonicalUserId, SecretAccessKey, Timestamp};
 
+use crate::iam::entity::{Core, Held, Kind, unique_id};
+use crate::iam::limits::DEFAULT_SESSION_SECONDS;
+use crate::iam::row::{self as iam_row, GenerationRow, RoleRow};
 use crate::row::{self, AccountRow, RootKeysRow};
 use crate::{Identity, IdentityError};
 
-/// Accounts listed at most in one answer.
-const MAX_PAGE: usize = 100;
+/// The policy that lets everything be done.
+const ADMINISTRATOR: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
+
+/// An account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its id.
+    pub id: AccountId,
+    /// E-mail address of its root user.
+    pub email: String,
+    /// Its name.
+    pub name: Option<String>,
+    /// Its canonical user id.
+    pub canonical: CanonicalUserId,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+/// An account that is not there yet: rows of the partition `Org` of which none is there either.
+#[derive(Debug, Clone)]
+pub struct AccountDraft {
+    /// The account.
+    pub account: Account,
+    /// Its rows.
+    pub rows: Vec<(Vec<u8>, Vec<u8>)>,
+}
 
 /// A fresh account and the only showing of its root secret.
 #[derive(Debug)]
@@ -24,10 +49,8 @@ pub struct NewAccount {
     pub access_key_id: AccessKeyId,
     /// Its root key's secret.
     pub secret_access_key: SecretAccessKey,
-    email: String,
-    created: Timestamp,
-    name: Option<String>,
-    rows: Vec<(Vec<u8>, Vec<u8>)>,
+    /// What is to be committed.
+    pub draft: AccountDraft,
 }
 
 impl Identity {
@@ -36,49 +59,179 @@ impl Identity {
     /// # Errors
     /// [`IdentityError::Bootstrapped`] if there is one; [`IdentityError::Email`]; errors of the store.
     pub async fn bootstrap(&self, email: &str) -> Result<NewAccount, IdentityError> {
-        let account = self.prepare(email, None)?;
+        let new = self.draft_account_with_key(email, None)?;
         let mut batch = Batch::new(Partition::Org);
         batch.require(Precondition::RowAbsent(row::MANAGEMENT.to_vec()));
-        batch.put(row::MANAGEMENT, row::encode(&account.account.to_string()));
-        for (key, value) in &account.rows {
+        batch.put(row::MANAGEMENT, row::encode(&new.account.to_string()));
+        for (key, value) in &new.draft.rows {
             batch.put(key.clone(), value.clone());
         }
         match self.store.commit(batch).await {
-            Ok(_) => Ok(account),
+            Ok(_) => Ok(new),
             Err(StoreError::Conflict) => Err(IdentityError::Bootstrapped),
             Err(error) => Err(error.into()),
         }
     }
 
-    fn prepare(&self, email: &str, name: Option<&str>) -> Result<NewAccount, IdentityError> {
+    /// An account whose root user has no key.
+    ///
+    /// # Errors
+    /// [`IdentityError::Email`].
+    pub fn draft_account(&self, email: &str, name: Option<&str>) -> Result<AccountDraft, IdentityError> {
         if !is_email(email) {
             return Err(IdentityError::Email);
         }
-        let account = AccountId::from_random(self.random());
-        let canonical = CanonicalUserId::from_bytes(self.random());
-        let created = self.clock.now();
-        let (access_key_id, secret_access_key, key_row) = self.new_root_key(account, canonical);
-        let account_row = AccountRow {
-            id: account.to_string(),
+        let account = Account {
+            id: AccountId::from_random(self.random()),
             email: email.to_owned(),
             name: name.map(ToOwned::to_owned),
-            canonical: canonical.to_string(),
-            created_millis: created.as_millis(),
+            canonical: CanonicalUserId::from_bytes(self.random()),
+            created: self.clock.now(),
         };
         let rows = vec![
-            (row::account(account), row::encode(&account_row)),
-            (row::email(email), row::encode(&account.to_string())),
-            (row::access_key(&access_key_id), row::encode(&key_row)),
-            (row::root_keys(account), row::encode(&RootKeysRow { ids: vec![access_key_id.to_string()] })),
+            (row::account(account.id), row::encode(&AccountRow::from(&account))),
+            (row::email(email), row::encode(&account.id.to_string())),
         ];
-        let (email, name) = (account_row.email, account_row.name);
-        Ok(NewAccount { account, canonical, access_key_id, secret_access_key, email, created, name, rows })
+        Ok(AccountDraft { account, rows })
+    }
+
+    /// An account whose root user has a key.
+    ///
+    /// # Errors
+    /// [`IdentityError::Email`].
+    pub fn draft_account_with_key(
+        &self,
+        email: &str,
+        name: Option<&str>,
+    ) -> Result<NewAccount, IdentityError> {
+        let mut draft = self.draft_account(email, name)?;
+        let (account, canonical) = (draft.account.id, draft.account.canonical);
+        let (access_key_id, secret_access_key, key_row) = self.new_root_key(account, canonical);
+        let ids = RootKeysRow { ids: vec![access_key_id.to_string()] };
+        draft.rows.push((row::access_key(&access_key_id), row::encode(&key_row)));
+        draft.rows.push((row::root_keys(account), row::encode(&ids)));
+        Ok(NewAccount { account, canonical, access_key_id, secret_access_key, draft })
+    }
+
+    /// The role through which another account administers a new one, which has no identities yet: the change of its
+    /// partition `Iam` that makes it.
+    ///
+    /// Source: Organizations User Guide, "Accessing member accounts in an organization with AWS Organizations".
+    pub fn access_role(&self, account: &Account, name: &str, trusted: AccountId) -> Mutation {
+        let trust = format!(
+            "{{\"Version\":\"2012-10-17\",\"Statement\":[{{\"Effect\":\"Allow\",\"Principal\":{{\"AWS\":\
+             \"arn:aws:iam::{trusted}:root\"}},\"Action\":\"sts:AssumeRole\"}}]}}"
+        );
+        let role = RoleRow {
+            core: Core {
+                id: unique_id(Kind::Role, account.id, self.random()),
+                name: name.to_owned(),
+                path: "/".to_owned(),
+                created_millis: account.created.as_millis(),
+            },
+            held: Held { attached: vec![ADMINISTRATOR.to_owned()], inline: Vec::new(), boundary: None },
+            tags: Vec::new(),
+            trust,
+            description: None,
+            max_session_seconds: DEFAULT_SESSION_SECONDS,
+            instance_profiles: Vec::new(),
+            service: None,
+        };
+        let id = &role.core.id;
+        let mut mutation = Mutation::new();
+        mutation.unchanged(iam_row::GENERATION, None);
+        let counts = GenerationRow { generation: 1, roles: 1, ..GenerationRow::default() };
+        mutation.put(iam_row::GENERATION, row::encode(&counts));
+        mutation.put(iam_row::name(Kind::Role, name), row::encode(id));
+        mutation.put(iam_row::attachment(ADMINISTRATOR, id), iam_row::PRESENT);
+        mutation.put(iam_row::entity(id), row::encode(&role));
+        mutation
+    }
+
+    /// An account by its id.
+    ///
+    /// # Errors
+    /// [`IdentityError::NoSuchAccount`]; errors of the store.
+    pub async fn find_account(&self, id: AccountId) -> Result<Account, IdentityError> {
+        Account::try_from(self.account(id).await?)
+    }
+
+    /// Up to `limit` accounts in the order of their ids, behind one of them.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn accounts(
+        &self,
+        after: Option<AccountId>,
+        limit: usize,
+    ) -> Result<Vec<Account>, IdentityError> {
+        let start = after.map_or_else(|| b"a".to_vec(), |last| [row::account(last), vec![0]].concat());
+        let rows = self.store.scan(Partition::Org, start..b"b".to_vec(), limit, Direction::Forward).await?;
+        rows.iter().map(|entry| Account::try_from(row::decode::<AccountRow>(&entry.row.value)?)).collect()
+    }
+
+    /// Whether an account has this e-mail address.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn has_email(&self, email: &str) -> Result<bool, IdentityError> {
+        Ok(self.store.get(Partition::Org, &row::email(email)).await?.is_some())
+    }
+
+    /// The account whose root user has this e-mail address.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn account_of_email(&self, email: &str) -> Result<Option<Account>, IdentityError> {
+        let Some(row) = self.store.get(Partition::Org, &row::email(email)).await? else { return Ok(None) };
+        let id = AccountId::parse(&row::decode::<String>(&row.value)?)
+            .map_err(|_| IdentityError::NoSuchAccount)?;
+        self.find_account(id).await.map(Some)
+    }
+
+    /// The row of an account once it has another name: its key and its value.
+    ///
+    /// # Errors
+    /// As [`Identity::find_account`].
+    pub async fn renamed_account(
+        &self,
+        id: AccountId,
+        name: &str,
+    ) -> Result<(Vec<u8>, Vec<u8>), IdentityError> {
+        let named = AccountRow { name: Some(name.to_owned()), ..self.account(id).await? };
+        Ok((row::account(id), row::encode(&named)))
     }
 
     pub(crate) async fn account(&self, id: AccountId) -> Result<AccountRow, IdentityError> {
         let row =
             self.store.get(Partition::Org, &row::account(id)).await?.ok_or(IdentityError::NoSuchAccount)?;
         row::decode(&row.value)
+    }
+}
+
+impl From<&Account> for AccountRow {
+    fn from(account: &Account) -> Self {
+        Self {
+            id: account.id.to_string(),
+            email: account.email.clone(),
+            name: account.name.clone(),
+            canonical: account.canonical.to_string(),
+            created_millis: account.created.as_millis(),
+        }
+    }
+}
+
+impl TryFrom<AccountRow> for Account {
+    type Error = IdentityError;
+
+    fn try_from(row: AccountRow) -> Result<Self, IdentityError> {
+        Ok(Self {
+            id: AccountId::parse(&row.id).map_err(|_| IdentityError::Damaged)?,
+            canonical: CanonicalUserId::parse(&row.canonical).map_err(|_| IdentityError::Damaged)?,
+            email: row.email,
+            name: row.name,
+            created: Timestamp::from_millis(row.created_millis),
+        })
     }
 }
 
@@ -92,103 +245,6 @@ fn is_email(text: &str) -> bool {
             && domain.split('.').all(|p| !p.is_empty())
     });
     plain && parts && (6..=64).contains(&text.chars().count())
-}
-
-fn arn(id: &str) -> String {
-    format!("arn:aws:organizations::{id}:account/{id}")
-}
-
-fn shape(row: AccountRow) -> api::Account {
-    api::Account {
-        arn: arn(&row.id),
-        id: row.id,
-        email: row.email,
-        name: row.name,
-        canonical_user_id: row.canonical,
-        created_at: Some(Timestamp::from_millis(row.created_millis)),
-    }
-}
-
-#[async_trait]
-impl Handle<api::op::CreateAccount> for Identity {
-    async fn handle(
-        &self,
-        mut request: Authorized<api::CreateAccountInput>,
-    ) -> Result<Reply<api::CreateAccountOutput>, ErrorReply> {
-        let input = request.input();
-        let account = self.prepare(&input.email, input.account_name.as_deref())?;
-        let mut mutation = Mutation::new();
-        for (key, value) in &account.rows {
-            mutation.unchanged(key.clone(), None);
-            mutation.put(key.clone(), value.clone());
-        }
-        mutation.effect(Effect {
-            kind: EffectKind::Configure,
-            key: Some(account.account.to_string()),
-            ..Effect::default()
-        });
-        match request.commit_in(&*self.store, Partition::Org, mutation).await {
-            Ok(_) => {}
-            Err(CommitError::Conflict) => return Err(IdentityError::EmailTaken.into()),
-            Err(error) => return Err(error.reply()),
-        }
-        let id = account.account.to_string();
-        Ok(Reply::new(api::CreateAccountOutput {
-            account: api::Account {
-                arn: arn(&id),
-                id,
-                email: account.email,
-                name: account.name,
-                canonical_user_id: account.canonical.to_string(),
-                created_at: Some(account.created),
-            },
-            access_key_id: account.access_key_id.to_string(),
-            secret_access_key: account.secret_access_key.expose().to_owned(),
-        }))
-    }
-}
-
-#[async_trait]
-impl Handle<api::op::DescribeAccount> for Identity {
-    async fn handle(
-        &self,
-        request: Authorized<api::DescribeAccountInput>,
-    ) -> Result<Reply<api::DescribeAccountOutput>, ErrorReply> {
-        let id = AccountId::parse(&request.input().account_id).map_err(|_| IdentityError::NoSuchAccount)?;
-        Ok(Reply::new(api::DescribeAccountOutput { account: shape(self.account(id).await?) }))
-    }
-}
-
-#[async_trait]
-impl Handle<api::op::ListAccounts> for Identity {
-    async fn handle(
-        &self,
-        request: Authorized<api::ListAccountsInput>,
-    ) -> Result<Reply<api::ListAccountsOutput>, ErrorReply> {
-        let limit = request.input().max_results.and_then(|n| usize::try_from(n).ok()).unwrap_or(MAX_PAGE);
-        let limit = limit.clamp(1, MAX_PAGE);
-        let start = match &request.input().next_token {
-            None => b"a".to_vec(),
-            // A token is the last account shown: account ids are no secret to those who may list them.
-            Some(token) => {
-                let last = AccountId::parse(token).map_err(|_| IdentityError::NextToken)?;
-                [row::account(last), vec![0]].concat()
-            }
-        };
-        let rows = self
-            .store
-            .scan(Partition::Org, start..b"b".to_vec(), limit + 1, Direction::Forward)
-            .await
-            .map_err(IdentityError::from)?;
-        let more = rows.len() > limit;
-        let accounts = rows
-            .iter()
-            .take(limit)
-            .map(|entry| row::decode::<AccountRow>(&entry.row.value).map(shape))
-            .collect::<Result<Vec<_>, _>>()?;
-        let next_token = accounts.last().filter(|_| more).map(|last| last.id.clone());
-        Ok(Reply::new(api::ListAccountsOutput { accounts, next_token }))
-    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use strongroom_gate::{Caller, FederationIssuer, IamKind, IamName, NamedPolicy, PrincipalFacts, Session};
 use strongroom_policy::{Kind as PolicyKind, Policy, PolicyCache};
-use strongroom_storage::{Partition, RowVersion, StoreError};
+use strongroom_storage::{Partition, Precondition, RowVersion, StoreError};
 use strongroom_types::{AccountId, Arn};
 
 use crate::iam::entity::{Entity, Held, Holder, Kind, TagRow};
@@ -58,7 +58,9 @@ impl Identity {
                 }
                 FederationIssuer::Root => Arc::default(),
             },
-            Caller::Anonymous | Caller::Root(_) | Caller::Service(_) => Arc::default(),
+            Caller::Anonymous | Caller::Root(_) | Caller::WebIdentity(_) | Caller::Service(_) => {
+                Arc::default()
+            }
         };
         let Some((session, account)) = caller.session().zip(caller.account()) else { return Ok(own) };
         let policies = self.session_policies(account, session).await?;
@@ -66,9 +68,12 @@ impl Identity {
             // Source: STS API Reference, GetFederationToken: "If you do not pass this parameter, the resulting federated
             // user session has no permissions."
             Caller::Federated(_) => Some(policies.unwrap_or_default()),
-            Caller::Anonymous | Caller::Root(_) | Caller::User(_) | Caller::Role(_) | Caller::Service(_) => {
-                policies
-            }
+            Caller::Anonymous
+            | Caller::Root(_)
+            | Caller::User(_)
+            | Caller::Role(_)
+            | Caller::WebIdentity(_)
+            | Caller::Service(_) => policies,
         };
         if policies.is_none() && session.tags.is_empty() {
             return Ok(own);
@@ -116,7 +121,9 @@ impl Identity {
             let gathered = self.gather::<E>(account, id).await;
             // What was read between two changes may never have been true together.
             if self.generation(account).await? == Some(version) {
-                let facts = Arc::new(gathered?);
+                let guard = Precondition::RowIs(iam_row::GENERATION.to_vec(), version);
+                let guard = Some((Partition::Iam(account), guard));
+                let facts = Arc::new(PrincipalFacts { guard, ..gathered? });
                 self.facts.keep(id, version, &facts);
                 return Ok(facts);
             }
@@ -141,6 +148,7 @@ impl Identity {
             boundary: None,
             session: None,
             tags: entity.tags().iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect(),
+            guard: None,
         };
         self.held(account, &entity, &mut facts.identity).await?;
         for group in entity.groups() {

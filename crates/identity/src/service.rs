@@ -40,7 +40,8 @@ impl Identity {
         AccountId::parse(&id).map_err(|_| IdentityError::Damaged)
     }
 
-    pub(crate) fn random<const N: usize>(&self) -> [u8; N] {
+    /// Random bytes, from the source that keys come from.
+    pub fn random<const N: usize>(&self) -> [u8; N] {
         let mut out = [0; N];
         self.keys.entropy().fill(&mut out);
         out

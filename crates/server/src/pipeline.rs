@@ -10,6 +10,8 @@ use bytes::Bytes;
 use futures_util::{FutureExt as _, StreamExt as _};
 use http::HeaderValue;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use strongroom_api_sts::AssumeRoleWithWebIdentityInput;
+use strongroom_codec::RequestHead;
 use strongroom_gate::{Body, Caller, ErrorReply, Ledger, RequestFacts, WireFacts, is_read_only};
 use strongroom_record::{CallerRecord, Coalesced, Completed, Decided, Outcome, Record, TlsRecord, encode};
 use strongroom_s3::bucket::cors;
@@ -33,6 +35,7 @@ use crate::limits::{
     UNKNOWN_BODY_TIMEOUT,
 };
 use crate::listener::{Admit, FloodBudget};
+use crate::oidc::IssuerKeys;
 use crate::post::{PostForm, Upload};
 use crate::record::{Opened, Place, Registry, Unrecordable};
 use crate::route::{Destination, RouteHead, Routed, Routes, parse_query, protocol, redacted_target};
@@ -41,6 +44,8 @@ use crate::route::{Destination, RouteHead, Routed, Routes, parse_query, protocol
 pub(crate) struct Pipeline {
     pub(crate) routes: Routes,
     pub(crate) authn: Authn,
+    /// Whose identity tokens are taken.
+    pub(crate) issuers: IssuerKeys,
     pub(crate) services: Arc<Services>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) flood: Mutex<FloodBudget>,
@@ -349,13 +354,36 @@ impl Pipeline {
             RouteHead { method: &method, raw_path, query: &query, headers: &headers, signed_service: None };
         let routed = self.routes.operation(service, &head, &whole_body)?;
         describe_operation(&journey.ledger, &routed);
-        if caller == Caller::Anonymous {
-            return Err(unsigned(&routed));
-        }
+        let head = Head { method, query, headers };
+        let caller = match self.bearer(journey, &routed, &head, &whole_body).await? {
+            Some(bearer) => bearer,
+            None if caller == Caller::Anonymous => return Err(unsigned(&routed)),
+            None => caller,
+        };
         let content = Content { whole: whole_body, ..Content::default() };
-        let exchange =
-            self.exchange(journey, routed, (caller, region), Head { method, query, headers }, content);
+        let exchange = self.exchange(journey, routed, (caller, region), head, content);
         self.services.dispatch(exchange).await
+    }
+
+    /// Who asks with an identity provider's token: whoever signed such a request, the token counts alone.
+    async fn bearer(
+        &self,
+        journey: &mut Journey,
+        routed: &Routed,
+        head: &Head,
+        body: &[u8],
+    ) -> Result<Option<Caller>, ErrorReply> {
+        if routed.service.name != "sts" || routed.operation.name != "AssumeRoleWithWebIdentity" {
+            return Ok(None);
+        }
+        let Head { method, query, headers } = head;
+        let head = RequestHead { method, labels: &routed.labels, query, headers };
+        let mut input = AssumeRoleWithWebIdentityInput::default();
+        decode::decode(routed, &head, body, &mut input)?;
+        let caller = self.services.identity.web_identity(&self.issuers, &input, journey.now).await?;
+        journey.known = true;
+        journey.ledger.fill(|decided| decided.caller = caller.record());
+        Ok(Some(caller))
     }
 
     /// A request of a service that is not built: authenticated like any other, and answered in the form that the client
@@ -586,8 +614,8 @@ fn body_digest(body: &[u8]) -> BodyDigest {
     BodyDigest::Sha256(*strongroom_crypto::Sha256Digest::of(body).as_bytes())
 }
 
-/// The error for a request to another service than S3 that nobody signed. Who shows an identity provider's token needs
-/// no signature; such tokens are not verified yet.
+/// The error for a request to another service than S3 that nobody signed. Who shows an identity provider's assertion needs
+/// no signature; those of SAML are not taken.
 fn unsigned(routed: &Routed) -> ErrorReply {
     if routed.operation.unsigned {
         return encode::not_implemented(routed.operation.name);

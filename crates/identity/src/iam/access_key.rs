@@ -142,9 +142,9 @@ async fn create_for_user(
 ) -> Result<api::AccessKey, ErrorReply> {
     let (id, secret, sealed) = identity.new_key();
     let mut placed = false;
+    let _turn = identity.turns.turn(View::of(identity, request)?.account).await;
     for _ in 0..limits::MAX_TRIES {
         let view = View::of(identity, request)?;
-        let _turn = identity.turns.turn(view.account).await;
         let now = view.now;
         let mut change = Change::of(view).await?;
         give(&mut change, name, &id, sealed.clone()).await?;
@@ -197,9 +197,9 @@ async fn delete_for_user(
     name: &str,
     id: &str,
 ) -> Result<(), ErrorReply> {
+    let _turn = identity.turns.turn(View::of(identity, request)?.account).await;
     for _ in 0..limits::MAX_TRIES {
         let view = View::of(identity, request)?;
-        let _turn = identity.turns.turn(view.account).await;
         let mut change = Change::of(view).await?;
         take(&mut change, name, id).await?;
         if !change.commit(request).await? {
@@ -251,9 +251,9 @@ async fn set_active_for_user(
     id: &str,
     active: bool,
 ) -> Result<(), ErrorReply> {
+    let _turn = identity.turns.turn(View::of(identity, request)?.account).await;
     for _ in 0..limits::MAX_TRIES {
         let view = View::of(identity, request)?;
-        let _turn = identity.turns.turn(view.account).await;
         let mut change = Change::of(view).await?;
         let (user, mut key) = key_of(&change, name, id).await?;
         key.active = active;

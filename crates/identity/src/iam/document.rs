@@ -5,6 +5,7 @@ use strongroom_policy::document::{AwsPrincipal, PrincipalEntry};
 use strongroom_policy::{Document, Kind, PolicyError};
 
 use super::error::IamError;
+use super::vocabulary;
 use crate::{Identity, IdentityError};
 
 /// Reads a document of a kind.
@@ -12,13 +13,15 @@ use crate::{Identity, IdentityError};
 /// # Errors
 /// `MalformedPolicyDocument`; `LimitExceeded` for one that is too long.
 pub(crate) fn parse(kind: Kind, text: &str) -> Result<Document, IamError> {
-    Document::parse(text.as_bytes(), kind).map_err(|error| match error {
+    let document = Document::parse(text.as_bytes(), kind).map_err(|error| match error {
         PolicyError::Malformed { .. } => IamError::MalformedDocument(error.to_string()),
         PolicyError::TooLarge { limit, .. } => {
             let quota = if kind == Kind::Trust { "ACLSizePerRole" } else { "PolicySize" };
             IamError::Limit { quota, limit }
         }
-    })
+    })?;
+    vocabulary::warn(&document);
+    Ok(document)
 }
 
 /// A trust policy as it is kept: users and roles by their unique ids, so that one who is made again under the same name

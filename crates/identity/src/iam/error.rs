@@ -47,6 +47,19 @@ pub(crate) enum Missing {
     },
     /// A deletion of a service-linked role.
     DeletionTask(String),
+    /// A report on access.
+    AccessJob(String),
+    /// An OpenID Connect provider.
+    OidcProvider(String),
+    /// A virtual MFA device.
+    MfaDevice(String),
+    /// A virtual MFA device that is a user's.
+    MfaDeviceOf {
+        /// The device.
+        serial: String,
+        /// The user.
+        user: String,
+    },
 }
 
 impl fmt::Display for Missing {
@@ -78,6 +91,14 @@ impl fmt::Display for Missing {
                 write!(f, "Role {role} is not in instance profile {profile}.")
             }
             Self::DeletionTask(id) => write!(f, "Deletion Task Id {id} cannot be found."),
+            Self::AccessJob(id) => write!(f, "Job {id} cannot be found."),
+            Self::OidcProvider(arn) => write!(f, "OpenIDConnect Provider not found for arn {arn}"),
+            Self::MfaDevice(serial) => {
+                write!(f, "VirtualMFADevice with serial number {serial} does not exist.")
+            }
+            Self::MfaDeviceOf { serial, user } => {
+                write!(f, "MFA Device {serial} is not enabled for user {user}.")
+            }
         }
     }
 }
@@ -99,6 +120,8 @@ pub(crate) enum Obstacle {
     Memberships,
     #[error("Cannot delete entity, must delete MFA device first.")]
     MfaDevices,
+    #[error("MFA VirtualDevice in use. Must deactivate first.")]
+    MfaInUse,
     #[error("Cannot delete entity, must remove roles from instance profile first.")]
     InstanceProfiles,
     #[error("Cannot delete a policy attached to entities.")]
@@ -130,6 +153,20 @@ pub(crate) enum IamError {
     LoginProfileExists(String),
     #[error("The account alias {0} already exists.")]
     AliasExists(String),
+    #[error("MFADevice entity at the same path and name already exists.")]
+    MfaDeviceExists,
+    #[error("Provider with url {0} already exists.")]
+    OidcProviderExists(String),
+    #[error("No credential report was asked for. Call GenerateCredentialReport first.")]
+    NoReport,
+    #[error("The credential report has expired. Call GenerateCredentialReport.")]
+    ReportExpired,
+    #[error("MFA Device is already in use.")]
+    MfaInUse,
+    #[error("Authentication code for device is not valid.")]
+    AuthenticationCode,
+    #[error("Too many codes of this device were not valid. Wait up to an hour, then try again.")]
+    MfaLocked,
     #[error("{0}")]
     Conflict(Obstacle),
     #[error("Cannot exceed quota for {quota}: {limit}")]
@@ -153,6 +190,16 @@ pub(crate) enum IamError {
     SystemTag,
     #[error("{0}")]
     InvalidInput(&'static str),
+    #[error("{0}")]
+    BadInput(String),
+    #[error("This account is not the management account of its organization, nor a delegated administrator.")]
+    NotManagement,
+    #[error("This account is in no organization.")]
+    NoOrganization,
+    #[error("Only users have passwords that they can change.")]
+    NotAUser,
+    #[error("There are too many reports. Wait until older ones expire, then try again.")]
+    TooManyReports,
     #[error("Must specify userName when calling with non-User credentials")]
     NoUserName,
     #[error("Service role name {0} has been taken in this account, please try a different suffix.")]
@@ -195,9 +242,16 @@ impl From<IamError> for ErrorReply {
         let message = error.to_string();
         match error {
             IamError::NoSuch(_) => Self::new(404, "NoSuchEntity", message),
-            IamError::Exists { .. } | IamError::LoginProfileExists(_) | IamError::AliasExists(_) => {
-                Self::new(409, "EntityAlreadyExists", message)
-            }
+            IamError::Exists { .. }
+            | IamError::LoginProfileExists(_)
+            | IamError::AliasExists(_)
+            | IamError::MfaDeviceExists
+            | IamError::OidcProviderExists(_)
+            | IamError::MfaInUse => Self::new(409, "EntityAlreadyExists", message),
+            IamError::AuthenticationCode => Self::new(403, "InvalidAuthenticationCode", message),
+            IamError::NoReport => Self::new(410, "ReportNotPresent", message),
+            IamError::ReportExpired => Self::new(410, "ReportExpired", message),
+            IamError::MfaLocked => Self::new(409, "EntityTemporarilyUnmodifiable", message),
             IamError::Conflict(_) => Self::new(409, "DeleteConflict", message),
             IamError::Limit { .. } | IamError::TooManyVersions | IamError::InlineSize { .. } => {
                 Self::new(409, "LimitExceeded", message)
@@ -208,8 +262,15 @@ impl From<IamError> for ErrorReply {
             | IamError::DuplicateTags
             | IamError::SystemTag
             | IamError::InvalidInput(_)
+            | IamError::BadInput(_)
             | IamError::ServiceRoleTaken(_)
             | IamError::UnknownService(_) => Self::new(400, "InvalidInput", message),
+            IamError::NotManagement => {
+                Self::new(400, "AccountNotManagementOrDelegatedAdministratorException", message)
+            }
+            IamError::NoOrganization => Self::new(400, "OrganizationNotFoundException", message),
+            IamError::NotAUser => Self::new(400, "InvalidUserType", message),
+            IamError::TooManyReports => Self::new(409, "ReportGenerationLimitExceeded", message),
             IamError::NoUserName => Self::new(400, "ValidationError", message),
             IamError::Protected(_) => Self::new(400, "UnmodifiableEntity", message),
             IamError::NotAttachable => Self::new(400, "PolicyNotAttachable", message),

@@ -64,7 +64,9 @@ fn used(caller: &Caller) -> Option<Used<'_>> {
             key: &role.role_id,
             witness: Some(row::entity(&role.role_id)),
         },
-        Caller::Anonymous | Caller::Federated(_) | Caller::Service(_) => return None,
+        Caller::Anonymous | Caller::Federated(_) | Caller::WebIdentity(_) | Caller::Service(_) => {
+            return None;
+        }
     };
     // Temporary keys are nobody's to look up; their users and roles are.
     let lasting = matches!(caller, Caller::Role(_)) || caller.session().is_none();

@@ -2,6 +2,8 @@
 //!
 //! Source: IAM User Guide, "IAM and AWS STS quotas", unless said otherwise.
 
+use std::time::Duration;
+
 pub(crate) use strongroom_policy::limits::{
     GROUP_INLINE_MAX_CHARS, MANAGED_POLICY_MAX_CHARS, ROLE_INLINE_MAX_CHARS, TRUST_POLICY_MAX_CHARS,
     USER_INLINE_MAX_CHARS,
@@ -25,6 +27,24 @@ pub(crate) const VERSIONS_IN_USE: u32 = 10_000;
 pub(crate) const GROUPS_PER_USER: usize = 10;
 /// Access keys of one user, or of a root user.
 pub(crate) const ACCESS_KEYS: usize = 2;
+/// MFA devices of one user, or of a root user.
+pub(crate) const MFA_DEVICES: usize = 8;
+/// Wrong codes in a row after which a device's codes are not looked at for a while. AWS does not say how many it takes.
+pub(crate) const MFA_WRONG_CODES: u32 = 5;
+/// How long that is the first time.
+pub(crate) const MFA_SHORTEST_WAIT: Duration = Duration::from_secs(30);
+/// How long it is at most.
+pub(crate) const MFA_LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
+/// OpenID Connect providers in an account.
+pub(crate) const OIDC_PROVIDERS: u32 = 100;
+/// Client ids of one provider.
+pub(crate) const OIDC_CLIENT_IDS: usize = 100;
+/// Thumbprints of one provider. Source: IAM API Reference, CreateOpenIDConnectProvider, `ThumbprintList`.
+pub(crate) const OIDC_THUMBPRINTS: usize = 5;
+/// Characters of a provider's URL. Source: IAM API Reference, CreateOpenIDConnectProvider, `Url`.
+pub(crate) const OIDC_URL_CHARS: usize = 255;
+/// Reports on access that an account may have waiting.
+pub(crate) const ACCESS_JOBS: usize = 500;
 /// Managed policies attached to one user, group or role.
 pub(crate) const ATTACHED_POLICIES: usize = 10;
 /// Tags of one resource.

@@ -4,6 +4,7 @@
 //! is held to the account's password policy and then forgotten.
 
 use strongroom_api_iam as api;
+use strongroom_gate::Caller;
 use strongroom_types::Timestamp;
 
 use super::error::{IamError, Missing};
@@ -110,6 +111,22 @@ pub(crate) async fn update_login_profile(
     }
     change.save(&user);
     Ok(api::UpdateLoginProfileOutput {})
+}
+
+/// DEVIATION: whether the old password is right cannot be told, for no password is kept.
+pub(crate) async fn change_password(
+    change: &mut Change,
+    input: &api::ChangePasswordInput,
+) -> Result<api::ChangePasswordOutput, IamError> {
+    let Caller::User(caller) = &change.view.caller else { return Err(IamError::NotAUser) };
+    let name = caller.name.clone();
+    let mut user: UserRow = change.changeable(&name).await?;
+    let profile = user.login_profile.as_mut().ok_or_else(|| missing(&name))?;
+    check_password(&input.new_password, password_policy(&change.view).await?.as_ref())?;
+    profile.changed_millis = change.view.now.as_millis();
+    profile.reset_required = false;
+    change.save(&user);
+    Ok(api::ChangePasswordOutput {})
 }
 
 pub(crate) async fn delete_login_profile(

@@ -11,9 +11,13 @@
 //! | `b` policy's ARN, 00, unique id | empty: the policy bounds this entity |
 //! | `c` group's id, 00, user's id | empty: the user is in the group |
 //! | `k` access key id | [`KeyRow`] |
+//! | `m` name in lower case | [`MfaRow`]: a virtual MFA device |
+//! | `M` name in lower case | [`MfaUseRow`]: which of its codes was taken last; written without a new generation |
+//! | `o` URL without scheme | [`OidcRow`]: an OpenID Connect provider |
+//! | `j` id | [`AccessJobRow`]: what a report on access is about; written without a new generation |
 //! | `l` access key id or unique id | [`LastUseRow`]; written without a new generation |
 //! | `w` unique id, 00, service | [`LastUseRow`]: the user's or role's last use of a service; likewise |
-//! | `s` name | a setting of the account: [`PasswordPolicyRow`] |
+//! | `s` name | a setting of the account: [`PasswordPolicyRow`], [`RootMfaRow`], [`ReportRow`], [`TokenPreferencesRow`] |
 //!
 //! A unique id says by its first letters what it is of, and names its entity for ever: renaming changes two rows of
 //! `n` and the entity's own, and whoever is made again under an old name inherits nothing.
@@ -28,6 +32,24 @@ pub(crate) const GENERATION: &[u8] = b"g";
 
 /// The account's password policy.
 pub(crate) const PASSWORD_POLICY: &[u8] = b"spassword-policy";
+
+/// The root user's MFA devices.
+pub(crate) const ROOT_MFA: &[u8] = b"sroot-mfa";
+
+/// The account's credential report.
+pub(crate) const REPORT: &[u8] = b"scredential-report";
+
+/// Which kind of session tokens the account prefers.
+pub(crate) const TOKEN_PREFERENCES: &[u8] = b"stoken-preferences";
+
+/// What the keys of reports on access begin with.
+pub(crate) const ACCESS_JOBS: &[u8] = b"j";
+
+/// What the keys of OpenID Connect providers begin with.
+pub(crate) const OIDC_PROVIDERS: &[u8] = b"o";
+
+/// What the keys of virtual MFA devices begin with.
+pub(crate) const MFA_DEVICES: &[u8] = b"m";
 
 /// What an index row holds: that it is there is all it says.
 pub(crate) const PRESENT: &[u8] = b"";
@@ -90,6 +112,22 @@ pub(crate) fn last_uses_of(id: &str) -> Vec<u8> {
 
 pub(crate) fn last_use_of_service(id: &str, service: &str) -> Vec<u8> {
     joined(b'w', id, service)
+}
+
+pub(crate) fn mfa_device(name: &str) -> Vec<u8> {
+    [MFA_DEVICES, name.to_ascii_lowercase().as_bytes()].concat()
+}
+
+pub(crate) fn mfa_use(name: &str) -> Vec<u8> {
+    [b"M", name.to_ascii_lowercase().as_bytes()].concat()
+}
+
+pub(crate) fn access_job(id: &str) -> Vec<u8> {
+    [ACCESS_JOBS, id.as_bytes()].concat()
+}
+
+pub(crate) fn oidc_provider(url: &str) -> Vec<u8> {
+    [OIDC_PROVIDERS, url.as_bytes()].concat()
 }
 
 /// Neither ids nor ARNs nor names hold a zero byte, so it parts them.
@@ -266,6 +304,100 @@ pub(crate) struct KeyRow {
     pub(crate) created_millis: i64,
     #[n(3)]
     pub(crate) active: bool,
+}
+
+/// A virtual MFA device. The seed is sealed, bound to the serial number.
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct MfaRow {
+    #[n(0)]
+    pub(crate) name: String,
+    #[n(1)]
+    pub(crate) path: String,
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub(crate) sealed_seed: Vec<u8>,
+    #[n(3)]
+    pub(crate) created_millis: i64,
+    #[n(4)]
+    pub(crate) tags: Vec<TagRow>,
+    /// Unique id of the user who has it, or `root`.
+    #[n(5)]
+    pub(crate) holder: Option<String>,
+    #[n(6)]
+    pub(crate) enabled_millis: Option<i64>,
+    /// How many steps of half a minute its clock is ahead of ours.
+    #[n(7)]
+    pub(crate) drift_steps: i64,
+}
+
+/// What a device's codes were used for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct MfaUseRow {
+    /// The newest step whose code was taken; none of it or of an older one is taken again.
+    #[n(0)]
+    pub(crate) last_step: Option<i64>,
+    /// Wrong codes since the last one that was taken.
+    #[n(1)]
+    pub(crate) wrong: u32,
+    /// When the last of them was shown.
+    #[n(2)]
+    pub(crate) wrong_millis: i64,
+}
+
+/// An OpenID Connect provider.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct OidcRow {
+    /// Its URL, without `https://`.
+    #[n(0)]
+    pub(crate) url: String,
+    /// Applications whose tokens are taken.
+    #[n(1)]
+    pub(crate) client_ids: Vec<String>,
+    #[n(2)]
+    pub(crate) thumbprints: Vec<String>,
+    #[n(3)]
+    pub(crate) created_millis: i64,
+    #[n(4)]
+    pub(crate) tags: Vec<TagRow>,
+}
+
+/// What a report on access is about.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct AccessJobRow {
+    /// ARN of a user, group, role or policy.
+    #[n(0)]
+    pub(crate) arn: String,
+    #[n(1)]
+    pub(crate) created_millis: i64,
+    #[n(2)]
+    pub(crate) by_action: bool,
+}
+
+/// Which kind of session tokens the account prefers. There is one kind here, which is as long as AWS's second.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct TokenPreferencesRow {
+    #[n(0)]
+    pub(crate) version: u8,
+}
+
+/// That a credential report was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct ReportRow {
+    #[n(0)]
+    pub(crate) asked_millis: i64,
+}
+
+/// The root user's MFA devices, by their serial numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct RootMfaRow {
+    #[n(0)]
+    pub(crate) serials: Vec<String>,
 }
 
 /// When something was used last.

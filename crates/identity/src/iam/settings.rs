@@ -8,9 +8,9 @@ use strongroom_storage::Partition;
 use strongroom_types::AccountId;
 
 use super::error::{IamError, Missing, commit_reply};
-use super::row::{self, PasswordPolicyRow};
+use super::row::{self, PasswordPolicyRow, TokenPreferencesRow};
 use super::view::{Change, View};
-use super::{limits, root_key};
+use super::{limits, mfa, root_key};
 use crate::Identity;
 use crate::row::{alias, alias_of, decode, encode};
 
@@ -165,12 +165,49 @@ pub(crate) async fn delete_account_password_policy(
     Ok(api::DeleteAccountPasswordPolicyOutput {})
 }
 
+/// Which kind of session tokens the global endpoint gives. There is one kind here, good in every region, as AWS's second
+/// is; what was chosen is kept and shown.
+pub(crate) fn set_security_token_service_preferences(
+    change: &mut Change,
+    input: &api::SetSecurityTokenServicePreferencesInput,
+) -> api::SetSecurityTokenServicePreferencesOutput {
+    let version = match input.global_endpoint_token_version {
+        Some(api::GlobalEndpointTokenVersion::V1Token) => 1,
+        Some(api::GlobalEndpointTokenVersion::V2Token) | None => 2,
+    };
+    change.put(row::TOKEN_PREFERENCES.to_vec(), &TokenPreferencesRow { version });
+    change.touch(format!("arn:aws:iam::{}:root", change.view.account));
+    api::SetSecurityTokenServicePreferencesOutput {}
+}
+
+/// Central management of root users' credentials has not begun: no feature is enabled.
+#[async_trait]
+impl Handle<api::op::ListOrganizationsFeatures> for Identity {
+    async fn handle(
+        &self,
+        request: Authorized<api::ListOrganizationsFeaturesInput>,
+    ) -> Result<Reply<api::ListOrganizationsFeaturesOutput>, ErrorReply> {
+        let account = View::of(self, &request)?.account;
+        let facts = request.account_facts(account).await.map_err(|error| ErrorReply::from(&error))?;
+        let organization = facts.organization.as_ref().ok_or(IamError::NoOrganization)?;
+        if self.management_account().await? != account {
+            return Err(IamError::NotManagement.into());
+        }
+        Ok(Reply::new(api::ListOrganizationsFeaturesOutput {
+            organization_id: Some(organization.id.clone()),
+            enabled_features: Some(Vec::new()),
+        }))
+    }
+}
+
 pub(crate) async fn get_account_summary(
     view: &View,
     _input: &api::GetAccountSummaryInput,
 ) -> Result<api::GetAccountSummaryOutput, IamError> {
     let counts = view.generation().await?;
     let root_keys = !root_key::list(view).await?.is_empty();
+    let preferences: Option<TokenPreferencesRow> = view.get(row::TOKEN_PREFERENCES).await?;
+    let root_mfa = !mfa::root_serials(view).await?.is_empty();
     let n = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
     let z = |limit: usize| i32::try_from(limit).unwrap_or(i32::MAX);
     let map = [
@@ -200,14 +237,14 @@ pub(crate) async fn get_account_summary(
         ("Providers", n(counts.providers)),
         ("MFADevices", n(counts.mfa_devices)),
         ("MFADevicesInUse", n(counts.mfa_devices_in_use)),
-        ("AccountMFAEnabled", 0),
+        ("AccountMFAEnabled", i32::from(root_mfa)),
         ("AccountAccessKeysPresent", i32::from(root_keys)),
         ("AccountPasswordPresent", 0),
         ("AccountSigningCertificatesPresent", 0),
         ("SigningCertificatesPerUserQuota", limits::SIGNING_CERTIFICATES_PER_USER),
         ("ServerCertificates", 0),
         ("ServerCertificatesQuota", limits::SERVER_CERTIFICATES),
-        ("GlobalEndpointTokenVersion", 2),
+        ("GlobalEndpointTokenVersion", preferences.map_or(2, |preferences| preferences.version.into())),
     ];
     let summary_map = map.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     Ok(api::GetAccountSummaryOutput { summary_map: Some(summary_map) })

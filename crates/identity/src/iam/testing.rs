@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use async_trait::async_trait;
 use strongroom_crypto::Keyring;
 use strongroom_gate::{
-    BucketFacts, Caller, ErrorReply, Facts, Gate, Handle, Kept, Ledger, Named, NamedPolicy, PrincipalFacts,
-    RequestFacts, SecondFactor, WireFacts,
+    Authorized, BucketFacts, Caller, ErrorReply, Facts, Gate, Handle, Kept, Ledger, Named, NamedPolicy,
+    PrincipalFacts, RequestFacts, SecondFactor, WireFacts,
 };
 use strongroom_kms::{Keys, SystemEntropy};
 use strongroom_policy::document::AwsPrincipal;
@@ -157,6 +157,11 @@ impl World {
         self.crash_after(usize::MAX);
     }
 
+    /// What time it is; it stands still.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.store.now()
+    }
+
     /// Who signs with a key.
     pub(crate) async fn caller(&self, access_key_id: &str) -> Option<Caller> {
         let id = AccessKeyId::parse(access_key_id).unwrap();
@@ -178,6 +183,19 @@ impl World {
         O: Operation,
         Identity: Handle<O>,
     {
+        let decided = self.decide::<O>(caller, input).await?;
+        self.handle::<O>(decided).await
+    }
+
+    /// Decides on a request.
+    pub(crate) async fn decide<O>(
+        &self,
+        caller: &Caller,
+        input: O::Input,
+    ) -> Result<(Authorized<O::Input>, Ledger), ErrorReply>
+    where
+        O: Operation,
+    {
         static REQUESTS: AtomicU64 = AtomicU64::new(1);
         let request_id = format!("{:016X}", REQUESTS.fetch_add(1, Ordering::Relaxed));
         let ledger = Ledger::new(Decided { request_id, ..Decided::default() });
@@ -191,7 +209,18 @@ impl World {
             wire: WireFacts::default(),
         };
         let authorized = self.gate.authorize(caller.clone(), facts, input, None, &ledger).await;
-        let authorized = authorized.map_err(|refusal| refusal.reply())?;
+        Ok((authorized.map_err(|refusal| refusal.reply())?, ledger))
+    }
+
+    /// Handles a request that was decided on.
+    pub(crate) async fn handle<O>(
+        &self,
+        (authorized, ledger): (Authorized<O::Input>, Ledger),
+    ) -> Result<O::Output, ErrorReply>
+    where
+        O: Operation,
+        Identity: Handle<O>,
+    {
         let result = Handle::<O>::handle(&self.identity, authorized).await;
         if let Some(record) = ledger.outstanding() {
             self.store.append(vec![record]).await.unwrap();

@@ -42,7 +42,7 @@ pub(crate) async fn get_user(view: &View, input: &api::GetUserInput) -> Result<a
 }
 
 /// The root user has neither name nor path.
-async fn root(identity: &Identity, account: AccountId) -> Result<api::User, IamError> {
+pub(crate) async fn root(identity: &Identity, account: AccountId) -> Result<api::User, IamError> {
     let row = identity.account(account).await?;
     Ok(api::User {
         user_id: account.to_string(),

@@ -124,6 +124,7 @@ impl View {
             | Caller::Root(_)
             | Caller::Role(_)
             | Caller::Federated(_)
+            | Caller::WebIdentity(_)
             | Caller::Service(_) => Err(IamError::NoUserName),
         }
     }
@@ -142,6 +143,7 @@ pub(crate) struct Change {
     /// How many entities there are, once the change is through.
     pub(crate) counts: GenerationRow,
     version: Option<RowVersion>,
+    held: Vec<(Vec<u8>, Option<RowVersion>)>,
     writes: Vec<Write>,
     touched: Vec<String>,
 }
@@ -152,7 +154,7 @@ impl Change {
         let row = view.identity.store.get(view.partition(), row::GENERATION).await?;
         let version = row.as_ref().map(|row| row.version);
         let counts = row.map(|row| decode(&row.value)).transpose()?.unwrap_or_default();
-        Ok(Self { view, counts, version, writes: Vec::new(), touched: Vec::new() })
+        Ok(Self { view, counts, version, held: Vec::new(), writes: Vec::new(), touched: Vec::new() })
     }
 
     /// Sets a row.
@@ -163,6 +165,11 @@ impl Change {
     /// Sets a row that says nothing but that it is there.
     pub(crate) fn mark(&mut self, key: Vec<u8>) {
         self.writes.push(Write::Put { key, value: row::PRESENT.to_vec() });
+    }
+
+    /// Demands that a row is as it was read which may change without a new generation.
+    pub(crate) fn hold(&mut self, key: Vec<u8>, version: Option<RowVersion>) {
+        self.held.push((key, version));
     }
 
     /// Removes a row.
@@ -287,6 +294,9 @@ impl Change {
         }
         let mut mutation = Mutation::new();
         mutation.unchanged(row::GENERATION, self.version);
+        for (key, version) in self.held {
+            mutation.unchanged(key, version);
+        }
         let generation = self.counts.generation.saturating_add(1);
         mutation.put(row::GENERATION, encode(&GenerationRow { generation, ..self.counts }));
         for write in self.writes {

@@ -5,9 +5,9 @@ use strongroom_api_sts as api;
 use strongroom_gate::{Authorized, Caller, ErrorReply, Handle, Reply, Session};
 use strongroom_types::{AccountId, Arn, CanonicalUserId};
 
-use super::credentials;
 use super::error::StsError;
 use super::parameters::{Narrowing, check_tags, duration, packed_percent, tags};
+use super::{SessionParts, credentials, second_factor};
 use crate::iam::entity::Entity as _;
 use crate::iam::row::RoleRow;
 use crate::session::{Holder, NewSession};
@@ -15,7 +15,7 @@ use crate::{Identity, IdentityError};
 
 /// How long a session lasts unless the request says otherwise; and at most, where a role's session begins it.
 /// Source: STS API Reference, AssumeRole, `DurationSeconds`; IAM User Guide, "Role chaining".
-const ONE_HOUR_SECONDS: i32 = 3_600;
+pub(super) const ONE_HOUR_SECONDS: i32 = 3_600;
 
 /// Tags of a session, and the keys of those that go on.
 struct SessionTags {
@@ -31,9 +31,7 @@ impl Handle<api::op::AssumeRole> for Identity {
     ) -> Result<Reply<api::AssumeRoleOutput>, ErrorReply> {
         let (caller, input) = (request.caller(), request.input());
         check_caller(caller)?;
-        if input.serial_number.is_some() || input.token_code.is_some() {
-            return Err(StsError::Mfa.into());
-        }
+        let mfa_at = second_factor(&request, input.serial_number.is_some() || input.token_code.is_some())?;
         if input.provided_contexts.as_ref().is_some_and(|contexts| !contexts.is_empty()) {
             return Err(StsError::Invalid("No provider of contexts is known.".to_owned()).into());
         }
@@ -46,7 +44,7 @@ impl Handle<api::op::AssumeRole> for Identity {
         let session = Session {
             issued_at: request.now(),
             expires_at: request.now().plus(lasts),
-            mfa_at: None,
+            mfa_at,
             policy: narrowing.policy,
             policy_arns: narrowing.arns,
             tags,
@@ -54,19 +52,11 @@ impl Handle<api::op::AssumeRole> for Identity {
             source_identity: source_identity(caller, input.source_identity.as_deref())?,
             federation: None,
         };
-        let canonical = self.account(account).await?.canonical;
-        let canonical = CanonicalUserId::parse(&canonical).map_err(|_| IdentityError::Damaged)?;
-        let (role_id, name) = (role.core.id, input.role_session_name.clone());
-        let holder = Holder::Role { role_id: role_id.clone(), session_name: name.clone() };
-        let issued = self.issue(NewSession { account, canonical, holder, session: &session })?;
-        let place = format!("assumed-role/{}/{name}", role.core.name);
-        let arn = Arn::new("sts", "", &account.to_string(), &place).to_string();
+        let SessionParts { issued, user } =
+            role_session(self, account, &role, &input.role_session_name, &session).await?;
         Ok(Reply::new(api::AssumeRoleOutput {
             credentials: Some(Box::new(credentials(&issued, &session))),
-            assumed_role_user: Some(Box::new(api::AssumedRoleUser {
-                assumed_role_id: format!("{role_id}:{name}"),
-                arn,
-            })),
+            assumed_role_user: Some(Box::new(user)),
             packed_policy_size,
             source_identity: session.source_identity,
             session_token_utilization: None,
@@ -75,12 +65,33 @@ impl Handle<api::op::AssumeRole> for Identity {
     }
 }
 
+/// Makes a session of a role.
+pub(super) async fn role_session(
+    identity: &Identity,
+    account: AccountId,
+    role: &RoleRow,
+    name: &str,
+    session: &Session,
+) -> Result<SessionParts, IdentityError> {
+    let canonical = identity.account(account).await?.canonical;
+    let canonical = CanonicalUserId::parse(&canonical).map_err(|_| IdentityError::Damaged)?;
+    let role_id = &role.core.id;
+    let holder = Holder::Role { role_id: role_id.clone(), session_name: name.to_owned() };
+    let issued = identity.issue(NewSession { account, canonical, holder, session })?;
+    let place = format!("assumed-role/{}/{name}", role.core.name);
+    let arn = Arn::new("sts", "", &account.to_string(), &place).to_string();
+    Ok(SessionParts {
+        issued,
+        user: api::AssumedRoleUser { assumed_role_id: format!("{role_id}:{name}"), arn },
+    })
+}
+
 /// Source: STS API Reference, AssumeRole: "You cannot use AWS account root user credentials".
 fn check_caller(caller: &Caller) -> Result<(), StsError> {
     match caller {
         Caller::User(_) | Caller::Role(_) => Ok(()),
         Caller::Root(_) => Err(StsError::RootAssumes),
-        Caller::Anonymous | Caller::Federated(_) | Caller::Service(_) => {
+        Caller::Anonymous | Caller::Federated(_) | Caller::WebIdentity(_) | Caller::Service(_) => {
             Err(StsError::SessionCredentials("AssumeRole"))
         }
     }
@@ -88,7 +99,11 @@ fn check_caller(caller: &Caller) -> Result<(), StsError> {
 
 impl Identity {
     /// The role that has this ARN. One that is not there is refused as one that may not be taken.
-    async fn role_to_assume(&self, caller: &Caller, arn: &str) -> Result<(AccountId, RoleRow), StsError> {
+    pub(super) async fn role_to_assume(
+        &self,
+        caller: &Caller,
+        arn: &str,
+    ) -> Result<(AccountId, RoleRow), StsError> {
         let none = || StsError::NoRole {
             caller: caller.arn().map(|arn| arn.to_string()).unwrap_or_default(),
             role: arn.to_owned(),

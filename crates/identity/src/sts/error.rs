@@ -23,6 +23,12 @@ pub(super) enum StsError {
     Mfa,
     #[error("User: {caller} is not authorized to perform: sts:AssumeRole on resource: {role}")]
     NoRole { caller: String, role: String },
+    #[error("{0}")]
+    IdentityToken(String),
+    #[error("Token expired: the identity token is past its time; get a new one from the identity provider.")]
+    TokenExpired,
+    #[error("{0}")]
+    Provider(String),
     #[error("The source identity of a session cannot be changed.")]
     SourceIdentity,
     #[error("The message is not one that this store encoded.")]
@@ -44,6 +50,9 @@ impl From<StsError> for ErrorReply {
             | StsError::Mfa
             | StsError::NoRole { .. }
             | StsError::SourceIdentity => Self::new(403, "AccessDenied", message),
+            StsError::IdentityToken(_) => Self::new(400, "InvalidIdentityToken", message),
+            StsError::TokenExpired => Self::new(400, "ExpiredTokenException", message),
+            StsError::Provider(_) => Self::new(400, "IDPCommunicationError", message),
             StsError::AuthorizationMessage => Self::new(400, "InvalidAuthorizationMessageException", message),
             StsError::Identity(error) => error.into(),
         }

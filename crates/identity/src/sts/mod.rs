@@ -9,12 +9,13 @@ mod parameters;
 mod session_token;
 #[cfg(test)]
 mod tests;
+pub(crate) mod web_identity;
 
 use async_trait::async_trait;
 use strongroom_api_sts as api;
 use strongroom_gate::{Authorized, Caller, ErrorReply, Handle, IamUser, Reply, RootUser};
 use strongroom_storage::Partition;
-use strongroom_types::AccessKeyId;
+use strongroom_types::{AccessKeyId, Timestamp};
 
 use crate::iam::entity::account_of;
 use crate::row::{self, AccessKeyRow};
@@ -45,9 +46,12 @@ fn check_may_ask(caller: &Caller, operation: &'static str) -> Result<(), StsErro
         Caller::Role(_)
         | Caller::User(IamUser { session: None, .. })
         | Caller::Root(RootUser { session: None, .. }) => Ok(()),
-        Caller::Anonymous | Caller::User(_) | Caller::Root(_) | Caller::Federated(_) | Caller::Service(_) => {
-            Err(StsError::SessionCredentials(operation))
-        }
+        Caller::Anonymous
+        | Caller::User(_)
+        | Caller::Root(_)
+        | Caller::Federated(_)
+        | Caller::WebIdentity(_)
+        | Caller::Service(_) => Err(StsError::SessionCredentials(operation)),
     }
 }
 
@@ -83,6 +87,21 @@ impl Handle<api::op::DecodeAuthorizationMessage> for Identity {
         check_may_ask(request.caller(), "DecodeAuthorizationMessage")?;
         Err(StsError::AuthorizationMessage.into())
     }
+}
+
+/// When the second factor was proved that a request shows. The gate took the code, before it decided.
+///
+/// # Errors
+/// `AccessDenied` where one is shown and was not proved: a session must not come out weaker than it was asked for.
+fn second_factor<I>(request: &Authorized<I>, shown: bool) -> Result<Option<Timestamp>, StsError> {
+    let proved = request.request().wire.second_factor;
+    if shown && proved.is_none() { Err(StsError::Mfa) } else { Ok(proved) }
+}
+
+/// A session of a role, as it was made.
+struct SessionParts {
+    issued: Issued,
+    user: api::AssumedRoleUser,
 }
 
 /// As answers show credentials, the only time that they are shown.

@@ -7,9 +7,9 @@ use strongroom_api_sts as api;
 use strongroom_gate::{Authorized, Caller, ErrorReply, Handle, IamUser, Reply, RootUser, Session};
 use strongroom_types::{AccountId, CanonicalUserId};
 
-use super::credentials;
 use super::error::StsError;
 use super::parameters::duration;
+use super::{credentials, second_factor};
 use crate::Identity;
 use crate::session::{Holder, NewSession};
 
@@ -53,6 +53,7 @@ impl Asker {
             | Caller::User(_)
             | Caller::Role(_)
             | Caller::Federated(_)
+            | Caller::WebIdentity(_)
             | Caller::Service(_) => Err(StsError::SessionCredentials(operation)),
         }
     }
@@ -75,14 +76,12 @@ impl Handle<api::op::GetSessionToken> for Identity {
     ) -> Result<Reply<api::GetSessionTokenOutput>, ErrorReply> {
         let input = request.input();
         let asker = Asker::of(request.caller(), "GetSessionToken")?;
-        if input.serial_number.is_some() || input.token_code.is_some() {
-            return Err(StsError::Mfa.into());
-        }
+        let mfa_at = second_factor(&request, input.serial_number.is_some() || input.token_code.is_some())?;
         let lasts = asker.lasts(input.duration_seconds)?;
         let session = Session {
             issued_at: request.now(),
             expires_at: request.now().plus(lasts),
-            mfa_at: None,
+            mfa_at,
             policy: None,
             policy_arns: Vec::new(),
             tags: Vec::new(),

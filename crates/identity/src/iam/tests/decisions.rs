@@ -138,3 +138,27 @@ async fn what_is_gone_has_no_permissions() {
     world.attach_to_user("alice", "arn:aws:iam::aws:policy/AdministratorAccess").await.unwrap();
     assert!(!may_list_users(&world, &alice).await, "another user of the same name has them");
 }
+
+#[tokio::test]
+async fn rights_that_are_lost_before_a_change_is_made_do_not_make_it() {
+    let administrator = "arn:aws:iam::aws:policy/AdministratorAccess";
+    for revoked in [false, true] {
+        let world = World::new().await;
+        let alice = user_with_key(&world, "alice").await;
+        world.attach_to_user("alice", administrator).await.unwrap();
+        let input = api::CreateUserInput { user_name: "new".to_owned(), ..api::CreateUserInput::default() };
+        let decided = world.decide::<op::CreateUser>(&alice, input).await.unwrap();
+        if revoked {
+            let detach = api::DetachUserPolicyInput {
+                user_name: "alice".to_owned(),
+                policy_arn: administrator.to_owned(),
+            };
+            world.call::<op::DetachUserPolicy>(detach).await.unwrap();
+        } else {
+            world.make_group("others").await;
+        }
+        let made = code(world.handle::<op::CreateUser>(decided).await);
+        assert_eq!(made, if revoked { "AccessDenied" } else { "no error" });
+        assert_eq!(world.get_user("new").await.is_ok(), !revoked);
+    }
+}

@@ -3,9 +3,13 @@
 mod decisions;
 mod entities;
 mod keys;
+mod mfa;
 mod model;
+mod oidc;
 mod policies;
+mod reports;
 mod roles;
+mod simulate;
 
 use strongroom_api_iam::{self as api, op};
 use strongroom_gate::ErrorReply;
