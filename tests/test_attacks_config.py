@@ -221,7 +221,6 @@ def test_a_root_key_from_nowhere_is_none(installation, copy, source):
     assert_refused(*start(installation, copy, "--root-key", source))
 
 
-@pytest.mark.xfail(reason="the parser of arguments repeats the value that it refuses")
 @pytest.mark.parametrize("source", ["0123456789abcdef" * 4, "file=0123456789abcdef0123456789abcdef"])
 def test_a_root_key_given_by_mistake_is_not_repeated(installation, copy, source):
     """What is refused as the place of the root key may be the root key."""

@@ -601,6 +601,9 @@ ELSEWHERE = {
     "body": "above: uploads",
     "record": "the recorder's own tests",
     "signature": "the tests of sigv4",
+    "retention": "the trail's own tests",
+    "scrub": "the tests of the scrub",
+    "audit_log": "the trail's own tests",
 }
 NOT_BY_A_REQUEST = {
     ("head", "max_chunk_line_bytes"),

@@ -179,13 +179,13 @@ fn plan(args: &BenchArgs, variable: &dyn Fn(&str) -> Option<String>) -> Result<P
         Some(path) => Trust::Bundle(path.clone()),
         None => Trust::System,
     };
-    let bundle = args.ca_bundle.as_ref().or(environment.ca_bundle.as_ref());
+    let bundle = args.ca_bundle.as_ref().or(environment.place.ca_bundle.as_ref());
     let first = Side {
-        endpoint: Endpoint::parse(&environment.endpoint)?,
-        access_key_id: environment.access_key_id.clone(),
-        secret: environment.secret.clone(),
-        session_token: environment.session_token.clone(),
-        region: args.region.clone().unwrap_or_else(|| environment.region.clone()),
+        endpoint: Endpoint::parse(&environment.place.endpoint)?,
+        access_key_id: environment.key.id.clone(),
+        secret: environment.key.secret.clone(),
+        session_token: environment.key.session_token.clone(),
+        region: args.region.clone().unwrap_or_else(|| environment.place.region.clone()),
         trust: trust(args.insecure, bundle),
         payload: args.payload.into(),
         asks_for_sse: args.sse.is_some(),

@@ -1,4 +1,4 @@
-//! Signed requests of the service `strongroom` to a running server.
+//! Requests to a running server: of the service `strongroom`, and of STS.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,13 +14,17 @@ use strongroom_api_strongroom::SERVICE;
 use strongroom_bench::{BenchError, Endpoint, Trust};
 use strongroom_codec::{EncodedRequest, decode_error, decode_response, encode_request};
 use strongroom_server::installation::wall_clock;
-use strongroom_shape::{Input, Operation, Protocol};
+use strongroom_shape::{Input, Operation, Protocol, ServiceSchema};
 use strongroom_sigv4::{Credentials, PayloadToSign, sign_header};
+use strongroom_types::Region;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::aws::Environment;
+use crate::args::RemoteArgs;
+use crate::aws::{Environment, Key, Place};
+use crate::error::CliError;
 use crate::output::visible;
 
 /// How long finding and reaching the server may take.
@@ -148,26 +152,50 @@ fn connector(endpoint: &Endpoint, bundle: Option<&Path>) -> Result<Option<TlsCon
     })
 }
 
-/// Asks one server, in the name of one access key.
+/// Asks one server, in the name of one access key or of nobody.
 pub(crate) struct Client {
-    environment: Environment,
+    key: Option<Key>,
+    region: Region,
     endpoint: Endpoint,
     tls: Option<TlsConnector>,
 }
 
+/// An answer: status, headers, body.
+type Answer = (u16, HeaderMap, Bytes);
+
 impl Client {
+    /// One for the server that the arguments name, or the environment.
+    ///
+    /// # Errors
+    /// What is wrong with either.
+    pub(crate) fn of(remote: &RemoteArgs) -> Result<Self, CliError> {
+        Ok(Self::new(Environment::load(remote.endpoint.as_deref())?)?)
+    }
+
     /// A client for the server and the key of the environment. Nothing is sent yet.
     ///
     /// # Errors
     /// [`ClientError`]: a URL without TLS, or no authority to trust. Only the bundle is trusted, never the system's
     /// authorities: none of them vouches for a private one.
     pub(crate) fn new(environment: Environment) -> Result<Self, ClientError> {
-        let endpoint = endpoint(&environment.endpoint)?;
-        let tls = connector(&endpoint, environment.ca_bundle.as_deref())?;
-        Ok(Self { environment, endpoint, tls })
+        Self::with(Some(environment.key), environment.place)
     }
 
-    /// Asks for an operation.
+    /// A client that signs nothing.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub(crate) fn unsigned(place: Place) -> Result<Self, ClientError> {
+        Self::with(None, place)
+    }
+
+    fn with(key: Option<Key>, place: Place) -> Result<Self, ClientError> {
+        let endpoint = endpoint(&place.endpoint)?;
+        let tls = connector(&endpoint, place.ca_bundle.as_deref())?;
+        Ok(Self { key, region: place.region, endpoint, tls })
+    }
+
+    /// Asks for an operation of the service `strongroom`.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -175,71 +203,89 @@ impl Client {
         &self,
         input: &I,
     ) -> Result<<I::Operation as Operation>::Output, ClientError> {
+        self.call_of(&SERVICE, Protocol::AwsJson11, input).await
+    }
+
+    /// Asks for an operation of any service, which `input` must be of.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub(crate) async fn call_of<I: Input>(
+        &self,
+        service: &'static ServiceSchema,
+        protocol: Protocol,
+        input: &I,
+    ) -> Result<<I::Operation as Operation>::Output, ClientError> {
         let operation = <I::Operation as Operation>::SCHEMA;
-        let protocol = Protocol::AwsJson11;
-        let encoded = encode_request(protocol, &SERVICE, operation, input)
+        let encoded = encode_request(protocol, service, operation, input)
             .map_err(|error| ClientError::Request(error.to_string()))?;
-        let request = self.sign(encoded)?;
-        let asking = async {
-            let stream = connect(&self.endpoint).await?;
-            match &self.tls {
-                None => self.exchange(stream, request).await,
-                Some(tls) => {
-                    let name = ServerName::try_from(self.endpoint.host().to_owned())
-                        .map_err(|_| ClientError::Endpoint(self.endpoint.url().to_owned()))?;
-                    let stream = tls.connect(name, stream).await.map_err(|source| {
-                        ClientError::Handshake { endpoint: self.endpoint.url().to_owned(), source }
-                    })?;
-                    self.exchange(stream, request).await
-                }
-            }
-        };
-        let answer = tokio::time::timeout(REQUEST_TIMEOUT, asking).await;
+        let request = self.request(service, encoded)?;
+        let answer = tokio::time::timeout(REQUEST_TIMEOUT, self.send(request)).await;
         let (status, headers, body) =
             answer.map_err(|_| ClientError::Timeout(self.endpoint.url().to_owned()))??;
         if status != operation.status {
             return Err(refused(protocol, status, &headers, &body));
         }
         let mut output = <I::Operation as Operation>::Output::default();
-        decode_response(protocol, &SERVICE, operation, status, &headers, &body, &mut output)
-            .map_err(|_| ClientError::Answer(self.endpoint.url().to_owned()))?;
+        let decoded = decode_response(protocol, service, operation, status, &headers, &body, &mut output);
+        // It may hold secrets.
+        if let Ok(mut body) = body.try_into_mut() {
+            body.as_mut().zeroize();
+        }
+        decoded.map_err(|_| ClientError::Answer(self.endpoint.url().to_owned()))?;
         Ok(output)
     }
 
-    fn sign(&self, encoded: EncodedRequest) -> Result<Request<Full<Bytes>>, ClientError> {
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Answer, ClientError> {
+        let stream = connect(&self.endpoint).await?;
+        let Some(tls) = &self.tls else { return self.exchange(stream, request).await };
+        let name = ServerName::try_from(self.endpoint.host().to_owned())
+            .map_err(|_| ClientError::Endpoint(self.endpoint.url().to_owned()))?;
+        let stream = tls
+            .connect(name, stream)
+            .await
+            .map_err(|source| ClientError::Handshake { endpoint: self.endpoint.url().to_owned(), source })?;
+        self.exchange(stream, request).await
+    }
+
+    /// The request as it is sent: signed, if there is a key.
+    fn request(
+        &self,
+        service: &'static ServiceSchema,
+        encoded: EncodedRequest,
+    ) -> Result<Request<Full<Bytes>>, ClientError> {
         let unwritable = |error: &dyn std::fmt::Display| ClientError::Request(error.to_string());
         let mut headers: HeaderMap = encoded.headers.into_iter().collect();
         let host = HeaderValue::from_str(self.endpoint.authority()).map_err(|error| unwritable(&error))?;
         headers.insert(HOST, host);
         headers
             .insert(USER_AGENT, HeaderValue::from_static(concat!("strongroom/", env!("CARGO_PKG_VERSION"))));
-        let credentials = Credentials {
-            access_key_id: &self.environment.access_key_id,
-            secret: &self.environment.secret,
-            session_token: self.environment.session_token.as_deref(),
-            region: &self.environment.region,
-            service: SERVICE.signing_name,
-        };
-        let method = encoded.method.as_str();
-        let (path, query) = encoded.uri.split_once('?').unwrap_or((&encoded.uri, ""));
-        let payload = PayloadToSign::Bytes(&encoded.body);
-        sign_header(&credentials, wall_clock(), method, path, query, &mut headers, payload)
-            .map_err(|error| unwritable(&error))?;
+        if let Some(key) = &self.key {
+            let credentials = Credentials {
+                access_key_id: &key.id,
+                secret: &key.secret,
+                session_token: key.session_token.as_deref(),
+                region: &self.region,
+                service: service.signing_name,
+            };
+            let method = encoded.method.as_str();
+            let (path, query) = encoded.uri.split_once('?').unwrap_or((&encoded.uri, ""));
+            let payload = PayloadToSign::Bytes(&encoded.body);
+            sign_header(&credentials, wall_clock(), method, path, query, &mut headers, payload)
+                .map_err(|error| unwritable(&error))?;
+        }
         let mut request = Request::builder()
             .method(encoded.method.clone())
             .uri(&encoded.uri)
-            .body(Full::new(Bytes::from(encoded.body)))
+            // It may hold a token.
+            .body(Full::new(Bytes::from_owner(Zeroizing::new(encoded.body))))
             .map_err(|error| unwritable(&error))?;
         *request.headers_mut() = headers;
         Ok(request)
     }
 
     /// One request and its answer over a connection, which ends with them.
-    async fn exchange<S>(
-        &self,
-        stream: S,
-        request: Request<Full<Bytes>>,
-    ) -> Result<(u16, HeaderMap, Bytes), ClientError>
+    async fn exchange<S>(&self, stream: S, request: Request<Full<Bytes>>) -> Result<Answer, ClientError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {

@@ -4,7 +4,9 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
+use strongroom_agent::AgentError;
 use strongroom_bench::BenchError;
+use strongroom_identity::{IdentityError, RecoverError};
 use strongroom_kms::{KeysError, RootKeyError};
 use strongroom_server::config::ConfigError;
 use strongroom_server::installation::InstallationError;
@@ -14,6 +16,7 @@ use strongroom_storage::StoreError;
 use strongroom_storage::local::OpenError;
 use strongroom_storage::local::backup::RestoreError;
 
+use crate::agent::StsError;
 use crate::aws::EnvironmentError;
 use crate::client::ClientError;
 
@@ -69,6 +72,18 @@ pub(crate) enum CliError {
         #[source]
         source: ClientError,
     },
+    /// The accounts cannot be read.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// A root user got no new key.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
+    /// The agent cannot start.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
+    /// What the agent is to ask STS with.
+    #[error(transparent)]
+    Sts(#[from] StsError),
     /// A run of the load generator.
     #[error(transparent)]
     Bench(#[from] BenchError),

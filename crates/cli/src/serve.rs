@@ -12,10 +12,10 @@ use strongroom_server::limits::{self, Amount};
 use strongroom_server::listener::ShutdownTrigger;
 use strongroom_server::serve::{Certificates, Server};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 use crate::args::{Output, ServeArgs};
 use crate::error::CliError;
+use crate::log;
 use crate::output::{Showing, pairs, print, print_json, table};
 
 /// Serves until SIGTERM or SIGINT.
@@ -23,7 +23,7 @@ pub(crate) async fn run(args: &ServeArgs) -> Result<(), CliError> {
     if args.print_limits {
         return print_limits(&Config::load(args.config.as_deref(), &args.overrides())?, args.output);
     }
-    start_log(args.log_level.as_deref())?;
+    log::start(args.log_level.as_deref())?;
     raise_file_limit();
     // From here on no signal is lost, and none ends a start half done.
     let mut signals =
@@ -67,6 +67,7 @@ fn print_limits(config: &Config, output: Output) -> Result<(), CliError> {
                 let value = match limit.value {
                     Amount::Number(number) => json!(number),
                     Amount::Time(time) => json!(time.as_secs_f64()),
+                    Amount::Unlimited => json!(null),
                 };
                 json!({ "of": limit.of, "name": limit.name, "value": value })
             });
@@ -183,15 +184,6 @@ fn reload(args: &ServeArgs, running: &Config, certificates: &Arc<Certificates>) 
 fn needs_restart(running: &Config, reloaded: &Config) -> bool {
     let without_tls = |config: &Config| Config { tls: None, ..config.clone() };
     without_tls(running) != without_tls(reloaded)
-}
-
-/// The log goes to standard error, so that standard output holds results only.
-fn start_log(level: Option<&str>) -> Result<(), CliError> {
-    let given = level.map(ToOwned::to_owned).or_else(|| std::env::var(EnvFilter::DEFAULT_ENV).ok());
-    let text = given.filter(|text| !text.trim().is_empty()).unwrap_or_else(|| "info".to_owned());
-    let filter = EnvFilter::try_new(&text).map_err(|_| CliError::LogFilter(text))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
-    Ok(())
 }
 
 /// Each connection and each large blob is an open file; the soft limit is often 1,024.

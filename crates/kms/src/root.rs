@@ -24,6 +24,12 @@ pub enum RootKeySource {
     File(PathBuf),
 }
 
+/// Whether a text could be a provider's name, and is too short for a key.
+fn is_name(text: &str) -> bool {
+    (1..=12).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+}
+
 impl RootKeySource {
     /// Parses the value of `--root-key`: `file:PATH`.
     ///
@@ -32,9 +38,9 @@ impl RootKeySource {
     pub fn parse(text: &str) -> Result<Self, RootKeyError> {
         match text.split_once(':') {
             Some(("file", path)) if !path.is_empty() => Ok(Self::File(path.into())),
-            // The provider's name only: what follows may be a secret.
-            Some((provider, _)) => Err(RootKeyError::Source(format!("{provider}:…"))),
-            None => Err(RootKeyError::Source("…".to_owned())),
+            // The provider's name only, if it can be one: anything else may be a secret.
+            Some((provider, _)) if is_name(provider) => Err(RootKeyError::Source(format!("{provider}:…"))),
+            Some(_) | None => Err(RootKeyError::Source("…".to_owned())),
         }
     }
 

@@ -44,21 +44,45 @@ pub(crate) enum EnvironmentError {
     },
 }
 
-/// What is needed to sign a request and to send it.
-#[derive(Debug)]
-pub(crate) struct Environment {
-    /// The key's id.
-    pub(crate) access_key_id: AccessKeyId,
+/// An access key.
+#[derive(Debug, Clone)]
+pub(crate) struct Key {
+    /// Its id.
+    pub(crate) id: AccessKeyId,
     /// Its secret.
     pub(crate) secret: SecretAccessKey,
     /// The token of temporary credentials.
     pub(crate) session_token: Option<String>,
+}
+
+/// Where requests go.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
     /// The region to sign for.
     pub(crate) region: Region,
     /// The server's URL.
     pub(crate) endpoint: String,
     /// Certificates of the authorities that are trusted.
     pub(crate) ca_bundle: Option<PathBuf>,
+}
+
+impl Place {
+    /// Reads the process's environment for where to send what is not signed; `endpoint` is what the command line says.
+    ///
+    /// # Errors
+    /// [`EnvironmentError`].
+    pub(crate) fn load(endpoint: Option<&str>) -> Result<Self, EnvironmentError> {
+        Files::read(&|name| std::env::var_os(name))?.place(endpoint)
+    }
+}
+
+/// What is needed to sign a request and to send it.
+#[derive(Debug)]
+pub(crate) struct Environment {
+    /// The key to sign with.
+    pub(crate) key: Key,
+    /// Where to.
+    pub(crate) place: Place,
 }
 
 impl Environment {
@@ -70,46 +94,80 @@ impl Environment {
         Self::from(endpoint, &|name| std::env::var_os(name))
     }
 
-    fn from(
-        endpoint: Option<&str>,
-        variable: &dyn Fn(&str) -> Option<OsString>,
-    ) -> Result<Self, EnvironmentError> {
-        let text = |name: &str| {
-            variable(name).and_then(|value| value.into_string().ok()).filter(|value| !value.is_empty())
-        };
-        let profile = text("AWS_PROFILE").unwrap_or_else(|| "default".to_owned());
+    fn from(endpoint: Option<&str>, variable: Variables<'_>) -> Result<Self, EnvironmentError> {
+        let files = Files::read(variable)?;
+        Ok(Self { key: files.key()?, place: files.place(endpoint)? })
+    }
+}
+
+/// The process's environment.
+type Variables<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// The environment and the profile of the shared files that it names.
+struct Files<'a> {
+    variable: Variables<'a>,
+    profile: String,
+    config: Profiles,
+    credentials: Profiles,
+}
+
+impl<'a> Files<'a> {
+    fn read(variable: Variables<'a>) -> Result<Self, EnvironmentError> {
         let config = shared_file(variable, "AWS_CONFIG_FILE", "config")?.unwrap_or_default();
         let credentials =
             shared_file(variable, "AWS_SHARED_CREDENTIALS_FILE", "credentials")?.unwrap_or_default();
-        let of_config = |name: &str| config.config(&profile, name).map(ToOwned::to_owned);
-        let of_either = |name: &str| {
-            credentials.credentials(&profile, name).map(ToOwned::to_owned).or_else(|| of_config(name))
-        };
-        let (id, secret, session_token) = match (text("AWS_ACCESS_KEY_ID"), text("AWS_SECRET_ACCESS_KEY")) {
-            (Some(id), Some(secret)) => (id, secret, text("AWS_SESSION_TOKEN")),
-            _ => match (of_either("aws_access_key_id"), of_either("aws_secret_access_key")) {
-                (Some(id), Some(secret)) => (id, secret, of_either("aws_session_token")),
-                _ => return Err(EnvironmentError::NoCredentials),
-            },
-        };
-        let region =
-            text("AWS_REGION").or_else(|| text("AWS_DEFAULT_REGION")).or_else(|| of_config("region"));
-        let region = region.unwrap_or_else(|| Region::us_east_1().as_str().to_owned());
-        let endpoint = endpoint.map(ToOwned::to_owned).or_else(|| text("AWS_ENDPOINT_URL"));
-        Ok(Self {
-            access_key_id: AccessKeyId::parse(&id).map_err(|_| EnvironmentError::AccessKeyId)?,
+        let files = Self { variable, profile: String::new(), config, credentials };
+        let profile = files.text("AWS_PROFILE").unwrap_or_else(|| "default".to_owned());
+        Ok(Self { profile, ..files })
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        (self.variable)(name).and_then(|value| value.into_string().ok()).filter(|value| !value.is_empty())
+    }
+
+    fn of_config(&self, name: &str) -> Option<String> {
+        self.config.config(&self.profile, name).map(ToOwned::to_owned)
+    }
+
+    fn of_either(&self, name: &str) -> Option<String> {
+        let of_credentials = self.credentials.credentials(&self.profile, name).map(ToOwned::to_owned);
+        of_credentials.or_else(|| self.of_config(name))
+    }
+
+    fn key(&self) -> Result<Key, EnvironmentError> {
+        let (id, secret, session_token) =
+            match (self.text("AWS_ACCESS_KEY_ID"), self.text("AWS_SECRET_ACCESS_KEY")) {
+                (Some(id), Some(secret)) => (id, secret, self.text("AWS_SESSION_TOKEN")),
+                _ => match (self.of_either("aws_access_key_id"), self.of_either("aws_secret_access_key")) {
+                    (Some(id), Some(secret)) => (id, secret, self.of_either("aws_session_token")),
+                    _ => return Err(EnvironmentError::NoCredentials),
+                },
+            };
+        Ok(Key {
+            id: AccessKeyId::parse(&id).map_err(|_| EnvironmentError::AccessKeyId)?,
             secret: SecretAccessKey::new(secret),
             session_token,
+        })
+    }
+
+    fn place(&self, endpoint: Option<&str>) -> Result<Place, EnvironmentError> {
+        let region = self.text("AWS_REGION").or_else(|| self.text("AWS_DEFAULT_REGION"));
+        let region = region.or_else(|| self.of_config("region"));
+        let region = region.unwrap_or_else(|| Region::us_east_1().as_str().to_owned());
+        let endpoint = endpoint.map(ToOwned::to_owned).or_else(|| self.text("AWS_ENDPOINT_URL"));
+        Ok(Place {
             region: Region::parse(&region).map_err(|_| EnvironmentError::Region(region))?,
-            endpoint: endpoint.or_else(|| of_config("endpoint_url")).ok_or(EnvironmentError::NoEndpoint)?,
-            ca_bundle: text("AWS_CA_BUNDLE").or_else(|| of_config("ca_bundle")).map(PathBuf::from),
+            endpoint: endpoint
+                .or_else(|| self.of_config("endpoint_url"))
+                .ok_or(EnvironmentError::NoEndpoint)?,
+            ca_bundle: self.text("AWS_CA_BUNDLE").or_else(|| self.of_config("ca_bundle")).map(PathBuf::from),
         })
     }
 }
 
 /// A shared file: the one that `name` names must be there, the one in `~/.aws` may.
 fn shared_file(
-    variable: &dyn Fn(&str) -> Option<OsString>,
+    variable: Variables<'_>,
     name: &str,
     default: &str,
 ) -> Result<Option<Profiles>, EnvironmentError> {
@@ -165,14 +223,14 @@ mod tests {
             ("AWS_SHARED_CREDENTIALS_FILE", credentials.to_str().unwrap()),
         ];
         let from_files = load(None, &files).unwrap();
-        assert_eq!(from_files.secret.expose(), "of file");
-        assert_eq!(from_files.region.as_str(), "eu-west-1");
-        assert_eq!(from_files.endpoint, "https://localhost:9000");
-        assert_eq!(from_files.ca_bundle, Some(PathBuf::from("/ca.pem")));
+        assert_eq!(from_files.key.secret.expose(), "of file");
+        assert_eq!(from_files.place.region.as_str(), "eu-west-1");
+        assert_eq!(from_files.place.endpoint, "https://localhost:9000");
+        assert_eq!(from_files.place.ca_bundle, Some(PathBuf::from("/ca.pem")));
 
         let two = load(None, &[&files[..], &[("AWS_PROFILE", "two")]].concat()).unwrap();
-        assert_eq!((two.secret.expose(), two.region.as_str()), ("of two", "us-west-2"));
-        assert_eq!(two.endpoint, "https://two:1");
+        assert_eq!((two.key.secret.expose(), two.place.region.as_str()), ("of two", "us-west-2"));
+        assert_eq!(two.place.endpoint, "https://two:1");
 
         let variables = [
             ("AWS_ACCESS_KEY_ID", ID),
@@ -182,11 +240,11 @@ mod tests {
             ("AWS_CA_BUNDLE", "/other.pem"),
         ];
         let both = load(None, &[&files[..], &variables].concat()).unwrap();
-        assert_eq!((both.secret.expose(), both.region.as_str()), ("of variable", "ap-south-1"));
-        assert_eq!(both.endpoint, "https://variable:1");
-        assert_eq!(both.ca_bundle, Some(PathBuf::from("/other.pem")));
+        assert_eq!((both.key.secret.expose(), both.place.region.as_str()), ("of variable", "ap-south-1"));
+        assert_eq!(both.place.endpoint, "https://variable:1");
+        assert_eq!(both.place.ca_bundle, Some(PathBuf::from("/other.pem")));
         let flag = load(Some("https://flag:1"), &[&files[..], &variables].concat()).unwrap();
-        assert_eq!(flag.endpoint, "https://flag:1");
+        assert_eq!(flag.place.endpoint, "https://flag:1");
     }
 
     #[test]
@@ -202,7 +260,7 @@ mod tests {
         let error = load(Some("https://h"), &file).unwrap_err();
         assert!(error.to_string().contains("/nowhere/config"), "a file that is named must be there");
         let home = [&key[..], &[("HOME", "/nowhere")]].concat();
-        assert_eq!(load(Some("https://h"), &home).unwrap().region.as_str(), "us-east-1");
+        assert_eq!(load(Some("https://h"), &home).unwrap().place.region.as_str(), "us-east-1");
     }
 
     #[test]
