@@ -6,7 +6,6 @@ use strongroom_api_strongroom::{
 };
 
 use crate::args::{AccountCommand, Output, RemoteArgs};
-use crate::aws::Environment;
 use crate::client::Client;
 use crate::error::CliError;
 use crate::output;
@@ -21,7 +20,7 @@ pub(crate) async fn run(command: &AccountCommand) -> Result<(), CliError> {
         AccountCommand::List { remote } => list(remote).await,
         AccountCommand::Describe { account_id, remote } => {
             let input = DescribeAccountInput { account_id: account_id.to_string() };
-            let account = client(remote)?.call(&input).await?.account;
+            let account = Client::of(remote)?.call(&input).await?.account;
             match remote.output {
                 Output::Json => output::print_json(&account_json(&account)),
                 Output::Text => output::print(&account_text(&account)),
@@ -30,13 +29,9 @@ pub(crate) async fn run(command: &AccountCommand) -> Result<(), CliError> {
     }
 }
 
-fn client(remote: &RemoteArgs) -> Result<Client, CliError> {
-    Ok(Client::new(Environment::load(remote.endpoint.as_deref())?)?)
-}
-
 async fn create(email: &str, name: Option<&str>, remote: &RemoteArgs) -> Result<(), CliError> {
     let input = CreateAccountInput { email: email.to_owned(), account_name: name.map(ToOwned::to_owned) };
-    let made = client(remote)?.call(&input).await?;
+    let made = Client::of(remote)?.call(&input).await?;
     match remote.output {
         Output::Json => output::print_json(&created_json(&made)),
         Output::Text => output::print(&created_text(&made)),
@@ -44,7 +39,7 @@ async fn create(email: &str, name: Option<&str>, remote: &RemoteArgs) -> Result<
 }
 
 async fn list(remote: &RemoteArgs) -> Result<(), CliError> {
-    let client = client(remote)?;
+    let client = Client::of(remote)?;
     let mut accounts = Vec::new();
     let mut next_token = None;
     for _ in 0..MAX_PAGES {

@@ -1,16 +1,23 @@
 //! The command line.
 
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use strongroom_kms::RootKeySource;
 use strongroom_types::{AccountId, Region};
 
+use crate::agent::AgentArgs;
 use crate::backup::BackupArgs;
 use crate::bench::BenchArgs;
+use crate::explain::ExplainArgs;
+use crate::recover_root::RecoverRootArgs;
 use crate::restore::RestoreArgs;
 use crate::scrub::ScrubArgs;
+use crate::who_can::WhoCanArgs;
 
 /// S3-compatible object store that encrypts, checks and records everything.
 #[derive(Debug, Parser)]
@@ -42,10 +49,18 @@ pub(crate) enum Command {
     Restore(RestoreArgs),
     /// Read and check everything on a running server's disk, in the background
     Scrub(ScrubArgs),
+    /// Say why a request is, or was, allowed or denied, and what would change that
+    Explain(ExplainArgs),
+    /// List everybody who can do something, and why
+    WhoCan(WhoCanArgs),
     /// Prove offline that everything in a data directory opens, and that nothing is missing or left over
     Verify(VerifyArgs),
+    /// Give a root user whose access keys are gone a new one, offline
+    RecoverRoot(RecoverRootArgs),
     /// Measure how fast an S3 endpoint is, alone or beside another, and what an operation costs its server
     Bench(Box<BenchArgs>),
+    /// Hand rotating credentials of a role to this host's programs, as AWS's SDKs ask for them
+    Agent(Box<AgentArgs>),
 }
 
 /// How results are written to standard output.
@@ -65,7 +80,7 @@ pub(crate) struct DataArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) data: PathBuf,
     /// Where the root key lies [default: the file DIR.root-key, beside the data directory]
-    #[arg(long, value_name = "file:PATH", value_parser = root_key)]
+    #[arg(long, value_name = "file:PATH", value_parser = RootKeyParser)]
     pub(crate) root_key: Option<RootKeySource>,
 }
 
@@ -115,7 +130,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "DIR", required_unless_present = "print_limits")]
     data: Option<PathBuf>,
     /// Where the root key lies [default: the file DIR.root-key, beside the data directory]
-    #[arg(long, value_name = "file:PATH", value_parser = root_key)]
+    #[arg(long, value_name = "file:PATH", value_parser = RootKeyParser)]
     root_key: Option<RootKeySource>,
     /// Address of the TLS listener [default: 127.0.0.1:9000]
     #[arg(long, value_name = "ADDR:PORT")]
@@ -250,15 +265,33 @@ pub(crate) struct VerifyArgs {
     pub(crate) output: Output,
 }
 
-fn root_key(text: &str) -> Result<RootKeySource, String> {
-    RootKeySource::parse(text).map_err(|error| error.to_string())
+/// Reads `--root-key`. What it refuses it does not repeat, as other parsers do: it may be the key itself.
+#[derive(Debug, Clone, Copy)]
+struct RootKeyParser;
+
+impl TypedValueParser for RootKeyParser {
+    type Value = RootKeySource;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        _: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<Self::Value, clap::Error> {
+        let source = value.to_str().and_then(|text| RootKeySource::parse(text).ok());
+        source.ok_or_else(|| {
+            let words = "what --root-key was given is not a place (and not repeated here, since it may be the key); give \
+                         file:PATH\n";
+            clap::Error::raw(ErrorKind::ValueValidation, words).with_cmd(command)
+        })
+    }
 }
 
 pub(crate) fn region(text: &str) -> Result<Region, String> {
     Region::parse(text).map_err(|_| "not the name of a region; give one such as us-east-1".to_owned())
 }
 
-fn account_id(text: &str) -> Result<AccountId, String> {
+pub(crate) fn account_id(text: &str) -> Result<AccountId, String> {
     AccountId::parse(text).map_err(|_| "not an account id; give 12 digits".to_owned())
 }
 
@@ -281,7 +314,8 @@ mod tests {
     fn every_help_has_an_example() {
         fn look(command: &clap::Command) {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-            assert!(help.starts_with("Example:\n  "), "{}", command.get_name());
+            let has_one = help.starts_with("Example:\n  ") || help.starts_with("Examples:\n  ");
+            assert!(has_one, "{}", command.get_name());
             command.get_subcommands().filter(|command| command.get_name() != "help").for_each(look);
         }
         look(&CommandLine::command());
@@ -312,6 +346,19 @@ mod tests {
     }
 
     #[test]
+    fn what_was_given_as_the_root_key_is_not_repeated() {
+        let key = "0123456789abcdef".repeat(4);
+        for command in ["init", "serve", "verify", "recover-root", "restore --from b"] {
+            for given in [key.clone(), format!("file={key}"), format!("{key}:x"), format!("hex:{key}")] {
+                let error = parse(&format!("strongroom {command} --data d --root-key {given}")).unwrap_err();
+                assert_eq!(error.exit_code(), 2);
+                let said = error.to_string();
+                assert!(!said.contains(&key) && said.contains("file:PATH"), "{said}");
+            }
+        }
+    }
+
+    #[test]
     fn refuses_what_it_does_not_understand_and_says_what_it_would() {
         for (line, words) in [
             ("strongroom serve --data d --listen localhost:9000", "--listen"),
@@ -325,6 +372,15 @@ mod tests {
             ("strongroom backup --status --to /b", "--to"),
             ("strongroom restore --from /b", "--data"),
             ("strongroom scrub --rate 0", "1..=10000"),
+            (
+                "strongroom agent --role-arn reports --listen-imds 127.0.0.1:1",
+                "arn:aws:iam::123456789012:role/",
+            ),
+            ("strongroom agent --role-arn arn:aws:iam::123456789012:role/r", "--listen-credentials"),
+            (
+                "strongroom agent --role-arn arn:aws:iam::123456789012:role/r --listen-credentials 127.0.0.1:1",
+                "--token-file",
+            ),
         ] {
             let error = parse(line).map(|_| ()).unwrap_err();
             assert_eq!(error.exit_code(), 2);

@@ -10,7 +10,6 @@ use strongroom_api_strongroom::{Backup, BackupPhase, BackupState, DescribeBackup
 use strongroom_types::Timestamp;
 
 use crate::args::{Output, RemoteArgs};
-use crate::aws::Environment;
 use crate::client::Client;
 use crate::error::CliError;
 use crate::{output, progress};
@@ -40,7 +39,7 @@ pub(crate) struct BackupArgs {
 
 /// Starts a backup and waits for its end, or shows the latest.
 pub(crate) async fn run(args: &BackupArgs) -> Result<ExitCode, CliError> {
-    let client = Client::new(Environment::load(args.remote.endpoint.as_deref())?)?;
+    let client = Client::of(&args.remote)?;
     let backup = match &args.to {
         None => client.call(&DescribeBackupInput { backup_id: None }).await?.backup,
         Some(to) => {

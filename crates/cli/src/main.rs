@@ -1,23 +1,28 @@
 //! The binary `strongroom`: what a person or a program types.
 //!
 //! In reading order: `args` (the command line), one module per command (`init`, `serve`, `account`, `backup`, `restore`,
-//! `scrub`, `verify`, `bench`), `aws` (the environment that AWS's tools read), `client` (signed requests to a server),
-//! `output`, `progress` and `error`.
+//! `scrub`, `explain`, `who_can`, `verify`, `recover_root`, `bench`, `agent`), `aws` (the environment that AWS's tools read), `client` (signed requests to a server),
+//! `log`, `output`, `progress` and `error`.
 
 mod account;
+mod agent;
 mod args;
 mod aws;
 mod backup;
 mod bench;
 mod client;
 mod error;
+mod explain;
 mod init;
+mod log;
 mod output;
 mod progress;
+mod recover_root;
 mod restore;
 mod scrub;
 mod serve;
 mod verify;
+mod who_can;
 
 use std::process::ExitCode;
 
@@ -62,8 +67,12 @@ fn run(command_line: CommandLine) -> Result<ExitCode, CliError> {
             Command::Backup(args) => backup::run(&args).await,
             Command::Restore(args) => restore::run(&args).await,
             Command::Scrub(args) => scrub::run(&args).await,
+            Command::Explain(args) => explain::run(&args).await.map(|()| ExitCode::SUCCESS),
+            Command::WhoCan(args) => who_can::run(&args).await.map(|()| ExitCode::SUCCESS),
+            Command::RecoverRoot(args) => recover_root::run(&args).await.map(|()| ExitCode::SUCCESS),
             Command::Verify(args) => verify::run(&args).await,
             Command::Bench(args) => bench::run(&args).await,
+            Command::Agent(args) => agent::run(&args).await.map(|()| ExitCode::SUCCESS),
         }
     })
 }

@@ -9,7 +9,6 @@ use strongroom_api_strongroom::{DescribeScrubInput, Scrub, ScrubFinding, ScrubSt
 use strongroom_types::Timestamp;
 
 use crate::args::{Output, RemoteArgs};
-use crate::aws::Environment;
 use crate::client::Client;
 use crate::error::CliError;
 use crate::{output, progress};
@@ -41,7 +40,7 @@ pub(crate) struct ScrubArgs {
 
 /// Starts a scrub, waits for it if asked to, and shows it.
 pub(crate) async fn run(args: &ScrubArgs) -> Result<ExitCode, CliError> {
-    let client = Client::new(Environment::load(args.remote.endpoint.as_deref())?)?;
+    let client = Client::of(&args.remote)?;
     let mut scrub = if args.status {
         client.call(&DescribeScrubInput {}).await?.scrub
     } else {

@@ -1,23 +1,26 @@
-//! What an operator does to a running server: backups and the scrub, operations of the service `strongroom`. Accounts, its
-//! other operations, are the crate `identity`'s.
+//! What an operator does to a running server: backups, the scrub and questions about decisions, operations of the service
+//! `strongroom`. Accounts, its other operations, are the crate `organizations`'s.
 
 mod backup;
+mod explain;
 mod row;
 mod scrub;
 
 use std::sync::Arc;
 
 use strongroom_crypto::Entropy as _;
-use strongroom_gate::ErrorReply;
+use strongroom_gate::{ErrorReply, Gate};
 use strongroom_kms::Keys;
 use strongroom_storage::StoreError;
 use strongroom_trail::Archive;
+use strongroom_types::Region;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub(crate) use scrub::ScrubSettings;
 
 use self::backup::Backups;
+use self::explain::Explainer;
 use self::scrub::Scrubber;
 use crate::installation::Installation;
 
@@ -27,6 +30,7 @@ pub(crate) struct Operator {
     keys: Arc<Keys>,
     backups: Arc<Backups>,
     scrubber: Arc<Scrubber>,
+    explainer: Arc<Explainer>,
 }
 
 /// What goes on until the server ends.
@@ -41,24 +45,28 @@ impl Operator {
     pub(crate) fn start(
         installation: &Installation,
         archive: &Arc<Archive>,
+        (gate, home): (&Gate, &Region),
         settings: ScrubSettings,
         stop: watch::Receiver<bool>,
     ) -> (Self, Work) {
+        let explainer = Arc::new(Explainer::new(gate, installation, archive.clone(), home));
         let backups = Arc::new(Backups::new(installation, archive.clone()));
         let scrubber = Arc::new(Scrubber::new(installation, archive.clone(), settings));
         let scrubbing = tokio::spawn(scrubber.clone().run(stop));
         let work = Work { backups: backups.clone(), scrubbing };
-        (Self { keys: installation.keys.clone(), backups, scrubber }, work)
+        (Self { keys: installation.keys.clone(), backups, scrubber, explainer }, work)
     }
 
     /// One for which nothing goes on.
     #[cfg(test)]
-    pub(crate) async fn idle(installation: &Installation) -> Self {
+    pub(crate) async fn idle(installation: &Installation, gate: &Gate) -> Self {
         let archive = archive(installation).await;
+        let home = Region::us_east_1();
+        let explainer = Arc::new(Explainer::new(gate, installation, archive.clone(), &home));
         let settings = ScrubSettings::from(&crate::config::Scrub::default());
         let backups = Arc::new(Backups::new(installation, archive.clone()));
         let scrubber = Arc::new(Scrubber::new(installation, archive, settings));
-        Self { keys: installation.keys.clone(), backups, scrubber }
+        Self { keys: installation.keys.clone(), backups, scrubber, explainer }
     }
 }
 

@@ -182,6 +182,62 @@ impl Structure for InvalidInputException {
         Ok(())
     }
 }
+/// Shape `PrincipalNotFoundException`.
+#[derive(Clone, Default)]
+pub struct PrincipalNotFoundException {
+    /// Member `Message`.
+    pub message: Option<String>,
+}
+impl Structure for PrincipalNotFoundException {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::PRINCIPAL_NOT_FOUND_EXCEPTION
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::PRINCIPAL_NOT_FOUND_EXCEPTION_MEMBERS;
+        opt(&self.message, &m[0], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::PRINCIPAL_NOT_FOUND_EXCEPTION_MEMBERS;
+        match index {
+            0 => set(&mut self.message, &m[0], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `RequestNotFoundException`.
+#[derive(Clone, Default)]
+pub struct RequestNotFoundException {
+    /// Member `Message`.
+    pub message: Option<String>,
+}
+impl Structure for RequestNotFoundException {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::REQUEST_NOT_FOUND_EXCEPTION
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::REQUEST_NOT_FOUND_EXCEPTION_MEMBERS;
+        opt(&self.message, &m[0], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::REQUEST_NOT_FOUND_EXCEPTION_MEMBERS;
+        match index {
+            0 => set(&mut self.message, &m[0], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
 /// Shape `ServiceException`.
 #[derive(Clone, Default)]
 pub struct ServiceException {
@@ -238,7 +294,7 @@ impl Structure for TooManyRequestsException {
         Ok(())
     }
 }
-strongroom_shape::structures! { AccessDeniedException AccountAlreadyExistsException AccountNotFoundException BackupInProgressException BackupNotFoundException InvalidInputException ServiceException TooManyRequestsException }
+strongroom_shape::structures! { AccessDeniedException AccountAlreadyExistsException AccountNotFoundException BackupInProgressException BackupNotFoundException InvalidInputException PrincipalNotFoundException RequestNotFoundException ServiceException TooManyRequestsException }
 /// `AccessDeniedException`.
 pub static ACCESS_DENIED_EXCEPTION: ErrorSchema = ErrorSchema {
     name: "AccessDeniedException",
@@ -286,6 +342,22 @@ pub static INVALID_INPUT_EXCEPTION: ErrorSchema = ErrorSchema {
     status: 400,
     fault: Fault::Sender,
     structure: &schema::INVALID_INPUT_EXCEPTION,
+};
+/// `PrincipalNotFoundException`.
+pub static PRINCIPAL_NOT_FOUND_EXCEPTION: ErrorSchema = ErrorSchema {
+    name: "PrincipalNotFoundException",
+    code: "PrincipalNotFoundException",
+    status: 400,
+    fault: Fault::Sender,
+    structure: &schema::PRINCIPAL_NOT_FOUND_EXCEPTION,
+};
+/// `RequestNotFoundException`.
+pub static REQUEST_NOT_FOUND_EXCEPTION: ErrorSchema = ErrorSchema {
+    name: "RequestNotFoundException",
+    code: "RequestNotFoundException",
+    status: 400,
+    fault: Fault::Sender,
+    structure: &schema::REQUEST_NOT_FOUND_EXCEPTION,
 };
 /// `ServiceException`.
 pub static SERVICE_EXCEPTION: ErrorSchema = ErrorSchema {

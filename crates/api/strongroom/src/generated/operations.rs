@@ -214,6 +214,77 @@ impl Structure for DescribeScrubOutput {
         Ok(())
     }
 }
+/// Shape `ExplainDecisionRequest`.
+#[derive(Clone, Default)]
+pub struct ExplainDecisionInput {
+    /// Member `RequestId`.
+    pub request_id: Option<String>,
+    /// Member `Principal`.
+    pub principal: Option<String>,
+    /// Member `Action`.
+    pub action: Option<String>,
+    /// Member `Resource`.
+    pub resource: Option<String>,
+    /// Member `Context`.
+    pub context: Option<Vec<ContextEntry>>,
+}
+impl Structure for ExplainDecisionInput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::EXPLAIN_DECISION_INPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::EXPLAIN_DECISION_INPUT_MEMBERS;
+        opt(&self.request_id, &m[0], w);
+        opt(&self.principal, &m[1], w);
+        opt(&self.action, &m[2], w);
+        opt(&self.resource, &m[3], w);
+        opt(&self.context, &m[4], w);
+    }
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::EXPLAIN_DECISION_INPUT_MEMBERS;
+        match index {
+            0 => set(&mut self.request_id, &m[0], r)?,
+            1 => set(&mut self.principal, &m[1], r)?,
+            2 => set(&mut self.action, &m[2], r)?,
+            3 => set(&mut self.resource, &m[3], r)?,
+            4 => set(&mut self.context, &m[4], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `ExplainDecisionResponse`.
+#[derive(Clone, Default)]
+pub struct ExplainDecisionOutput {
+    /// Member `Explanation`.
+    pub explanation: Option<Box<Explanation>>,
+    /// Member `Request`.
+    pub request: Option<Box<RecordedRequest>>,
+}
+impl Structure for ExplainDecisionOutput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::EXPLAIN_DECISION_OUTPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::EXPLAIN_DECISION_OUTPUT_MEMBERS;
+        opt(&self.explanation, &m[0], w);
+        opt(&self.request, &m[1], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::EXPLAIN_DECISION_OUTPUT_MEMBERS;
+        match index {
+            0 => set(&mut self.explanation, &m[0], r)?,
+            1 => set(&mut self.request, &m[1], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
 /// Shape `ListAccountsRequest`.
 #[derive(Clone, Default)]
 pub struct ListAccountsInput {
@@ -267,6 +338,77 @@ impl Structure for ListAccountsOutput {
         let m = &schema::LIST_ACCOUNTS_OUTPUT_MEMBERS;
         match index {
             0 => self.accounts = Value::take(&m[0], r)?,
+            1 => set(&mut self.next_token, &m[1], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `ListWhoCanRequest`.
+#[derive(Clone, Default)]
+pub struct ListWhoCanInput {
+    /// Member `Action`.
+    pub action: String,
+    /// Member `Resource`.
+    pub resource: String,
+    /// Member `Context`.
+    pub context: Option<Vec<ContextEntry>>,
+    /// Member `NextToken`.
+    pub next_token: Option<String>,
+    /// Member `MaxResults`.
+    pub max_results: Option<i32>,
+}
+impl Structure for ListWhoCanInput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::LIST_WHO_CAN_INPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::LIST_WHO_CAN_INPUT_MEMBERS;
+        self.action.put(&m[0], w);
+        self.resource.put(&m[1], w);
+        opt(&self.context, &m[2], w);
+        opt(&self.next_token, &m[3], w);
+        opt(&self.max_results, &m[4], w);
+    }
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::LIST_WHO_CAN_INPUT_MEMBERS;
+        match index {
+            0 => self.action = Value::take(&m[0], r)?,
+            1 => self.resource = Value::take(&m[1], r)?,
+            2 => set(&mut self.context, &m[2], r)?,
+            3 => set(&mut self.next_token, &m[3], r)?,
+            4 => set(&mut self.max_results, &m[4], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `ListWhoCanResponse`.
+#[derive(Clone, Default)]
+pub struct ListWhoCanOutput {
+    /// Member `Principals`.
+    pub principals: Vec<PrincipalThatCan>,
+    /// Member `NextToken`.
+    pub next_token: Option<String>,
+}
+impl Structure for ListWhoCanOutput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::LIST_WHO_CAN_OUTPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::LIST_WHO_CAN_OUTPUT_MEMBERS;
+        self.principals.put(&m[0], w);
+        opt(&self.next_token, &m[1], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::LIST_WHO_CAN_OUTPUT_MEMBERS;
+        match index {
+            0 => self.principals = Value::take(&m[0], r)?,
             1 => set(&mut self.next_token, &m[1], r)?,
             _ => {}
         }
@@ -375,13 +517,15 @@ impl Structure for StartScrubOutput {
         Ok(())
     }
 }
-strongroom_shape::structures! { CreateAccountInput CreateAccountOutput DescribeAccountInput DescribeAccountOutput DescribeBackupInput DescribeBackupOutput DescribeScrubInput DescribeScrubOutput ListAccountsInput ListAccountsOutput StartBackupInput StartBackupOutput StartScrubInput StartScrubOutput }
+strongroom_shape::structures! { CreateAccountInput CreateAccountOutput DescribeAccountInput DescribeAccountOutput DescribeBackupInput DescribeBackupOutput DescribeScrubInput DescribeScrubOutput ExplainDecisionInput ExplainDecisionOutput ListAccountsInput ListAccountsOutput ListWhoCanInput ListWhoCanOutput StartBackupInput StartBackupOutput StartScrubInput StartScrubOutput }
 strongroom_shape::operations! {
     CreateAccount: CreateAccountInput => CreateAccountOutput, super::super::service::CREATE_ACCOUNT;
     DescribeAccount: DescribeAccountInput => DescribeAccountOutput, super::super::service::DESCRIBE_ACCOUNT;
     DescribeBackup: DescribeBackupInput => DescribeBackupOutput, super::super::service::DESCRIBE_BACKUP;
     DescribeScrub: DescribeScrubInput => DescribeScrubOutput, super::super::service::DESCRIBE_SCRUB;
+    ExplainDecision: ExplainDecisionInput => ExplainDecisionOutput, super::super::service::EXPLAIN_DECISION;
     ListAccounts: ListAccountsInput => ListAccountsOutput, super::super::service::LIST_ACCOUNTS;
+    ListWhoCan: ListWhoCanInput => ListWhoCanOutput, super::super::service::LIST_WHO_CAN;
     StartBackup: StartBackupInput => StartBackupOutput, super::super::service::START_BACKUP;
     StartScrub: StartScrubInput => StartScrubOutput, super::super::service::START_SCRUB;
 }

@@ -53,6 +53,23 @@ pub(crate) static DESCRIBE_SCRUB_OUTPUT_MEMBERS: [Member; 1] =
 /// Shape `DescribeScrubResponse`.
 pub static DESCRIBE_SCRUB_OUTPUT: StructureSchema =
     StructureSchema::new("DescribeScrubResponse", &DESCRIBE_SCRUB_OUTPUT_MEMBERS);
+pub(crate) static EXPLAIN_DECISION_INPUT_MEMBERS: [Member; 5] = [
+    Member::new("RequestId", Kind::String).min(1).max(36).pattern("^[0-9A-Za-z-]+$"),
+    Member::new("Principal", Kind::String).min(1).max(2048),
+    Member::new("Action", Kind::String).min(3).max(128).pattern("^[A-Za-z0-9-]+:[A-Za-z0-9]+$"),
+    Member::new("Resource", Kind::String).min(1).max(2048),
+    Member::new("Context", Kind::List(&CONTEXT_ENTRIES)).max(100),
+];
+/// Shape `ExplainDecisionRequest`.
+pub static EXPLAIN_DECISION_INPUT: StructureSchema =
+    StructureSchema::new("ExplainDecisionRequest", &EXPLAIN_DECISION_INPUT_MEMBERS);
+pub(crate) static EXPLAIN_DECISION_OUTPUT_MEMBERS: [Member; 2] = [
+    Member::new("Explanation", Kind::Structure(&EXPLANATION)),
+    Member::new("Request", Kind::Structure(&RECORDED_REQUEST)),
+];
+/// Shape `ExplainDecisionResponse`.
+pub static EXPLAIN_DECISION_OUTPUT: StructureSchema =
+    StructureSchema::new("ExplainDecisionResponse", &EXPLAIN_DECISION_OUTPUT_MEMBERS);
 pub(crate) static LIST_ACCOUNTS_INPUT_MEMBERS: [Member; 2] = [
     Member::new("NextToken", Kind::String).min(1).max(4096),
     Member::new("MaxResults", Kind::Integer).min(1).max(100),
@@ -67,6 +84,23 @@ pub(crate) static LIST_ACCOUNTS_OUTPUT_MEMBERS: [Member; 2] = [
 /// Shape `ListAccountsResponse`.
 pub static LIST_ACCOUNTS_OUTPUT: StructureSchema =
     StructureSchema::new("ListAccountsResponse", &LIST_ACCOUNTS_OUTPUT_MEMBERS);
+pub(crate) static LIST_WHO_CAN_INPUT_MEMBERS: [Member; 5] = [
+    Member::new("Action", Kind::String).min(3).max(128).pattern("^[A-Za-z0-9-]+:[A-Za-z0-9]+$").required(),
+    Member::new("Resource", Kind::String).min(1).max(2048).required(),
+    Member::new("Context", Kind::List(&CONTEXT_ENTRIES)).max(100),
+    Member::new("NextToken", Kind::String).min(1).max(4096),
+    Member::new("MaxResults", Kind::Integer).min(1).max(100),
+];
+/// Shape `ListWhoCanRequest`.
+pub static LIST_WHO_CAN_INPUT: StructureSchema =
+    StructureSchema::new("ListWhoCanRequest", &LIST_WHO_CAN_INPUT_MEMBERS);
+pub(crate) static LIST_WHO_CAN_OUTPUT_MEMBERS: [Member; 2] = [
+    Member::new("Principals", Kind::List(&PRINCIPALS_THAT_CAN)).required(),
+    Member::new("NextToken", Kind::String).min(1).max(4096),
+];
+/// Shape `ListWhoCanResponse`.
+pub static LIST_WHO_CAN_OUTPUT: StructureSchema =
+    StructureSchema::new("ListWhoCanResponse", &LIST_WHO_CAN_OUTPUT_MEMBERS);
 pub(crate) static START_BACKUP_INPUT_MEMBERS: [Member; 1] =
     [Member::new("To", Kind::String).min(1).max(4096).required()];
 /// Shape `StartBackupRequest`.
@@ -113,6 +147,14 @@ pub(crate) static INVALID_INPUT_EXCEPTION_MEMBERS: [Member; 2] =
 /// Shape `InvalidInputException`.
 pub static INVALID_INPUT_EXCEPTION: StructureSchema =
     StructureSchema::new("InvalidInputException", &INVALID_INPUT_EXCEPTION_MEMBERS);
+pub(crate) static PRINCIPAL_NOT_FOUND_EXCEPTION_MEMBERS: [Member; 1] = [Member::new("Message", Kind::String)];
+/// Shape `PrincipalNotFoundException`.
+pub static PRINCIPAL_NOT_FOUND_EXCEPTION: StructureSchema =
+    StructureSchema::new("PrincipalNotFoundException", &PRINCIPAL_NOT_FOUND_EXCEPTION_MEMBERS);
+pub(crate) static REQUEST_NOT_FOUND_EXCEPTION_MEMBERS: [Member; 1] = [Member::new("Message", Kind::String)];
+/// Shape `RequestNotFoundException`.
+pub static REQUEST_NOT_FOUND_EXCEPTION: StructureSchema =
+    StructureSchema::new("RequestNotFoundException", &REQUEST_NOT_FOUND_EXCEPTION_MEMBERS);
 pub(crate) static SERVICE_EXCEPTION_MEMBERS: [Member; 1] = [Member::new("Message", Kind::String)];
 /// Shape `ServiceException`.
 pub static SERVICE_EXCEPTION: StructureSchema =
@@ -136,6 +178,16 @@ pub(crate) static ACCOUNT_MEMBERS: [Member; 6] = [
 ];
 /// Shape `Account`.
 pub static ACCOUNT: StructureSchema = StructureSchema::new("Account", &ACCOUNT_MEMBERS);
+pub(crate) static ADVISED_CHANGE_MEMBERS: [Member; 6] = [
+    Member::new("Kind", Kind::Enum(AdvisedChangeKind::NAMES)).required(),
+    Member::new("PolicyType", Kind::String),
+    Member::new("Level", Kind::String),
+    Member::new("Policy", Kind::String),
+    Member::new("Statement", Kind::String),
+    Member::new("Near", Kind::List(&FAILED_CONDITIONS)),
+];
+/// Shape `AdvisedChange`.
+pub static ADVISED_CHANGE: StructureSchema = StructureSchema::new("AdvisedChange", &ADVISED_CHANGE_MEMBERS);
 pub(crate) static BACKUP_MEMBERS: [Member; 13] = [
     Member::new("BackupId", Kind::String).min(1).max(32).pattern("^[0-9a-f]+$").required(),
     Member::new("To", Kind::String).min(1).max(4096).required(),
@@ -153,6 +205,84 @@ pub(crate) static BACKUP_MEMBERS: [Member; 13] = [
 ];
 /// Shape `Backup`.
 pub static BACKUP: StructureSchema = StructureSchema::new("Backup", &BACKUP_MEMBERS);
+pub(crate) static CONTEXT_ENTRY_MEMBERS: [Member; 2] = [
+    Member::new("Key", Kind::String).min(3).max(256).pattern("^[^:\\s]+:[^\\s]+$").required(),
+    Member::new("Values", Kind::List(&CONTEXT_VALUES)).max(100).required(),
+];
+/// Shape `ContextEntry`.
+pub static CONTEXT_ENTRY: StructureSchema = StructureSchema::new("ContextEntry", &CONTEXT_ENTRY_MEMBERS);
+pub(crate) static EXPLAINED_POLICY_MEMBERS: [Member; 2] = [
+    Member::new("Name", Kind::String).required(),
+    Member::new("Statements", Kind::List(&EXPLAINED_STATEMENTS)).required(),
+];
+/// Shape `ExplainedPolicy`.
+pub static EXPLAINED_POLICY: StructureSchema =
+    StructureSchema::new("ExplainedPolicy", &EXPLAINED_POLICY_MEMBERS);
+pub(crate) static EXPLAINED_STATEMENT_MEMBERS: [Member; 6] = [
+    Member::new("Statement", Kind::String).required(),
+    Member::new("Effect", Kind::String).required(),
+    Member::new("Outcome", Kind::Enum(StatementOutcome::NAMES)).required(),
+    Member::new("Operator", Kind::String),
+    Member::new("Key", Kind::String),
+    Member::new("Found", Kind::List(&TEXTS)),
+];
+/// Shape `ExplainedStatement`.
+pub static EXPLAINED_STATEMENT: StructureSchema =
+    StructureSchema::new("ExplainedStatement", &EXPLAINED_STATEMENT_MEMBERS);
+pub(crate) static EXPLAINED_STEP_MEMBERS: [Member; 5] = [
+    Member::new("PolicyType", Kind::String).required(),
+    Member::new("Level", Kind::String),
+    Member::new("Outcome", Kind::Enum(StepOutcome::NAMES)).required(),
+    Member::new("Note", Kind::String),
+    Member::new("Policies", Kind::List(&EXPLAINED_POLICIES)).required(),
+];
+/// Shape `ExplainedStep`.
+pub static EXPLAINED_STEP: StructureSchema = StructureSchema::new("ExplainedStep", &EXPLAINED_STEP_MEMBERS);
+pub(crate) static EXPLANATION_MEMBERS: [Member; 7] = [
+    Member::new("Principal", Kind::String).required(),
+    Member::new("Action", Kind::String).required(),
+    Member::new("Resource", Kind::String).required(),
+    Member::new("Decision", Kind::Enum(Decision::NAMES)).required(),
+    Member::new("Reason", Kind::String).required(),
+    Member::new("Steps", Kind::List(&EXPLAINED_STEPS)).required(),
+    Member::new("Changes", Kind::List(&ADVISED_CHANGES)).required(),
+];
+/// Shape `Explanation`.
+pub static EXPLANATION: StructureSchema = StructureSchema::new("Explanation", &EXPLANATION_MEMBERS);
+pub(crate) static FAILED_CONDITION_MEMBERS: [Member; 5] = [
+    Member::new("Policy", Kind::String).required(),
+    Member::new("Statement", Kind::String).required(),
+    Member::new("Operator", Kind::String).required(),
+    Member::new("Key", Kind::String).required(),
+    Member::new("Found", Kind::List(&TEXTS)),
+];
+/// Shape `FailedCondition`.
+pub static FAILED_CONDITION: StructureSchema =
+    StructureSchema::new("FailedCondition", &FAILED_CONDITION_MEMBERS);
+pub(crate) static PRINCIPAL_THAT_CAN_MEMBERS: [Member; 4] = [
+    Member::new("Principal", Kind::String).required(),
+    Member::new("Kind", Kind::Enum(PrincipalKind::NAMES)).required(),
+    Member::new("Account", Kind::String),
+    Member::new("Reason", Kind::String).required(),
+];
+/// Shape `PrincipalThatCan`.
+pub static PRINCIPAL_THAT_CAN: StructureSchema =
+    StructureSchema::new("PrincipalThatCan", &PRINCIPAL_THAT_CAN_MEMBERS);
+pub(crate) static RECORDED_REQUEST_MEMBERS: [Member; 10] = [
+    Member::new("RequestId", Kind::String).min(1).max(36).pattern("^[0-9A-Za-z-]+$").required(),
+    Member::new("ReceivedAt", Kind::Timestamp),
+    Member::new("Service", Kind::String).required(),
+    Member::new("Operation", Kind::String).required(),
+    Member::new("Principal", Kind::String),
+    Member::new("SourceIp", Kind::String),
+    Member::new("Decision", Kind::Enum(Decision::NAMES)).required(),
+    Member::new("Reason", Kind::String),
+    Member::new("Status", Kind::Long),
+    Member::new("ErrorCode", Kind::String),
+];
+/// Shape `RecordedRequest`.
+pub static RECORDED_REQUEST: StructureSchema =
+    StructureSchema::new("RecordedRequest", &RECORDED_REQUEST_MEMBERS);
 pub(crate) static SCRUB_MEMBERS: [Member; 11] = [
     Member::new("ScrubId", Kind::String).min(1).max(32).pattern("^[0-9a-f]+$"),
     Member::new("State", Kind::Enum(ScrubState::NAMES)).required(),
@@ -189,10 +319,73 @@ pub static ACCOUNTS: ListSchema = ListSchema {
     flattened: false,
     sparse: false,
 };
+/// Shape `AdvisedChanges`.
+pub static ADVISED_CHANGES: ListSchema = ListSchema {
+    name: "AdvisedChanges",
+    element: Member::new("member", Kind::Structure(&ADVISED_CHANGE)).wire(""),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `ContextEntries`.
+pub static CONTEXT_ENTRIES: ListSchema = ListSchema {
+    name: "ContextEntries",
+    element: Member::new("member", Kind::Structure(&CONTEXT_ENTRY)).wire(""),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `ContextValues`.
+pub static CONTEXT_VALUES: ListSchema = ListSchema {
+    name: "ContextValues",
+    element: Member::new("member", Kind::String).max(4096).wire(""),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `ExplainedPolicies`.
+pub static EXPLAINED_POLICIES: ListSchema = ListSchema {
+    name: "ExplainedPolicies",
+    element: Member::new("member", Kind::Structure(&EXPLAINED_POLICY)).wire(""),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `ExplainedStatements`.
+pub static EXPLAINED_STATEMENTS: ListSchema = ListSchema {
+    name: "ExplainedStatements",
+    element: Member::new("member", Kind::Structure(&EXPLAINED_STATEMENT)).wire(""),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `ExplainedSteps`.
+pub static EXPLAINED_STEPS: ListSchema = ListSchema {
+    name: "ExplainedSteps",
+    element: Member::new("member", Kind::Structure(&EXPLAINED_STEP)).wire(""),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `FailedConditions`.
+pub static FAILED_CONDITIONS: ListSchema = ListSchema {
+    name: "FailedConditions",
+    element: Member::new("member", Kind::Structure(&FAILED_CONDITION)).wire(""),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `PrincipalsThatCan`.
+pub static PRINCIPALS_THAT_CAN: ListSchema = ListSchema {
+    name: "PrincipalsThatCan",
+    element: Member::new("member", Kind::Structure(&PRINCIPAL_THAT_CAN)).wire(""),
+    flattened: false,
+    sparse: false,
+};
 /// Shape `ScrubFindings`.
 pub static SCRUB_FINDINGS: ListSchema = ListSchema {
     name: "ScrubFindings",
     element: Member::new("member", Kind::Structure(&SCRUB_FINDING)).wire(""),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `Texts`.
+pub static TEXTS: ListSchema = ListSchema {
+    name: "Texts",
+    element: Member::new("member", Kind::String).wire(""),
     flattened: false,
     sparse: false,
 };

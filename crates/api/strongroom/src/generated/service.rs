@@ -59,12 +59,40 @@ pub static DESCRIBE_SCRUB: OperationSchema = OperationSchema::new(
     &errors::TOO_MANY_REQUESTS_EXCEPTION,
     &errors::SERVICE_EXCEPTION,
 ]);
+/// `ExplainDecision`.
+pub static EXPLAIN_DECISION: OperationSchema = OperationSchema::new(
+    "ExplainDecision",
+    ("POST", "/", 200),
+    &schema::EXPLAIN_DECISION_INPUT,
+    &schema::EXPLAIN_DECISION_OUTPUT,
+)
+.errors(&[
+    &errors::PRINCIPAL_NOT_FOUND_EXCEPTION,
+    &errors::REQUEST_NOT_FOUND_EXCEPTION,
+    &errors::INVALID_INPUT_EXCEPTION,
+    &errors::ACCESS_DENIED_EXCEPTION,
+    &errors::TOO_MANY_REQUESTS_EXCEPTION,
+    &errors::SERVICE_EXCEPTION,
+]);
 /// `ListAccounts`.
 pub static LIST_ACCOUNTS: OperationSchema = OperationSchema::new(
     "ListAccounts",
     ("POST", "/", 200),
     &schema::LIST_ACCOUNTS_INPUT,
     &schema::LIST_ACCOUNTS_OUTPUT,
+)
+.errors(&[
+    &errors::INVALID_INPUT_EXCEPTION,
+    &errors::ACCESS_DENIED_EXCEPTION,
+    &errors::TOO_MANY_REQUESTS_EXCEPTION,
+    &errors::SERVICE_EXCEPTION,
+]);
+/// `ListWhoCan`.
+pub static LIST_WHO_CAN: OperationSchema = OperationSchema::new(
+    "ListWhoCan",
+    ("POST", "/", 200),
+    &schema::LIST_WHO_CAN_INPUT,
+    &schema::LIST_WHO_CAN_OUTPUT,
 )
 .errors(&[
     &errors::INVALID_INPUT_EXCEPTION,
@@ -114,7 +142,9 @@ pub static SERVICE: ServiceSchema = ServiceSchema {
         &DESCRIBE_ACCOUNT,
         &DESCRIBE_BACKUP,
         &DESCRIBE_SCRUB,
+        &EXPLAIN_DECISION,
         &LIST_ACCOUNTS,
+        &LIST_WHO_CAN,
         &START_BACKUP,
         &START_SCRUB,
     ],

@@ -56,6 +56,54 @@ impl Structure for Account {
         Ok(())
     }
 }
+/// Shape `AdvisedChange`.
+#[derive(Clone, Default)]
+pub struct AdvisedChange {
+    /// Member `Kind`.
+    pub kind: Option<AdvisedChangeKind>,
+    /// Member `PolicyType`.
+    pub policy_type: Option<String>,
+    /// Member `Level`.
+    pub level: Option<String>,
+    /// Member `Policy`.
+    pub policy: Option<String>,
+    /// Member `Statement`.
+    pub statement: Option<String>,
+    /// Member `Near`.
+    pub near: Option<Vec<FailedCondition>>,
+}
+impl Structure for AdvisedChange {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::ADVISED_CHANGE
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::ADVISED_CHANGE_MEMBERS;
+        opt(&self.kind, &m[0], w);
+        opt(&self.policy_type, &m[1], w);
+        opt(&self.level, &m[2], w);
+        opt(&self.policy, &m[3], w);
+        opt(&self.statement, &m[4], w);
+        opt(&self.near, &m[5], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::ADVISED_CHANGE_MEMBERS;
+        match index {
+            0 => set(&mut self.kind, &m[0], r)?,
+            1 => set(&mut self.policy_type, &m[1], r)?,
+            2 => set(&mut self.level, &m[2], r)?,
+            3 => set(&mut self.policy, &m[3], r)?,
+            4 => set(&mut self.statement, &m[4], r)?,
+            5 => set(&mut self.near, &m[5], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
 /// Shape `Backup`.
 #[derive(Clone, Default)]
 pub struct Backup {
@@ -127,6 +175,357 @@ impl Structure for Backup {
             10 => set(&mut self.instant_at, &m[10], r)?,
             11 => set(&mut self.position, &m[11], r)?,
             12 => set(&mut self.failure_reason, &m[12], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `ContextEntry`.
+#[derive(Clone, Default)]
+pub struct ContextEntry {
+    /// Member `Key`.
+    pub key: String,
+    /// Member `Values`.
+    pub values: Vec<String>,
+}
+impl Structure for ContextEntry {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::CONTEXT_ENTRY
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::CONTEXT_ENTRY_MEMBERS;
+        self.key.put(&m[0], w);
+        self.values.put(&m[1], w);
+    }
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::CONTEXT_ENTRY_MEMBERS;
+        match index {
+            0 => self.key = Value::take(&m[0], r)?,
+            1 => self.values = Value::take(&m[1], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `ExplainedPolicy`.
+#[derive(Clone, Default)]
+pub struct ExplainedPolicy {
+    /// Member `Name`.
+    pub name: String,
+    /// Member `Statements`.
+    pub statements: Vec<ExplainedStatement>,
+}
+impl Structure for ExplainedPolicy {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::EXPLAINED_POLICY
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::EXPLAINED_POLICY_MEMBERS;
+        self.name.put(&m[0], w);
+        self.statements.put(&m[1], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::EXPLAINED_POLICY_MEMBERS;
+        match index {
+            0 => self.name = Value::take(&m[0], r)?,
+            1 => self.statements = Value::take(&m[1], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `ExplainedStatement`.
+#[derive(Clone, Default)]
+pub struct ExplainedStatement {
+    /// Member `Statement`.
+    pub statement: String,
+    /// Member `Effect`.
+    pub effect: String,
+    /// Member `Outcome`.
+    pub outcome: Option<StatementOutcome>,
+    /// Member `Operator`.
+    pub operator: Option<String>,
+    /// Member `Key`.
+    pub key: Option<String>,
+    /// Member `Found`.
+    pub found: Option<Vec<String>>,
+}
+impl Structure for ExplainedStatement {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::EXPLAINED_STATEMENT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::EXPLAINED_STATEMENT_MEMBERS;
+        self.statement.put(&m[0], w);
+        self.effect.put(&m[1], w);
+        opt(&self.outcome, &m[2], w);
+        opt(&self.operator, &m[3], w);
+        opt(&self.key, &m[4], w);
+        opt(&self.found, &m[5], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::EXPLAINED_STATEMENT_MEMBERS;
+        match index {
+            0 => self.statement = Value::take(&m[0], r)?,
+            1 => self.effect = Value::take(&m[1], r)?,
+            2 => set(&mut self.outcome, &m[2], r)?,
+            3 => set(&mut self.operator, &m[3], r)?,
+            4 => set(&mut self.key, &m[4], r)?,
+            5 => set(&mut self.found, &m[5], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `ExplainedStep`.
+#[derive(Clone, Default)]
+pub struct ExplainedStep {
+    /// Member `PolicyType`.
+    pub policy_type: String,
+    /// Member `Level`.
+    pub level: Option<String>,
+    /// Member `Outcome`.
+    pub outcome: Option<StepOutcome>,
+    /// Member `Note`.
+    pub note: Option<String>,
+    /// Member `Policies`.
+    pub policies: Vec<ExplainedPolicy>,
+}
+impl Structure for ExplainedStep {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::EXPLAINED_STEP
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::EXPLAINED_STEP_MEMBERS;
+        self.policy_type.put(&m[0], w);
+        opt(&self.level, &m[1], w);
+        opt(&self.outcome, &m[2], w);
+        opt(&self.note, &m[3], w);
+        self.policies.put(&m[4], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::EXPLAINED_STEP_MEMBERS;
+        match index {
+            0 => self.policy_type = Value::take(&m[0], r)?,
+            1 => set(&mut self.level, &m[1], r)?,
+            2 => set(&mut self.outcome, &m[2], r)?,
+            3 => set(&mut self.note, &m[3], r)?,
+            4 => self.policies = Value::take(&m[4], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `Explanation`.
+#[derive(Clone, Default)]
+pub struct Explanation {
+    /// Member `Principal`.
+    pub principal: String,
+    /// Member `Action`.
+    pub action: String,
+    /// Member `Resource`.
+    pub resource: String,
+    /// Member `Decision`.
+    pub decision: Option<Decision>,
+    /// Member `Reason`.
+    pub reason: String,
+    /// Member `Steps`.
+    pub steps: Vec<ExplainedStep>,
+    /// Member `Changes`.
+    pub changes: Vec<AdvisedChange>,
+}
+impl Structure for Explanation {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::EXPLANATION
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::EXPLANATION_MEMBERS;
+        self.principal.put(&m[0], w);
+        self.action.put(&m[1], w);
+        self.resource.put(&m[2], w);
+        opt(&self.decision, &m[3], w);
+        self.reason.put(&m[4], w);
+        self.steps.put(&m[5], w);
+        self.changes.put(&m[6], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::EXPLANATION_MEMBERS;
+        match index {
+            0 => self.principal = Value::take(&m[0], r)?,
+            1 => self.action = Value::take(&m[1], r)?,
+            2 => self.resource = Value::take(&m[2], r)?,
+            3 => set(&mut self.decision, &m[3], r)?,
+            4 => self.reason = Value::take(&m[4], r)?,
+            5 => self.steps = Value::take(&m[5], r)?,
+            6 => self.changes = Value::take(&m[6], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `FailedCondition`.
+#[derive(Clone, Default)]
+pub struct FailedCondition {
+    /// Member `Policy`.
+    pub policy: String,
+    /// Member `Statement`.
+    pub statement: String,
+    /// Member `Operator`.
+    pub operator: String,
+    /// Member `Key`.
+    pub key: String,
+    /// Member `Found`.
+    pub found: Option<Vec<String>>,
+}
+impl Structure for FailedCondition {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::FAILED_CONDITION
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::FAILED_CONDITION_MEMBERS;
+        self.policy.put(&m[0], w);
+        self.statement.put(&m[1], w);
+        self.operator.put(&m[2], w);
+        self.key.put(&m[3], w);
+        opt(&self.found, &m[4], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::FAILED_CONDITION_MEMBERS;
+        match index {
+            0 => self.policy = Value::take(&m[0], r)?,
+            1 => self.statement = Value::take(&m[1], r)?,
+            2 => self.operator = Value::take(&m[2], r)?,
+            3 => self.key = Value::take(&m[3], r)?,
+            4 => set(&mut self.found, &m[4], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `PrincipalThatCan`.
+#[derive(Clone, Default)]
+pub struct PrincipalThatCan {
+    /// Member `Principal`.
+    pub principal: String,
+    /// Member `Kind`.
+    pub kind: Option<PrincipalKind>,
+    /// Member `Account`.
+    pub account: Option<String>,
+    /// Member `Reason`.
+    pub reason: String,
+}
+impl Structure for PrincipalThatCan {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::PRINCIPAL_THAT_CAN
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::PRINCIPAL_THAT_CAN_MEMBERS;
+        self.principal.put(&m[0], w);
+        opt(&self.kind, &m[1], w);
+        opt(&self.account, &m[2], w);
+        self.reason.put(&m[3], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::PRINCIPAL_THAT_CAN_MEMBERS;
+        match index {
+            0 => self.principal = Value::take(&m[0], r)?,
+            1 => set(&mut self.kind, &m[1], r)?,
+            2 => set(&mut self.account, &m[2], r)?,
+            3 => self.reason = Value::take(&m[3], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `RecordedRequest`.
+#[derive(Clone, Default)]
+pub struct RecordedRequest {
+    /// Member `RequestId`.
+    pub request_id: String,
+    /// Member `ReceivedAt`.
+    pub received_at: Option<Timestamp>,
+    /// Member `Service`.
+    pub service: String,
+    /// Member `Operation`.
+    pub operation: String,
+    /// Member `Principal`.
+    pub principal: Option<String>,
+    /// Member `SourceIp`.
+    pub source_ip: Option<String>,
+    /// Member `Decision`.
+    pub decision: Option<Decision>,
+    /// Member `Reason`.
+    pub reason: Option<String>,
+    /// Member `Status`.
+    pub status: Option<i64>,
+    /// Member `ErrorCode`.
+    pub error_code: Option<String>,
+}
+impl Structure for RecordedRequest {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::RECORDED_REQUEST
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::RECORDED_REQUEST_MEMBERS;
+        self.request_id.put(&m[0], w);
+        opt(&self.received_at, &m[1], w);
+        self.service.put(&m[2], w);
+        self.operation.put(&m[3], w);
+        opt(&self.principal, &m[4], w);
+        opt(&self.source_ip, &m[5], w);
+        opt(&self.decision, &m[6], w);
+        opt(&self.reason, &m[7], w);
+        opt(&self.status, &m[8], w);
+        opt(&self.error_code, &m[9], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::RECORDED_REQUEST_MEMBERS;
+        match index {
+            0 => self.request_id = Value::take(&m[0], r)?,
+            1 => set(&mut self.received_at, &m[1], r)?,
+            2 => self.service = Value::take(&m[2], r)?,
+            3 => self.operation = Value::take(&m[3], r)?,
+            4 => set(&mut self.principal, &m[4], r)?,
+            5 => set(&mut self.source_ip, &m[5], r)?,
+            6 => set(&mut self.decision, &m[6], r)?,
+            7 => set(&mut self.reason, &m[7], r)?,
+            8 => set(&mut self.status, &m[8], r)?,
+            9 => set(&mut self.error_code, &m[9], r)?,
             _ => {}
         }
         Ok(())
@@ -264,10 +663,15 @@ impl Structure for ScrubFinding {
         Ok(())
     }
 }
-strongroom_shape::structures! { Account Backup Scrub ScrubFinding }
+strongroom_shape::structures! { Account AdvisedChange Backup ContextEntry ExplainedPolicy ExplainedStatement ExplainedStep Explanation FailedCondition PrincipalThatCan RecordedRequest Scrub ScrubFinding }
+strongroom_shape::enumeration! { AdvisedChangeKind { RemoveStatement = "REMOVE_STATEMENT", AddStatement = "ADD_STATEMENT", UnblockPublicAccess = "UNBLOCK_PUBLIC_ACCESS", } }
 strongroom_shape::enumeration! { BackupPhase { Preparing = "PREPARING", Linking = "LINKING", Copying = "COPYING", Ending = "ENDING", } }
 strongroom_shape::enumeration! { BackupState { Running = "RUNNING", Complete = "COMPLETE", Failed = "FAILED", } }
-strongroom_shape::enumeration! { InvalidInputReason { InvalidEmail = "INVALID_EMAIL", InvalidName = "INVALID_NAME", InvalidAccountId = "INVALID_ACCOUNT_ID", InvalidNextToken = "INVALID_NEXT_TOKEN", InvalidBackupDirectory = "INVALID_BACKUP_DIRECTORY", } }
+strongroom_shape::enumeration! { Decision { Undecided = "UNDECIDED", Allowed = "ALLOWED", ImplicitlyDenied = "IMPLICITLY_DENIED", ExplicitlyDenied = "EXPLICITLY_DENIED", } }
+strongroom_shape::enumeration! { InvalidInputReason { InvalidEmail = "INVALID_EMAIL", InvalidName = "INVALID_NAME", InvalidAccountId = "INVALID_ACCOUNT_ID", InvalidNextToken = "INVALID_NEXT_TOKEN", InvalidBackupDirectory = "INVALID_BACKUP_DIRECTORY", InvalidQuestion = "INVALID_QUESTION", } }
+strongroom_shape::enumeration! { PrincipalKind { Anonymous = "ANONYMOUS", AnyAccount = "ANY_ACCOUNT", Root = "ROOT", User = "USER", Role = "ROLE", } }
 strongroom_shape::enumeration! { ScrubFindingKind { Log = "LOG", Index = "INDEX", Row = "ROW", Blob = "BLOB", Archive = "ARCHIVE", } }
 strongroom_shape::enumeration! { ScrubPhase { Log = "LOG", Index = "INDEX", Objects = "OBJECTS", Archive = "ARCHIVE", } }
 strongroom_shape::enumeration! { ScrubState { Never = "NEVER", Running = "RUNNING", Complete = "COMPLETE", } }
+strongroom_shape::enumeration! { StatementOutcome { Applies = "APPLIES", OtherAction = "OTHER_ACTION", OtherResource = "OTHER_RESOURCE", OtherPrincipal = "OTHER_PRINCIPAL", ConditionFails = "CONDITION_FAILS", } }
+strongroom_shape::enumeration! { StepOutcome { Denies = "DENIES", Allows = "ALLOWS", Silent = "SILENT", Skipped = "SKIPPED", } }

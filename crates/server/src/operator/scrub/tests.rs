@@ -52,6 +52,7 @@ impl House {
         let facts = InstallationFacts {
             s3: installation.s3([Region::us_east_1()].into()),
             identity: installation.identity.clone(),
+            organizations: installation.organizations([Region::us_east_1()].into()),
         };
         let account = made.account;
         let root = Caller::Root(RootUser {
