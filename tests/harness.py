@@ -95,6 +95,8 @@ class Server:
         self.process = None
         #: Where connections come from, one after the other; from the usual address if there are none.
         self.sources = None
+        #: The certificate and key that our own connections show, where the server asks for one.
+        self.client_certificate = None
         self.port, self.plain_port = free_ports(2)
         self.plaintext = plaintext
         self.shown = json.loads(self.run("init", "--data", str(self.data), "--output", "json").stdout)
@@ -206,6 +208,8 @@ class Server:
     def tls(self):
         context = ssl.create_default_context(cafile=self.ca)
         context.set_alpn_protocols(["http/1.1"])
+        if self.client_certificate:
+            context.load_cert_chain(*self.client_certificate)
         return context
 
     def connect(self, *, plaintext=False, timeout=20, host="localhost", source=None):

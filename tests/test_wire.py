@@ -442,3 +442,13 @@ def test_an_upload_without_a_length_is_refused(server, alice, s3, bucket):
     answer = server.http("PUT", f"/{bucket}/k", signed)
     assert (answer.status, answer.code) == (411, "MissingContentLength")
     assert refused(s3.head_object, Bucket=bucket, Key="k") == ("404", 404)
+
+
+def test_browsers_are_told_to_keep_to_tls_except_on_this_machine(server):
+    """RFC 6797: said over TLS alone, and not for localhost, where other programs listen without it."""
+    strict = {}
+    for host, plaintext in [("s3.example.com", False), ("s3.example.com", True), ("localhost:9000", False), ("b.s3.localhost", False)]:
+        answer = server.http("GET", "/", {"Host": host}, plaintext=plaintext)
+        strict[host, plaintext] = answer.headers["Strict-Transport-Security"]
+    assert strict.pop(("s3.example.com", False)) == "max-age=31536000"
+    assert set(strict.values()) == {None}

@@ -70,6 +70,9 @@ pub struct Config {
     pub audit_log: Option<AuditLog>,
     /// The operator's certificate; without it the private authority issues one.
     pub tls: Option<TlsFiles>,
+    /// Authorities, in PEM: clients of the TLS listener must show a certificate of one of them. Without a file none is
+    /// asked for.
+    pub client_authorities: Option<PathBuf>,
     /// Limits of connections.
     pub limits: ConnectionLimits,
     /// How long records are kept.
@@ -78,6 +81,31 @@ pub struct Config {
     pub scrub: Scrub,
     /// What new buckets are like where their makers ask for nothing.
     pub new_buckets: NewBuckets,
+    /// Issuers of identity tokens, and where their keys are. A token of any other issuer is refused.
+    pub oidc: Vec<OidcIssuer>,
+}
+
+/// An issuer of identity tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OidcIssuer {
+    /// Its URL, without a slash at the end.
+    pub url: String,
+    /// Where its keys are.
+    pub keys: OidcKeys,
+}
+
+/// Where an issuer's keys are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OidcKeys {
+    /// In a file (a JSON Web Key Set), which is read again now and then.
+    File(PathBuf),
+    /// Where its discovery document says.
+    Fetch {
+        /// Authorities whose certificates are trusted, in PEM; those of the system if there is none.
+        ca_file: Option<PathBuf>,
+        /// Whether the issuer may be on this host or in its private network.
+        private_addresses: bool,
+    },
 }
 
 /// The file of audit records.
@@ -213,9 +241,10 @@ impl Config {
             domains,
             regions: if regions.is_empty() { vec![Region::us_east_1()] } else { regions },
             audit_log: audit_log(file.audit_log, folder, command_line),
-            tls: file.tls.map(|tls| TlsFiles {
-                certificate: folder.join(tls.certificate),
-                private_key: folder.join(tls.private_key),
+            client_authorities: file.tls.client_ca_file.as_ref().map(|path| folder.join(path)),
+            tls: file.tls.files.map(|files| TlsFiles {
+                certificate: folder.join(files.certificate),
+                private_key: folder.join(files.private_key),
             }),
             limits: file.limits.apply(ConnectionLimits::default()),
             retention: Retention {
@@ -233,6 +262,7 @@ impl Config {
                 .new_buckets
                 .or(file.new_buckets.map(|named| named.0))
                 .unwrap_or_default(),
+            oidc: file.oidc.into_iter().map(|table| table.issuer(folder)).collect::<Result<_, _>>()?,
         };
         config.check()?;
         Ok(config)
@@ -267,6 +297,15 @@ impl Config {
             return Err(ConfigError::Contradiction(
                 "two listeners have the same address; give listen, listen_plaintext and admin_listen one each",
             ));
+        }
+        let mut issuers = Vec::new();
+        for issuer in &self.oidc {
+            if issuers.contains(&&issuer.url) {
+                return Err(ConfigError::Contradiction(
+                    "an issuer of [[oidc]] is named twice; name each once",
+                ));
+            }
+            issuers.push(&issuer.url);
         }
         let mut seen = Vec::new();
         for region in &self.regions {
@@ -326,11 +365,66 @@ struct File {
     domains: Vec<Domain>,
     regions: Vec<RegionName>,
     audit_log: Option<AuditLogTable>,
-    tls: Option<TlsTable>,
+    tls: TlsTable,
     limits: LimitsTable,
     retention: RetentionTable,
     scrub: ScrubTable,
     new_buckets: Option<NewBucketsName>,
+    oidc: Vec<OidcTable>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OidcTable {
+    issuer: IssuerUrl,
+    jwks_file: Option<PathBuf>,
+    #[serde(default)]
+    fetch: bool,
+    ca_file: Option<PathBuf>,
+    #[serde(default)]
+    private_addresses: bool,
+}
+
+impl OidcTable {
+    fn issuer(self, folder: &Path) -> Result<OidcIssuer, ConfigError> {
+        let Self { issuer: IssuerUrl(url), jwks_file, fetch, ca_file, private_addresses } = self;
+        let keys = match (jwks_file, fetch) {
+            (Some(file), false) if ca_file.is_none() && !private_addresses => {
+                OidcKeys::File(folder.join(file))
+            }
+            (None, true) => {
+                OidcKeys::Fetch { ca_file: ca_file.map(|file| folder.join(file)), private_addresses }
+            }
+            (Some(_), _) | (None, false) => {
+                return Err(ConfigError::Contradiction(
+                    "an issuer of [[oidc]] has either jwks_file, or fetch = true and then perhaps ca_file and \
+                     private_addresses; give one of the two",
+                ));
+            }
+        };
+        Ok(OidcIssuer { url, keys })
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct IssuerUrl(String);
+
+impl TryFrom<String> for IssuerUrl {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let url: Option<http::Uri> = text.parse().ok();
+        let good = url.is_some_and(|url| {
+            let authority = url.authority().map_or("", http::uri::Authority::as_str);
+            url.scheme_str() == Some("https") && !authority.contains('@') && url.query().is_none()
+        });
+        if good {
+            Ok(Self(text.trim_end_matches('/').to_owned()))
+        } else {
+            Err(format!("{text:?} is not the URL of an issuer, such as https://idp.example.com"))
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -341,11 +435,34 @@ struct AuditLogTable {
     keep: Option<u32>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(try_from = "TlsEntries")]
 struct TlsTable {
-    certificate: PathBuf,
-    private_key: PathBuf,
+    files: Option<TlsFiles>,
+    client_ca_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct TlsEntries {
+    certificate: Option<PathBuf>,
+    private_key: Option<PathBuf>,
+    client_ca_file: Option<PathBuf>,
+}
+
+impl TryFrom<TlsEntries> for TlsTable {
+    type Error = &'static str;
+
+    fn try_from(entries: TlsEntries) -> Result<Self, Self::Error> {
+        let TlsEntries { certificate, private_key, client_ca_file } = entries;
+        let files = match (certificate, private_key) {
+            (None, None) => None,
+            (Some(certificate), Some(private_key)) => Some(TlsFiles { certificate, private_key }),
+            (Some(_), None) => return Err("missing field `private_key`, which belongs to `certificate`"),
+            (None, Some(_)) => return Err("missing field `certificate`, which belongs to `private_key`"),
+        };
+        Ok(Self { files, client_ca_file })
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -568,6 +685,32 @@ mod tests {
         assert_eq!(config.limits, ConnectionLimits::default());
         assert_eq!(config.scrub, Scrub { days: 30, min_mib_per_second: 4 });
         assert_eq!(config.new_buckets, NewBuckets::Current);
+        assert_eq!(config.oidc, []);
+    }
+
+    #[test]
+    fn issuers_have_their_keys_in_a_file_or_let_them_be_fetched() {
+        let config = parse(
+            r#"
+            [[oidc]]
+            issuer = "https://idp.example.com/realms/a/"
+            jwks_file = "jwks.json"
+            [[oidc]]
+            issuer = "https://127.0.0.1:8443"
+            fetch = true
+            ca_file = "/run/ca.pem"
+            private_addresses = true
+            "#,
+        )
+        .unwrap();
+        let file = OidcKeys::File("/etc/strongroom/jwks.json".into());
+        let ca_file = Some("/run/ca.pem".into());
+        let fetch = OidcKeys::Fetch { ca_file, private_addresses: true };
+        let issuer = |url: &str, keys| OidcIssuer { url: url.to_owned(), keys };
+        assert_eq!(
+            config.oidc,
+            [issuer("https://idp.example.com/realms/a", file), issuer("https://127.0.0.1:8443", fetch)]
+        );
     }
 
     #[test]
@@ -654,6 +797,8 @@ mod tests {
             ("listen = ", 1, ""),
             ("[retention]\ndays = 0", 2, "0 is not between"),
             ("[scrub]\nmin_mib_per_second = 0", 2, "0 is not between 1 and 10000 MiB/s"),
+            ("[[oidc]]\nissuer = 'http://idp.example'\nfetch = true", 2, "is not the URL of an issuer"),
+            ("[[oidc]]\nfetch = true", 1, "missing field `issuer`"),
             ("new_buckets = 'old'", 1, "\"old\" is neither current nor before-april-2023"),
         ] {
             match parse(text) {
@@ -675,6 +820,10 @@ mod tests {
             "[limits]\nmax_uploads = 5\nmax_uploads_per_account = 6",
             "[limits]\nmax_downloads = 5\nmax_downloads_per_account = 6",
             "regions = ['us-east-1', 'us-east-1']",
+            "[[oidc]]\nissuer = 'https://a'",
+            "[[oidc]]\nissuer = 'https://a'\nfetch = true\njwks_file = 'x'",
+            "[[oidc]]\nissuer = 'https://a'\nca_file = 'y'\njwks_file = 'x'",
+            "[[oidc]]\nissuer = 'https://a'\nfetch = true\n[[oidc]]\nissuer = 'https://a/'\nfetch = true",
         ] {
             assert!(matches!(parse(text), Err(ConfigError::Contradiction(_))), "{text:?}");
         }

@@ -4,7 +4,10 @@ use std::convert::Infallible;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
-use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HeaderValue, SERVER, TRANSFER_ENCODING};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderValue, SERVER, STRICT_TRANSPORT_SECURITY,
+    TRANSFER_ENCODING,
+};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use tokio::sync::{mpsc, oneshot};
@@ -19,6 +22,9 @@ use crate::listener::limits::{DRAIN_TIMEOUT, MAX_DRAIN_BYTES};
 
 /// The value of `Server`.
 const SERVER_NAME: HeaderValue = HeaderValue::from_static("Strongroom");
+
+/// A browser that has seen this uses TLS for a year (RFC 6797).
+const STRICT: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// What the requests of one connection share.
 #[derive(Clone)]
@@ -43,6 +49,7 @@ impl Responder {
             return Ok(self.finish(answer, request.method(), true));
         }
         let (parts, body) = request.into_parts();
+        let strict = self.connection.tls.is_some() && !is_of_this_machine(&parts.headers);
         let awaits_continue = parts
             .headers
             .get(EXPECT)
@@ -59,7 +66,11 @@ impl Responder {
         };
         let answer = self.answer(incoming).await;
         let close = self.settle_rest(&rest);
-        Ok(self.finish(answer, &parts.method, close))
+        let mut response = self.finish(answer, &parts.method, close);
+        if strict {
+            response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, STRICT);
+        }
+        Ok(response)
     }
 
     async fn answer(&self, incoming: Incoming) -> Answer {
@@ -116,6 +127,15 @@ impl Responder {
         *response.headers_mut() = headers;
         response
     }
+}
+
+/// Whether a request names its host as the machine it runs on. Other programs listen there too, without TLS, and a browser
+/// would keep from them what it was told here: strictness holds for a host with all its ports.
+fn is_of_this_machine(headers: &HeaderMap) -> bool {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name =
+        host.rsplit_once(':').map_or(host, |(name, _)| name).trim_end_matches('.').to_ascii_lowercase();
+    name == "localhost" || name.ends_with(".localhost")
 }
 
 /// Sets the framing fields, and takes away the body that an answer must not have (RFC 9110 sections 6.4.1, 8.6).

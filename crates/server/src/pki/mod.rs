@@ -5,6 +5,7 @@
 //! with every renewal, so that no private key lies in the open under the data directory.
 
 mod authority;
+mod clients;
 mod names;
 mod publish;
 mod resolver;
@@ -12,6 +13,7 @@ mod resolver;
 pub use authority::{
     AuthoritySeal, CertificateAuthority, ServerCertificate, ServerCertificateLife, StoredAuthority, renew_due,
 };
+pub use clients::clients_of;
 pub use names::{DEFAULT_DOMAIN, NamesError, ServerNames};
 pub use publish::{CA_FILE, publish_authority};
 pub use resolver::{ReloadingResolver, load_files, server_config};

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{ClientHello, NoClientAuth, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -45,16 +46,20 @@ impl ResolvesServerCert for ReloadingResolver {
     }
 }
 
-/// TLS 1.2 and 1.3 with HTTP/1.1 as the only protocol, the post-quantum hybrid preferred, and session tickets.
+/// TLS 1.2 and 1.3 with HTTP/1.1 as the only protocol, the post-quantum hybrid preferred, and session tickets. With
+/// `clients`, only for those.
 ///
 /// # Errors
 /// [`PkiError::Pair`] when the provider cannot do this (it can).
-pub fn server_config(resolver: Arc<ReloadingResolver>) -> Result<Arc<ServerConfig>, PkiError> {
+pub fn server_config(
+    resolver: Arc<ReloadingResolver>,
+    clients: Option<Arc<dyn ClientCertVerifier>>,
+) -> Result<Arc<ServerConfig>, PkiError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
         .map_err(PkiError::Pair)?
-        .with_no_client_auth()
+        .with_client_cert_verifier(clients.unwrap_or_else(|| Arc::new(NoClientAuth)))
         .with_cert_resolver(resolver);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new().map_err(PkiError::Pair)?;
@@ -84,7 +89,7 @@ pub fn load_files(certificate: &Path, private_key: &Path, now: Timestamp) -> Res
     certified_key(chain, key)
 }
 
-fn read_file(path: &Path) -> Result<Vec<u8>, PkiError> {
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, PkiError> {
     let failed = |source| PkiError::File { path: path.to_owned(), source };
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(failed)?;
