@@ -19,39 +19,48 @@ static ROUTES: LazyLock<Routes> = LazyLock::new(|| Routes::new(Locator::new(["s3
 /// Reads `data` as a request: checks the head, finds the operation, decodes its input and what that is about.
 #[doc(hidden)]
 pub fn fuzz_request(data: &[u8]) {
-    let Ok(passed) = HeadChecker::new().check(data) else { return };
-    if !passed.head {
-        return;
-    }
+    let _ = read_request(data);
+}
+
+/// The same, for the bench too: the operation, if the request was read to its end as one of S3's.
+#[doc(hidden)]
+pub fn read_request(data: &[u8]) -> Option<&'static str> {
+    let passed = HeadChecker::new().check(data).ok().filter(|passed| passed.head)?;
     let (head, body) = data.split_at(passed.bytes);
     let Head { method, target, headers } = Head::of(head);
     let (raw_path, raw_query) = target.split_once('?').unwrap_or((&target, ""));
     let signed = SignedHead { method: method.as_str(), raw_path, raw_query, headers: &headers, is_tls: true };
-    let signed_service = match AuthInput::from_head(&signed) {
-        Ok(AuthInput::Signed(signed)) => Some(signed.scope().service().to_owned()),
-        Ok(AuthInput::Anonymous) => None,
-        Err(_) => return,
+    let signed_service = match AuthInput::from_head(&signed).ok()? {
+        AuthInput::Signed(signed) => Some(signed.scope().service().to_owned()),
+        AuthInput::Anonymous => None,
     };
-    let Ok(query) = parse_query(raw_query) else { return };
-    let recorded = redacted_target(&target);
-    let recorded = parse_query(recorded.split_once('?').unwrap_or_default().1).unwrap_or_default();
-    for (name, value) in recorded.iter().filter(|(name, _)| name.eq_ignore_ascii_case("X-Amz-Signature")) {
-        assert!(value == "(redacted)" || value.is_empty(), "{name} is recorded as {value}");
-    }
+    let query = parse_query(raw_query).ok()?;
+    check_redaction(&target);
     let signed_service = signed_service.as_deref();
     let route = RouteHead { method: &method, raw_path, query: &query, headers: &headers, signed_service };
     match ROUTES.resolve(&route) {
         Ok(Destination::Operation(routed)) => {
             let headers = decode::tolerated(headers);
-            read(
-                &routed,
-                &RequestHead { method: &method, labels: &routed.labels, query: &query, headers: &headers },
-                body,
-            );
+            let labels = &routed.labels;
+            let head = RequestHead { method: &method, labels, query: &query, headers: &headers };
+            read(&routed, &head, body).then_some(routed.operation.name)
         }
-        Ok(Destination::Service(service)) => drop(ROUTES.operation(service, &route, body)),
+        Ok(Destination::Service(service)) => {
+            drop(ROUTES.operation(service, &route, body));
+            None
+        }
         Ok(Destination::Unserved(_) | Destination::PostForm { .. } | Destination::Preflight { .. })
-        | Err(_) => {}
+        | Err(_) => None,
+    }
+}
+
+/// # Panics
+/// If a signature would be recorded.
+fn check_redaction(target: &str) {
+    let recorded = redacted_target(target);
+    let recorded = parse_query(recorded.split_once('?').unwrap_or_default().1).unwrap_or_default();
+    for (name, value) in recorded.iter().filter(|(name, _)| name.eq_ignore_ascii_case("X-Amz-Signature")) {
+        assert!(value == "(redacted)" || value.is_empty(), "{name} is recorded as {value}");
     }
 }
 
@@ -88,13 +97,13 @@ impl Head {
 
 macro_rules! read_as {
     ($($operation:ident)*) => {
-        /// Decodes the input of the operations that have much to decode.
-        fn read(routed: &Routed, head: &RequestHead<'_>, body: &[u8]) {
+        /// Decodes the input of the operations that have much to decode; whether it was one.
+        fn read(routed: &Routed, head: &RequestHead<'_>, body: &[u8]) -> bool {
             match routed.operation.name {
                 $(stringify!($operation) => {
-                    fill(routed, head, body, &mut <op::$operation as Operation>::Input::default());
+                    fill(routed, head, body, &mut <op::$operation as Operation>::Input::default())
                 })*
-                _ => {}
+                _ => false,
             }
         }
     };
@@ -109,10 +118,11 @@ read_as! {
     RestoreObject SelectObjectContent UploadPart UploadPartCopy
 }
 
-fn fill(routed: &Routed, head: &RequestHead<'_>, body: &[u8], input: &mut dyn Structure) {
+fn fill(routed: &Routed, head: &RequestHead<'_>, body: &[u8], input: &mut dyn Structure) -> bool {
     assert_eq!(routed.protocol, Protocol::RestXml);
-    let _ = decode::decode(routed, head, body, input);
+    let decoded = decode::decode(routed, head, body, input);
     let _ = strongroom_codec::render_cloudtrail_request(routed.service, routed.operation, &*input);
     let _ = Target::of(routed.service.name, &*input);
     let _ = decode::expected_digests(head.headers, None, true);
+    decoded.is_ok()
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use strongroom_crypto::Entropy as _;
 use strongroom_identity::{Identity, IdentityError, NewAccount};
 use strongroom_kms::{Keys, KeysError, RootKeyError, RootKeySource, SystemEntropy};
+use strongroom_organizations::{Organizations, OrganizationsError};
 use strongroom_s3::S3;
 use strongroom_storage::local::backup::is_backup;
 use strongroom_storage::local::{OpenError, Options};
@@ -80,6 +81,9 @@ pub enum InstallationError {
     /// The management account.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// The organisation.
+    #[error(transparent)]
+    Organizations(#[from] OrganizationsError),
     /// The certificate authority.
     #[error(transparent)]
     Pki(#[from] PkiError),
@@ -168,6 +172,7 @@ impl Installation {
         }
         installation.authority().await?;
         let account = installation.identity.bootstrap(email).await?;
+        installation.establish().await?;
         let root_key_path = root_key.path().map(Path::to_owned).unwrap_or_default();
         let made = Made { account, ca_path: ca_path(data), root_key_path };
         Ok((installation, made))
@@ -187,7 +192,10 @@ impl Installation {
         let local = LocalStore::open(data, store_options())?;
         let installation = Self::assemble(data, local, Arc::new(keys));
         match installation.identity.management_account().await {
-            Ok(_) => Ok(installation),
+            Ok(_) => {
+                installation.establish().await?;
+                Ok(installation)
+            }
             Err(IdentityError::NoSuchAccount) => {
                 Err(InstallationError::NotInitialised { path: data.to_owned() })
             }
@@ -217,6 +225,16 @@ impl Installation {
     /// The S3 service, for these regions.
     pub fn s3(&self, regions: Arc<[Region]>) -> S3 {
         S3::new(self.store.clone(), self.blobs.clone(), self.clock.clone(), self.keys.clone(), regions)
+    }
+
+    /// The organisation, for an installation of these regions.
+    pub fn organizations(&self, regions: Arc<[Region]>) -> Organizations {
+        Organizations::new(self.store.clone(), self.clock.clone(), self.identity.clone(), regions)
+    }
+
+    /// Makes the organisation if this data directory is older than organisations are.
+    async fn establish(&self) -> Result<(), OrganizationsError> {
+        self.organizations(Arc::default()).establish().await
     }
 
     /// The private certificate authority, made on first use. Its certificate lies in `DIR/tls/ca.pem`.

@@ -44,6 +44,7 @@ pub mod http;
 pub mod installation;
 pub mod limits;
 pub mod listener;
+mod oidc;
 mod operator;
 mod pipeline;
 pub mod pki;

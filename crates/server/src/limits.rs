@@ -14,6 +14,7 @@ use strongroom_types::ObjectKey;
 use self::here as server;
 use crate::config::Config;
 use crate::listener::{FloodLimits, limits as wire};
+use crate::oidc;
 
 pub(crate) use self::here::*;
 
@@ -76,7 +77,8 @@ mod here {
 /// A limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limit {
-    /// What it is a limit of: `connection`, `head`, `body`, `document`, `form`, `signature`, `object`, `bucket`.
+    /// What it is a limit of: `connection`, `head`, `body`, `document`, `form`, `issuer`, `signature`, `object`,
+    /// `bucket`, or a table of the configuration file: `audit_log`, `retention`, `scrub`.
     pub of: &'static str,
     /// Its name in the code, in lower case.
     pub name: String,
@@ -91,6 +93,8 @@ pub enum Amount {
     Number(u64),
     /// A time.
     Time(Duration),
+    /// As much as there is.
+    Unlimited,
 }
 
 impl fmt::Display for Amount {
@@ -98,6 +102,7 @@ impl fmt::Display for Amount {
         match self {
             Self::Number(number) => write!(f, "{number}"),
             Self::Time(time) => write!(f, "{time:?}"),
+            Self::Unlimited => f.write_str("unlimited"),
         }
     }
 }
@@ -129,6 +134,12 @@ impl From<u32> for Amount {
 impl From<u16> for Amount {
     fn from(number: u16) -> Self {
         Self::Number(number.into())
+    }
+}
+
+impl From<Option<u64>> for Amount {
+    fn from(number: Option<u64>) -> Self {
+        number.map_or(Self::Unlimited, Self::Number)
     }
 }
 
@@ -180,6 +191,9 @@ pub fn all(config: &Config) -> Vec<Limit> {
         MAX_FORM_FIELDS MAX_FORM_FIELDS_BYTES MAX_FORM_PREAMBLE_BYTES MAX_FORM_BOUNDARY_BYTES
     ));
     all.extend(limits!("form", sigv4: MAX_POST_AGE MAX_POST_POLICY_BYTES MAX_POST_CONDITIONS));
+    all.extend(limits!("issuer", oidc:
+        KEEP_ISSUER_KEYS KEEP_STALE_ISSUER_KEYS RETRY_ISSUER_KEYS ISSUER_TIMEOUT MAX_KEY_SET_BYTES
+    ));
     all.extend(limits!("record", server: MAX_RECORDS_AT_ONCE RECORD_WAIT MAX_RECORDED_HEADER_BYTES));
     all.extend(limits!("signature", sigv4:
         MAX_CLOCK_SKEW MAX_PRESIGN_SECONDS MAX_QUERY_PARAMETERS MAX_SIGNED_HEADERS MAX_SESSION_TOKEN_BYTES
@@ -194,6 +208,9 @@ pub fn all(config: &Config) -> Vec<Limit> {
     all.extend(limits!("bucket", bucket:
         MAX_BUCKETS_PER_ACCOUNT MAX_BUCKET_TAGS MAX_CORS_RULES MAX_CORS_BYTES MAX_ROUTING_RULES
     ));
+    all.extend(members!("retention", &config.retention, days max_bytes));
+    all.extend(members!("scrub", &config.scrub, days min_mib_per_second));
+    all.extend(config.audit_log.iter().flat_map(|log| members!("audit_log", log, max_bytes keep)));
     all
 }
 
@@ -201,16 +218,38 @@ pub fn all(config: &Config) -> Vec<Limit> {
 mod tests {
     use super::*;
 
+    fn find(all: &[Limit], of: &str, name: &str) -> Option<Amount> {
+        all.iter().find(|limit| limit.of == of && limit.name == name).map(|limit| limit.value)
+    }
+
     #[test]
     fn every_limit_has_a_name_of_its_own_and_what_the_operator_set() {
         let mut config = Config::load(None, &crate::config::CommandLine::default()).unwrap();
         config.limits.max_connections = 7;
         let all = all(&config);
-        let set = all.iter().find(|limit| limit.name == "max_connections").map(|limit| limit.value);
-        assert_eq!(set, Some(Amount::Number(7)));
+        assert_eq!(find(&all, "connection", "max_connections"), Some(Amount::Number(7)));
         let mut names: Vec<_> = all.iter().map(|limit| (limit.of, &limit.name)).collect();
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), all.len());
+    }
+
+    #[test]
+    fn every_number_of_the_configuration_file_is_shown() {
+        let text = "[audit_log]\npath = 'a'\nkeep = 3\n[retention]\ndays = 40\n[scrub]\ndays = 5\nmin_mib_per_second = 6\n";
+        let command_line = crate::config::CommandLine::default();
+        let shown = all(&Config::parse(text, std::path::Path::new("c.toml"), &command_line).unwrap());
+        for (of, name, value) in [
+            ("audit_log", "keep", Amount::Number(3)),
+            ("audit_log", "max_bytes", Amount::Number(256 << 20)),
+            ("retention", "days", Amount::Number(40)),
+            ("retention", "max_bytes", Amount::Unlimited),
+            ("scrub", "days", Amount::Number(5)),
+            ("scrub", "min_mib_per_second", Amount::Number(6)),
+        ] {
+            assert_eq!(find(&shown, of, name), Some(value), "{of}.{name}");
+        }
+        let shown = all(&Config::load(None, &command_line).unwrap());
+        assert_eq!(find(&shown, "audit_log", "keep"), None, "there is no file of records");
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use strongroom_crypto::Entropy as _;
+use strongroom_ec2::Ec2;
 use strongroom_gate::Gate;
 use strongroom_kms::SystemEntropy;
 use strongroom_s3::S3;
@@ -22,11 +23,12 @@ use crate::handler::Services;
 use crate::installation::{ArchiveSeal, Installation, InstallationError};
 use crate::limits::{MAX_DOCUMENT_BYTES_AT_ONCE, MAX_DOCUMENT_BYTES_AT_ONCE_PER_ACCOUNT};
 use crate::listener::{Addresses, FloodBudget, FloodLimits, ListenError, Listeners, Shutdown};
+use crate::oidc::IssuerKeys;
 use crate::operator::{Operator, ScrubSettings};
 use crate::pipeline::{Pipeline, UnknownBodies};
 use crate::pki::{
     CertificateAuthority, PkiError, RENEWAL_CHECK, ReloadingResolver, ServerCertificateLife, ServerNames,
-    load_files, renew_due, server_config,
+    clients_of, load_files, renew_due, server_config,
 };
 use crate::record::{Recorder, Registry};
 use crate::route::{Locator, Routes};
@@ -129,7 +131,8 @@ impl Server {
         let s3 = installation.s3(config.regions.clone().into()).with_new_buckets(config.new_buckets);
         s3.settle_intents().await.map_err(InstallationError::from)?;
         let certificates = Certificates::new(&installation, &config).await?;
-        let tls = server_config(certificates.resolver.clone())?;
+        let clients = config.client_authorities.as_deref().map(clients_of).transpose()?;
+        let tls = server_config(certificates.resolver.clone(), clients)?;
         let addresses = Addresses {
             listen: Some(config.listen),
             listen_plaintext: config.listen_plaintext,
@@ -176,14 +179,25 @@ impl Server {
         let Self { installation, s3, config, listeners, certificates, archive, archiver, audit_log } = self;
         let regions: Arc<[Region]> = config.regions.clone().into();
         let home = regions.first().cloned().unwrap_or_else(Region::us_east_1);
-        let facts = InstallationFacts { s3: s3.clone(), identity: installation.identity.clone() };
+        let organizations = installation.organizations(regions.clone());
+        let facts = InstallationFacts {
+            s3: s3.clone(),
+            identity: installation.identity.clone(),
+            organizations: organizations.clone(),
+        };
+        // The last domain is the operator's own, if one was given.
+        let ec2 = Ec2::new(regions.clone(), config.domains.last().cloned().unwrap_or_default());
         let (stop, stopped) = watch::channel(false);
         let settings = ScrubSettings::from(&config.scrub);
-        let (operator, work) = Operator::start(&installation, &archive, settings, stopped.clone());
+        let gate = Gate::new(Arc::new(facts));
+        let (operator, work) =
+            Operator::start(&installation, &archive, (&gate, &home), settings, stopped.clone());
         let services = Arc::new(Services {
-            gate: Gate::new(Arc::new(facts)),
+            gate,
             s3,
             identity: installation.identity.clone(),
+            organizations,
+            ec2,
             operator,
         });
         let (recorder, recording) = Recorder::start(installation.journal.clone());
@@ -197,6 +211,7 @@ impl Server {
         let pipeline = Arc::new(Pipeline {
             routes: Routes::new(Locator::new(config.domains.iter().map(String::as_str))),
             authn: Authn::new(installation.identity.clone(), regions),
+            issuers: IssuerKeys::new(&config.oidc),
             services,
             registry,
             flood: Mutex::new(FloodBudget::new(FloodLimits::default(), Instant::now())),

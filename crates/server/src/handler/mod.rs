@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use strongroom_codec::RequestHead;
+use strongroom_ec2::Ec2;
 use strongroom_gate::{Authorized, Body, Caller, ErrorReply, Gate, Handle, Ledger, Refusal, RequestFacts};
 use strongroom_identity::Identity;
+use strongroom_organizations::Organizations;
 use strongroom_s3::S3;
 use strongroom_shape::{Input, Operation, ServiceSchema, Structure, Untyped};
 
@@ -21,6 +23,8 @@ pub(crate) struct Services {
     pub(crate) gate: Gate,
     pub(crate) s3: S3,
     pub(crate) identity: Identity,
+    pub(crate) organizations: Organizations,
+    pub(crate) ec2: Ec2,
     pub(crate) operator: Operator,
 }
 
@@ -183,6 +187,9 @@ impl Services {
             "s3control" => self.dispatch_s3control(exchange),
             "iam" => self.dispatch_iam(exchange),
             "sts" => self.dispatch_sts(exchange),
+            "organizations" => self.dispatch_organizations(exchange),
+            "account" => self.dispatch_account(exchange),
+            "ec2" => self.dispatch_ec2(exchange),
             "strongroom" => self.dispatch_strongroom(exchange),
             _ => Box::pin(refuse(&self.gate, exchange)),
         }

@@ -1,6 +1,9 @@
 //! Which operations are built. Whatever else its service has is answered 501.
 
+use strongroom_api_account as account;
+use strongroom_api_ec2 as ec2;
 use strongroom_api_iam as iam;
+use strongroom_api_organizations as organizations;
 use strongroom_api_s3 as s3;
 use strongroom_api_s3control as s3control;
 use strongroom_api_strongroom as strongroom;
@@ -39,35 +42,73 @@ table! {
 
 table! {
     dispatch_sts, sts, identity:
-    AssumeRole DecodeAuthorizationMessage GetAccessKeyInfo GetCallerIdentity GetFederationToken
-    GetSessionToken
+    AssumeRole AssumeRoleWithWebIdentity DecodeAuthorizationMessage GetAccessKeyInfo GetCallerIdentity
+    GetFederationToken GetSessionToken
 }
 
 table! {
     dispatch_iam, iam, identity:
-    AddRoleToInstanceProfile AddUserToGroup AttachGroupPolicy AttachRolePolicy AttachUserPolicy
-    CreateAccessKey CreateAccountAlias CreateGroup CreateInstanceProfile CreateLoginProfile CreatePolicy
-    CreatePolicyVersion CreateRole CreateServiceLinkedRole CreateUser DeleteAccessKey DeleteAccountAlias
-    DeleteAccountPasswordPolicy DeleteGroup DeleteGroupPolicy DeleteInstanceProfile DeleteLoginProfile
-    DeletePolicy DeletePolicyVersion DeleteRole DeleteRolePermissionsBoundary DeleteRolePolicy
-    DeleteServiceLinkedRole DeleteUser DeleteUserPermissionsBoundary DeleteUserPolicy DetachGroupPolicy
-    DetachRolePolicy DetachUserPolicy GetAccessKeyLastUsed GetAccountAuthorizationDetails
-    GetAccountPasswordPolicy GetAccountSummary GetGroup GetGroupPolicy GetInstanceProfile GetLoginProfile
-    GetPolicy GetPolicyVersion GetRole GetRolePolicy GetServiceLinkedRoleDeletionStatus GetUser
-    GetUserPolicy ListAccessKeys ListAccountAliases ListAttachedGroupPolicies ListAttachedRolePolicies
-    ListAttachedUserPolicies ListEntitiesForPolicy ListGroupPolicies ListGroups ListGroupsForUser
-    ListInstanceProfileTags ListInstanceProfiles ListInstanceProfilesForRole ListPolicies ListPolicyTags
-    ListPolicyVersions ListRolePolicies ListRoleTags ListRoles ListSAMLProviders ListSSHPublicKeys
-    ListServerCertificates ListServiceSpecificCredentials ListSigningCertificates ListUserPolicies
-    ListUserTags ListUsers PutGroupPolicy PutRolePermissionsBoundary PutRolePolicy
-    PutUserPermissionsBoundary PutUserPolicy RemoveRoleFromInstanceProfile RemoveUserFromGroup
-    SetDefaultPolicyVersion TagInstanceProfile TagPolicy TagRole TagUser UntagInstanceProfile UntagPolicy
-    UntagRole UntagUser UpdateAccessKey UpdateAccountPasswordPolicy UpdateAssumeRolePolicy UpdateGroup
-    UpdateLoginProfile UpdateRole UpdateRoleDescription UpdateUser
+    AddClientIDToOpenIDConnectProvider AddRoleToInstanceProfile AddUserToGroup AttachGroupPolicy
+    AttachRolePolicy AttachUserPolicy ChangePassword CreateAccessKey CreateAccountAlias CreateGroup
+    CreateInstanceProfile CreateLoginProfile CreateOpenIDConnectProvider CreatePolicy CreatePolicyVersion
+    CreateRole CreateServiceLinkedRole CreateUser CreateVirtualMFADevice DeactivateMFADevice
+    DeleteAccessKey DeleteAccountAlias DeleteAccountPasswordPolicy DeleteGroup DeleteGroupPolicy
+    DeleteInstanceProfile DeleteLoginProfile DeleteOpenIDConnectProvider DeletePolicy DeletePolicyVersion
+    DeleteRole DeleteRolePermissionsBoundary DeleteRolePolicy DeleteServiceLinkedRole DeleteUser
+    DeleteUserPermissionsBoundary DeleteUserPolicy DeleteVirtualMFADevice DetachGroupPolicy
+    DetachRolePolicy DetachUserPolicy EnableMFADevice GenerateCredentialReport
+    GenerateServiceLastAccessedDetails GetAccessKeyLastUsed GetAccountAuthorizationDetails
+    GetAccountPasswordPolicy GetAccountSummary GetContextKeysForCustomPolicy
+    GetContextKeysForPrincipalPolicy GetCredentialReport GetGroup GetGroupPolicy GetInstanceProfile
+    GetLoginProfile GetMFADevice GetOpenIDConnectProvider GetPolicy GetPolicyVersion GetRole
+    GetRolePolicy GetServiceLastAccessedDetails GetServiceLastAccessedDetailsWithEntities
+    GetServiceLinkedRoleDeletionStatus GetUser GetUserPolicy ListAccessKeys ListAccountAliases
+    ListAttachedGroupPolicies ListAttachedRolePolicies ListAttachedUserPolicies ListEntitiesForPolicy
+    ListGroupPolicies ListGroups ListGroupsForUser ListInstanceProfileTags ListInstanceProfiles
+    ListInstanceProfilesForRole ListMFADeviceTags ListMFADevices ListOpenIDConnectProviderTags
+    ListOpenIDConnectProviders ListOrganizationsFeatures ListPolicies ListPoliciesGrantingServiceAccess
+    ListPolicyTags ListPolicyVersions ListRolePolicies ListRoleTags ListRoles ListSAMLProviders
+    ListSSHPublicKeys ListServerCertificates ListServiceSpecificCredentials ListSigningCertificates
+    ListUserPolicies ListUserTags ListUsers ListVirtualMFADevices PutGroupPolicy
+    PutRolePermissionsBoundary PutRolePolicy PutUserPermissionsBoundary PutUserPolicy
+    RemoveClientIDFromOpenIDConnectProvider RemoveRoleFromInstanceProfile RemoveUserFromGroup
+    ResyncMFADevice SetDefaultPolicyVersion SetSecurityTokenServicePreferences SimulateCustomPolicy
+    SimulatePrincipalPolicy TagInstanceProfile TagMFADevice TagOpenIDConnectProvider TagPolicy TagRole
+    TagUser UntagInstanceProfile UntagMFADevice UntagOpenIDConnectProvider UntagPolicy UntagRole
+    UntagUser UpdateAccessKey UpdateAccountPasswordPolicy UpdateAssumeRolePolicy UpdateGroup
+    UpdateLoginProfile UpdateOpenIDConnectProviderThumbprint UpdateRole UpdateRoleDescription UpdateUser
+}
+
+table! {
+    dispatch_organizations, organizations, organizations:
+    AcceptHandshake AttachPolicy CancelHandshake CloseAccount CreateAccount CreateOrganization
+    CreateOrganizationalUnit CreatePolicy DeclineHandshake DeleteOrganization DeleteOrganizationalUnit
+    DeletePolicy DeleteResourcePolicy DeregisterDelegatedAdministrator DescribeAccount
+    DescribeCreateAccountStatus DescribeEffectivePolicy DescribeHandshake DescribeOrganization
+    DescribeOrganizationalUnit DescribePolicy DescribeResourcePolicy DetachPolicy DisableAWSServiceAccess
+    DisablePolicyType EnableAWSServiceAccess EnableAllFeatures EnablePolicyType InviteAccountToOrganization
+    LeaveOrganization ListAWSServiceAccessForOrganization ListAccounts ListAccountsForParent
+    ListAccountsWithInvalidEffectivePolicy ListChildren ListCreateAccountStatus
+    ListDelegatedAdministrators ListDelegatedServicesForAccount ListEffectivePolicyValidationErrors
+    ListHandshakesForAccount ListHandshakesForOrganization ListOrganizationalUnitsForParent ListParents
+    ListPolicies ListPoliciesForTarget ListRoots ListTagsForResource ListTargetsForPolicy MoveAccount
+    PutResourcePolicy RegisterDelegatedAdministrator RemoveAccountFromOrganization TagResource
+    UntagResource UpdateOrganizationalUnit UpdatePolicy
+}
+
+table! {
+    dispatch_account, account, organizations:
+    DeleteAlternateContact GetAccountInformation GetAlternateContact GetContactInformation GetPrimaryEmail
+    GetRegionOptStatus ListRegions PutAccountName PutAlternateContact PutContactInformation
+}
+
+table! {
+    dispatch_ec2, ec2, ec2:
+    DescribeRegions
 }
 
 table! {
     dispatch_strongroom, strongroom,
-    identity: CreateAccount DescribeAccount ListAccounts;
-    operator: DescribeBackup DescribeScrub StartBackup StartScrub
+    organizations: CreateAccount DescribeAccount ListAccounts;
+    operator: DescribeBackup DescribeScrub ExplainDecision ListWhoCan StartBackup StartScrub
 }

@@ -2,6 +2,7 @@ use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use strongroom_api_s3::op;
 use strongroom_api_s3::{CreateBucketInput, GetObjectInput, PutObjectInput};
+use strongroom_ec2::Ec2;
 use strongroom_gate::{BodyError, BodySource, ExpectedDigests, Gate, Handle, RootUser};
 use strongroom_identity::NewAccount;
 use strongroom_kms::RootKeySource;
@@ -48,12 +49,21 @@ impl House {
         let data = directory.path().join("data");
         let (installation, made) = Installation::init(&data, &root_key, "root@example.com").await.unwrap();
         let s3 = installation.s3([Region::us_east_1()].into());
-        let facts = InstallationFacts { s3: s3.clone(), identity: installation.identity.clone() };
+        let organizations = installation.organizations([Region::us_east_1()].into());
+        let facts = InstallationFacts {
+            s3: s3.clone(),
+            identity: installation.identity.clone(),
+            organizations: organizations.clone(),
+        };
+        let gate = Gate::new(Arc::new(facts));
+        let operator = Operator::idle(&installation, &gate).await;
         let services = Arc::new(Services {
-            gate: Gate::new(Arc::new(facts)),
+            gate,
             s3,
             identity: installation.identity.clone(),
-            operator: Operator::idle(&installation).await,
+            organizations,
+            ec2: Ec2::new([Region::us_east_1()].into(), "s3.localhost"),
+            operator,
         });
         let (recorder, _) = Recorder::start(installation.journal.clone());
         let registry = Arc::new(Registry {
