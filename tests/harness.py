@@ -261,7 +261,8 @@ class Server:
         """Every event so far, the oldest file first."""
         events = []
         for path in sorted(self.audit_path.parent.iterdir(), key=lambda path: path.stat().st_mtime):
-            events += [json.loads(line) for line in path.read_text().splitlines() if line]
+            # What stands behind the last line's end is still being written.
+            events += [json.loads(line) for line in path.read_text().split("\n")[:-1] if line]
         return events
 
     def events_of(self, request_id, count=1, timeout=15):
