@@ -604,6 +604,7 @@ ELSEWHERE = {
     "retention": "the trail's own tests",
     "scrub": "the tests of the scrub",
     "audit_log": "the trail's own tests",
+    "issuer": "tests/test_web_identity.py, and the tests of the keys of issuers in the server",
 }
 NOT_BY_A_REQUEST = {
     ("head", "max_chunk_line_bytes"),
