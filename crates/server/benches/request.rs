@@ -9,7 +9,7 @@ const SIGNED: &str = "Host: localhost:9000\r\n\
     X-Amz-Date: 20261126T130000Z\r\n\
     X-Amz-Content-SHA256: UNSIGNED-PAYLOAD\r\n\
     Authorization: AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20261126/us-east-1/s3/aws4_request, \
-    SignedHeaders=host;x-amz-content-sha256;x-amz-date, \
+    SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-meta-camera;x-amz-tagging, \
     Signature=34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7\r\n";
 
 fn bench(criterion: &mut Criterion) {
@@ -19,7 +19,7 @@ fn bench(criterion: &mut Criterion) {
         (
             "PutObject",
             "PUT /bucket/photos/2026/11/24/IMG_000123.jpeg",
-            "Content-Length: 4096\r\nContent-Type: image/jpeg\r\nx-amz-meta-camera: one\r\nx-amz-tagging: a=b\r\n",
+            "Content-Length: 4096\r\nContent-Type: image/jpeg\r\nX-Amz-Meta-Camera: one\r\nX-Amz-Tagging: a=b\r\n",
         ),
         (
             "ListObjectsV2",
