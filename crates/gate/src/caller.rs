@@ -172,6 +172,23 @@ pub struct Federation {
     pub keys: Vec<(String, Vec<String>)>,
 }
 
+impl Session {
+    /// One that nothing narrows and that carries nothing.
+    pub fn plain(issued_at: Timestamp, expires_at: Timestamp) -> Self {
+        Self {
+            issued_at,
+            expires_at,
+            mfa_at: None,
+            policy: None,
+            policy_arns: Vec::new(),
+            tags: Vec::new(),
+            transitive_tags: Vec::new(),
+            source_identity: None,
+            federation: None,
+        }
+    }
+}
+
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Session policies and tags may tell of people and data; logs need neither.

@@ -61,7 +61,7 @@ impl From<Decision> for Explained {
 
 /// What a question is about, and whose that is.
 struct Place {
-    bucket: Option<BucketFacts>,
+    bucket: Option<(BucketName, BucketFacts)>,
     key: Option<ObjectKey>,
     /// `None`: nobody's, so that nobody's policies can allow it.
     owner: Option<AccountId>,
@@ -101,12 +101,12 @@ impl Gate {
         if bearings.is_closed() {
             return Ok(A::from(nobody_allows()));
         }
-        if let Some(bucket) = &mut place.bucket {
+        if let Some((_, bucket)) = &mut place.bucket {
             let owner = bearings.account_of(bucket.owner, caller, facts).await?;
             bucket.organization_block = owner.public_access_block;
         }
         let target = Target {
-            bucket: place.bucket.is_some().then(|| bucket_of(resource)).flatten(),
+            bucket: place.bucket.as_ref().map(|(name, _)| name.clone()),
             key: place.key.clone(),
             ..Target::default()
         };
@@ -117,7 +117,7 @@ impl Gate {
             action,
             resource,
             owner,
-            bucket: place.bucket.as_ref(),
+            bucket: place.bucket.as_ref().map(|(_, facts)| facts),
             object: place.key.as_ref().map(|key| (key, None)),
         };
         Ok(scales.ask(&bearings, &question, evaluator).await?.0)
@@ -142,13 +142,9 @@ impl Gate {
         }
         let name = BucketName::parse(name).map_err(|_| unknown())?;
         let key = key.map(ObjectKey::parse).transpose().map_err(|_| unknown())?;
-        let bucket = self.facts().bucket(&name).await?.ok_or(Unaskable::NoSuchBucket(name))?;
-        Ok(Place { owner: Some(bucket.owner), bucket: Some(bucket), key })
+        match self.facts().bucket(&name).await? {
+            Some(facts) => Ok(Place { owner: Some(facts.owner), bucket: Some((name, facts)), key }),
+            None => Err(Unaskable::NoSuchBucket(name)),
+        }
     }
-}
-
-fn bucket_of(resource: &str) -> Option<BucketName> {
-    let arn = Arn::parse(resource).ok()?;
-    let name = arn.resource().split('/').next()?;
-    BucketName::parse(name).ok()
 }

@@ -1,6 +1,7 @@
 //! Callers whom nobody authenticated, for questions about what they could do.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use strongroom_gate::{Caller, IamUser, RoleSession, RootUser, Session};
 use strongroom_policy::document::AwsPrincipal;
@@ -16,7 +17,7 @@ use crate::{Identity, IdentityError};
 const SESSION: &str = "hypothesis";
 
 /// How long it would last.
-const SESSION_MILLIS: i64 = 3_600_000;
+const SESSION_LASTS: Duration = Duration::from_hours(1);
 
 /// Users and roles read at once.
 const ROWS: usize = 512;
@@ -90,14 +91,6 @@ impl Identity {
         }
     }
 
-    /// What has this path and name.
-    async fn placed<E: Entity>(&self, account: AccountId, place: &str) -> Result<Option<E>, IdentityError> {
-        let name = place.rsplit('/').next().unwrap_or(place);
-        let found = self.named::<E>(account, name).await?;
-        Ok(found
-            .filter(|entity| format!("{}{}", entity.core().path, entity.core().name) == format!("/{place}")))
-    }
-
     /// All of a kind, in the order of their names.
     async fn all<E: Entity>(&self, account: AccountId) -> Result<Vec<E>, IdentityError> {
         let mut range = prefix_range(&iam_row::names(E::KIND));
@@ -152,16 +145,6 @@ fn session_of(
         role_path: role.path,
         session_name: session_name.to_owned(),
         access_key_id: key(),
-        session: Arc::new(Session {
-            issued_at: now,
-            expires_at: Timestamp::from_millis(now.as_millis().saturating_add(SESSION_MILLIS)),
-            mfa_at: None,
-            policy: None,
-            policy_arns: Vec::new(),
-            tags: Vec::new(),
-            transitive_tags: Vec::new(),
-            source_identity: None,
-            federation: None,
-        }),
+        session: Arc::new(Session::plain(now, now.plus(SESSION_LASTS))),
     })
 }

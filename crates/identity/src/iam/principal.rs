@@ -55,16 +55,23 @@ impl Identity {
         Ok(self.store.get(Partition::Org, &account(id)).await?.is_some())
     }
 
-    /// The unique id of what has a path and a name.
     async fn id_at<E: Entity>(
         &self,
         account: AccountId,
         place: &str,
     ) -> Result<Option<String>, IdentityError> {
+        Ok(self.placed::<E>(account, place).await?.map(|entity| entity.core().id.clone()))
+    }
+
+    /// What has a path and a name, as ARNs have them: the path without its first slash, then the name.
+    pub(crate) async fn placed<E: Entity>(
+        &self,
+        account: AccountId,
+        place: &str,
+    ) -> Result<Option<E>, IdentityError> {
         let (path, name) = place.rsplit_once('/').unwrap_or(("", place));
         let path = if path.is_empty() { "/".to_owned() } else { format!("/{path}/") };
-        let found = self.named::<E>(account, name).await?.filter(|entity| entity.core().path == path);
-        Ok(found.map(|entity| entity.core().id.clone()))
+        Ok(self.named::<E>(account, name).await?.filter(|entity| entity.core().path == path))
     }
 
     /// The user, role, group, policy or instance profile of an account that has a name.

@@ -26,16 +26,11 @@ impl Handle<api::op::GetFederationToken> for Identity {
         let tags = tags(input.tags.as_deref())?;
         let packed_policy_size = packed_percent(&narrowing, &tags)?;
         let session = Session {
-            issued_at: request.now(),
-            expires_at: request.now().plus(lasts),
-            mfa_at: None,
             policy: narrowing.policy,
             policy_arns: narrowing.arns,
             // Source: IAM User Guide, "Pass session tags in AWS STS": those of GetFederationToken are not transitive.
             tags,
-            transitive_tags: Vec::new(),
-            source_identity: None,
-            federation: None,
+            ..Session::plain(request.now(), request.now().plus(lasts))
         };
         let name = input.name.clone();
         let holder = Holder::Federated { name: name.clone(), user_id, key };

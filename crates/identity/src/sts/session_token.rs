@@ -78,17 +78,7 @@ impl Handle<api::op::GetSessionToken> for Identity {
         let asker = Asker::of(request.caller(), "GetSessionToken")?;
         let mfa_at = second_factor(&request, input.serial_number.is_some() || input.token_code.is_some())?;
         let lasts = asker.lasts(input.duration_seconds)?;
-        let session = Session {
-            issued_at: request.now(),
-            expires_at: request.now().plus(lasts),
-            mfa_at,
-            policy: None,
-            policy_arns: Vec::new(),
-            tags: Vec::new(),
-            transitive_tags: Vec::new(),
-            source_identity: None,
-            federation: None,
-        };
+        let session = Session { mfa_at, ..Session::plain(request.now(), request.now().plus(lasts)) };
         let Asker { account, canonical, user_id, key } = asker;
         let holder = match user_id {
             Some(user_id) => Holder::User { user_id, key },

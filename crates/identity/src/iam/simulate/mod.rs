@@ -354,6 +354,21 @@ fn principal(view: &View, bearer: Option<&Bearer>, caller: Option<&UserRow>) -> 
     }
 }
 
+/// Takes what is asked from either input: both have these members.
+macro_rules! asked {
+    ($input:expr) => {
+        Asked {
+            actions: &$input.action_names,
+            resources: $input.resource_arns.as_deref(),
+            resource_policy: $input.resource_policy.as_deref(),
+            resource_owner: $input.resource_owner.as_deref(),
+            caller_arn: $input.caller_arn.as_deref(),
+            boundaries: $input.permissions_boundary_policy_input_list.as_deref(),
+            entries: $input.context_entries.as_deref(),
+        }
+    };
+}
+
 #[async_trait]
 impl Handle<api::op::SimulateCustomPolicy> for Identity {
     async fn handle(
@@ -362,15 +377,7 @@ impl Handle<api::op::SimulateCustomPolicy> for Identity {
     ) -> Result<Reply<api::SimulateCustomPolicyOutput>, ErrorReply> {
         let (view, input) = (View::of(self, &request)?, request.input());
         let page = Page::of(input.marker.as_deref(), input.max_items)?;
-        let asked = Asked {
-            actions: &input.action_names,
-            resources: input.resource_arns.as_deref(),
-            resource_policy: input.resource_policy.as_deref(),
-            resource_owner: input.resource_owner.as_deref(),
-            caller_arn: input.caller_arn.as_deref(),
-            boundaries: input.permissions_boundary_policy_input_list.as_deref(),
-            entries: input.context_entries.as_deref(),
-        };
+        let asked = asked!(input);
         let identity = given("PolicyInputList", PolicyKind::Managed, Some(&input.policy_input_list))?;
         let mut simulation = Simulation::of(&view, None, &asked, identity).await?;
         let levels = input.ordered_organization_policy_input_list.as_deref().unwrap_or_default();
@@ -397,15 +404,7 @@ impl Handle<api::op::SimulatePrincipalPolicy> for Identity {
     ) -> Result<Reply<api::SimulatePrincipalPolicyOutput>, ErrorReply> {
         let (view, input) = (View::of(self, &request)?, request.input());
         let page = Page::of(input.marker.as_deref(), input.max_items)?;
-        let asked = Asked {
-            actions: &input.action_names,
-            resources: input.resource_arns.as_deref(),
-            resource_policy: input.resource_policy.as_deref(),
-            resource_owner: input.resource_owner.as_deref(),
-            caller_arn: input.caller_arn.as_deref(),
-            boundaries: input.permissions_boundary_policy_input_list.as_deref(),
-            entries: input.context_entries.as_deref(),
-        };
+        let asked = asked!(input);
         let bearer = Bearer::of_arn(&view, &input.policy_source_arn).await?;
         let mut identity = bearer.policies(&view).await?;
         exclude(&mut identity, input.policy_exclusion_list.as_deref());

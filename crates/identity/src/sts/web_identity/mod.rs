@@ -178,15 +178,13 @@ impl Handle<api::op::AssumeRoleWithWebIdentity> for Identity {
             Narrowing::of(self, account, input.policy.as_deref(), input.policy_arns.as_deref()).await?;
         let packed_policy_size = packed_percent(&narrowing, &web.tags)?;
         let session = Session {
-            issued_at: request.now(),
-            expires_at: request.now().plus(lasts),
-            mfa_at: None,
             policy: narrowing.policy,
             policy_arns: narrowing.arns,
             tags: web.tags.clone(),
             transitive_tags: web.transitive_tags.clone(),
             source_identity: web.source_identity.clone(),
             federation: Some(Federation { provider: web.provider.clone(), keys: web.keys.clone() }),
+            ..Session::plain(request.now(), request.now().plus(lasts))
         };
         let SessionParts { issued, user } =
             role_session(self, account, &role, &input.role_session_name, &session).await?;
