@@ -121,6 +121,15 @@ HEADS = [
     b"HEAD http://a:1/?b HTTP/1.1\r\nhost: a:1\r\n\r\n",
 ]
 
+
+def proxy(*extensions, command=0x21, family=0x11, addresses=bytes([192, 0, 2, 7, 198, 51, 100, 1, 48, 57, 1, 187])):
+    """A header of PROXY protocol version 2."""
+    rest = addresses + b"".join(bytes([kind]) + struct.pack(">H", len(value)) + value for kind, value in extensions)
+    return b"\r\n\r\n\0\r\nQUIT\n" + bytes([command, family]) + struct.pack(">H", len(rest)) + rest
+
+
+VPCE = (0xEA, b"\x01vpce-08d2bf15fac5001c9")
+
 LEDGER = struct.pack(">I", 1)
 
 STATEMENT = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bucket/*"}
@@ -211,7 +220,10 @@ SEEDS = {
     "fuzz_range": ["bytes=0-0", "bytes=5-", "bytes=-5", "bytes=0-18446744073709551615", "bytes=1-0", "bytes=0-1,3-4", "Bytes= 0-1", "bytes=-0"],
     "fuzz_copy_source_range": ["bytes=0-0", "bytes=0-9", "bytes=9-0", "bytes=0-18446744073709551615", "bytes=-1"],
     "fuzz_copy_source": ["bucket/key", "/bucket/a%2Fb%20c/../d?versionId=null", "bucket%2Fk", "%2Fbucket%2Fa", "bucket/k%3FversionId=x",
-                         "bucket/k?versionId=00112233445566778899aabbccddeeff", "bucket/\u00e9+%2B", "bucket/%00", "arn:aws:s3:::bucket/k"],
+                         "bucket/k?versionId=00112233445566778899aabbccddeeff", "bucket/\u00e9+%2B", "bucket/%00", "arn:aws:s3:::bucket/k",
+                         "arn:aws:s3:us-east-1:123456789012:accesspoint/ap1/object/a/object/b?versionId=null", "arn%3Aaws%3As3%3Aus-east-1%3A123456789012%3Aaccesspoint%2Fap1%2Fobject%2Fk", "ap1-x-s3alias/k"],
+    "fuzz_access_point": ["arn:aws:s3:us-east-1:123456789012:accesspoint/ap1", "arn:aws:s3:us-east-1:123456789012:accesspoint:ap1",
+                          "arn:aws:s3:us-east-1:123456789012:accesspoint/ap1/object/k", "arn:aws:s3:::bucket", "ap1-x-s3alias", "-s3alias", "ap1-123456789012"],
     "fuzz_list_token": ["ka/b", "pa/", "k\u00e9", "AQAAAAEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "null", "00112233445566778899aabbccddeeff", "x\x00"],
     "fuzz_tagging_header": ["a=b&c=d", "a=%20%2B+&b=", "&".join(f"k{at}=v" for at in range(11)), "a=1&a=2", "=", "aws:x=1"],
     "fuzz_metadata_value": ["plain", "=?UTF-8?B?w6k=?=", "=?utf-8?q?=C3=A9_a?=", "\u00e9", "a =?UTF-8?B?w6k=?= =?UTF-8?B?w6k=?= b", "=?UTF-8?B??=", "\t"],
@@ -219,6 +231,14 @@ SEEDS = {
     "fuzz_config": [
         'listen = "0.0.0.0:443"\nregions = ["eu-central-1"]\n[audit_log]\npath = "a"\nkeep = 3\n[limits]\nmax_connections = 9\n[retention]\ndays = 1\n',
         "[limits]\nidle_timeout_seconds = 0\n", "domains = ['S3.Example.com']\n[tls]\ncertificate = 'c'\nprivate_key = 'k'\n", "listen = \n",
+        '[[listeners]]\nlisten = "10.1.0.5:443"\nendpoint = "vpce-0123456789abcdef0"\nbalancers = ["10.9.0.10", "2001:db8::/64"]\n',
+    ],
+    "fuzz_proxy_header": [
+        proxy(), proxy(VPCE), proxy((4, bytes(5)), VPCE, (5, b"id")), proxy(VPCE, VPCE), proxy((3, bytes(4))), proxy(command=0x20, family=0),
+        proxy(VPCE, family=0x21, addresses=bytes(36)), proxy(VPCE, family=0x31, addresses=bytes(216)),
+        # Its checksum is right.
+        proxy(VPCE, (3, bytes.fromhex("cce3c96c"))),
+        b"PROXY TCP4 192.0.2.7 198.51.100.1 1 443\r\n",
     ],
     "fuzz_root_key_text": ["strongroom root key 1\n" + "0" * 64 + "\n" + "0" * 32 + "\n", "strongroom root key 1\n" + "01" * 32 + "\n", "strongroom root key 2\n"],
     "fuzz_wrapped_key": [bytes([1, 1, 0, 0, 0, 1]) + bytes(72), bytes([1, 2, 0, 1]) + b"k" + bytes(72), bytes([1, 3]) + bytes(72), b"\x01", b"\x02\x01"],

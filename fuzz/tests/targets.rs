@@ -31,6 +31,7 @@ targets! {
     fuzz_sealed_blob = strongroom_crypto::fuzz_sealed_blob;
     fuzz_sealed_row = strongroom_crypto::fuzz_sealed_row;
     fuzz_wrapped_key = strongroom_crypto::fuzz_wrapped_key;
+    fuzz_access_point = strongroom_gate::fuzz_access_point;
     fuzz_copy_source = strongroom_gate::fuzz_copy_source;
     fuzz_web_identity_token = strongroom_identity::fuzz_web_identity_token;
     fuzz_root_key_text = strongroom_kms::fuzz_root_key_text;
@@ -46,6 +47,7 @@ targets! {
     fuzz_tagging_header = strongroom_s3::object::fuzz_tagging_header;
     fuzz_config = strongroom_server::config::fuzz_config;
     fuzz_head_checker = strongroom_server::listener::head::fuzz_head_checker;
+    fuzz_proxy_header = strongroom_server::listener::proxy::fuzz_proxy_header;
     fuzz_post_form = strongroom_server::fuzz_post_form;
     fuzz_request = strongroom_server::fuzz::fuzz_request;
     fuzz_auth_input = strongroom_sigv4::fuzz_auth_input;

@@ -6,6 +6,7 @@ use strongroom_gate::{Authorized, ErrorReply, Handle, Reply};
 use strongroom_policy::wildcard_match;
 
 use crate::Ec2;
+use crate::operations::sure;
 
 /// Every region of an installation is there for every account from the beginning.
 const OPT_IN_STATUS: &str = "opt-in-not-required";
@@ -61,10 +62,7 @@ impl Handle<api::op::DescribeRegions> for Ec2 {
         request: Authorized<api::DescribeRegionsInput>,
     ) -> Result<Reply<api::DescribeRegionsOutput>, ErrorReply> {
         let input = request.input();
-        if input.dry_run == Some(true) {
-            let message = "Request would have succeeded, but DryRun flag is set.";
-            return Err(ErrorReply::new(412, "DryRunOperation", message));
-        }
+        sure(input.dry_run)?;
         // `AllRegions` adds those that are off for the account: there are none.
         Ok(Reply::new(api::DescribeRegionsOutput { regions: Some(asked(self, input)?) }))
     }
@@ -90,7 +88,7 @@ mod tests {
             dry_run: None,
             filters: Some(filters.iter().map(filter).collect()),
         };
-        let found = asked(&Ec2::new(regions.into(), "s3.example.com"), &input);
+        let found = asked(&crate::testing::service(regions.into()), &input);
         found
             .map(|regions| regions.into_iter().filter_map(|region| region.region_name).collect())
             .map_err(|error| error.code.into_owned())

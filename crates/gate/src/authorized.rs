@@ -9,6 +9,7 @@ use strongroom_types::{
     AccountId, BucketId, BucketName, CanonicalUserId, ObjectKey, Region, Timestamp, VersionId,
 };
 
+use crate::access_point::{AccessPointFacts, Through, arns};
 use crate::gate::{Deciding, RequestFacts};
 use crate::requirement::action;
 use crate::weigh::Seen;
@@ -22,6 +23,8 @@ use crate::{
 pub struct BucketGrant {
     pub(crate) name: BucketName,
     pub(crate) facts: BucketFacts,
+    /// The access point that led to it.
+    pub(crate) through: Option<Arc<AccessPointFacts>>,
 }
 
 impl BucketGrant {
@@ -50,9 +53,20 @@ impl BucketGrant {
         &self.facts.region
     }
 
-    /// What the organisation's S3 policy blocks for its account.
+    /// What the organisation's S3 policy blocks for its account, and what the access point does that led to it.
     pub fn organization_block(&self) -> PublicAccessBlock {
-        self.facts.organization_block
+        self.facts.organization_block.and(self.facts.access_point_block)
+    }
+
+    /// The ARN of the bucket, or of an object in it, as the request knows it; through an access point, also as the
+    /// bucket's own policy does.
+    pub(crate) fn arns(&self, key: Option<&str>) -> (String, Option<String>) {
+        arns(&self.name, key, self.through.as_deref())
+    }
+
+    /// The access point on the way there, for a question about what the bucket's policy knows as `bucket_arn`.
+    pub(crate) fn through<'a>(&'a self, bucket_arn: Option<&'a str>) -> Option<Through<'a>> {
+        self.through.as_deref().zip(bucket_arn).map(|(point, bucket_arn)| Through { point, bucket_arn })
     }
 
     /// Whether access control lists have a say on it and its objects.
@@ -125,6 +139,8 @@ pub(crate) struct Granted {
     pub(crate) seen: Vec<Seen>,
     /// What must still hold, in a partition, for the caller to have the rights that were found.
     pub(crate) guard: Option<(Partition, Precondition)>,
+    /// What the organisation's S3 policies set for the caller's account.
+    pub(crate) organization_block: Option<PublicAccessBlock>,
 }
 
 /// An input that was allowed. Only the gate makes one.
@@ -151,6 +167,11 @@ impl<I> Authorized<I> {
     /// Who asks.
     pub fn caller(&self) -> &Caller {
         &self.deciding.caller
+    }
+
+    /// Block Public Access as the organisation's S3 policies set it for the caller's account; `None` where none does.
+    pub fn organization_block(&self) -> Option<PublicAccessBlock> {
+        self.granted.organization_block
     }
 
     /// Facts about the request that are not in its input.
@@ -294,7 +315,7 @@ impl<I> Authorized<I> {
         guards: &[Precondition],
         mut mutation: Mutation,
     ) -> Result<Committed, CommitError> {
-        let record = self.ledger.entry(std::mem::take(&mut mutation.effects));
+        let record = self.ledger.entry(mutation.take_effects());
         match store.commit(mutation.into_batch(partition, guards, record)).await {
             Ok(committed) => {
                 self.ledger.mark_durable();

@@ -368,7 +368,8 @@ impl Caller {
             Self::Root(_) => CallerKind::Root,
             Self::User(_) => CallerKind::IamUser,
             Self::Role(_) => CallerKind::AssumedRole,
-            Self::Federated(_) | Self::WebIdentity(_) => CallerKind::FederatedUser,
+            Self::Federated(_) => CallerKind::FederatedUser,
+            Self::WebIdentity(_) => CallerKind::WebIdentityUser,
             Self::Service(_) => CallerKind::AwsService,
         }
     }
@@ -394,6 +395,7 @@ impl Caller {
             canonical_user_id: self.canonical().map(|id| id.to_string()),
             access_key_id: self.access_key_id().map(ToString::to_string),
             name: self.name().map(ToOwned::to_owned),
+            identity_provider: if let Self::WebIdentity(web) = self { Some(web.provider.clone()) } else { None },
         }
     }
 }

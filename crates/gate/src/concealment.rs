@@ -54,16 +54,18 @@ impl Concealment {
     }
 
     async fn may_list(&self) -> Result<bool, strongroom_storage::StoreError> {
-        let resource = format!("arn:aws:s3:::{}", self.bucket.name);
+        let (resource, bucket_arn) = self.bucket.arns(None);
         let question = Question {
             action: "s3:ListBucket",
             resource: &resource,
             owner: self.bucket.owner(),
             bucket: Some(&self.bucket.facts),
             object: None,
+            through: self.bucket.through(bucket_arn.as_deref()),
+            access_point: None,
         };
         let bearings = Bearings::of(&self.deciding.caller, &*self.deciding.facts).await?;
         let weighed = self.deciding.scales(&self.target).weigh(&bearings, &question).await?;
-        Ok(weighed.decision.is_allow())
+        Ok(weighed.answer.is_allow())
     }
 }

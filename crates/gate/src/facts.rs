@@ -11,7 +11,7 @@ use strongroom_types::{
     AccountId, Arn, BucketId, BucketName, CanonicalUserId, ObjectKey, Region, Timestamp, VersionId,
 };
 
-use crate::{BucketAcls, Caller, Named, ObjectAccess};
+use crate::{AccessPointAddress, AccessPointFacts, BucketAcls, Caller, EndpointFacts, Named, ObjectAccess};
 
 /// A policy, compiled, with the name that people know it by.
 #[derive(Debug, Clone)]
@@ -55,8 +55,8 @@ pub struct AccountFacts {
     pub service_control: Vec<ControlLevel>,
     /// Resource control policies, likewise.
     pub resource_control: Vec<ControlLevel>,
-    /// What the organisation's S3 policies block for its buckets.
-    pub public_access_block: PublicAccessBlock,
+    /// Block Public Access as the organisation's S3 policies set it for the account; `None` where none does.
+    pub public_access_block: Option<PublicAccessBlock>,
     /// It is closed: its credentials are refused, and nobody reaches what it has.
     pub is_closed: bool,
 }
@@ -88,6 +88,10 @@ pub struct BucketAccess {
     /// Block Public Access of the bucket and its account together; read only where there is a policy, or lists have a
     /// say.
     pub block: PublicAccessBlock,
+    /// Its tags, where they count for access (ABAC); none otherwise.
+    pub tags: Vec<(String, String)>,
+    /// Requesters pay: whoever is no user of its account must say that he knows.
+    pub requester_pays: bool,
 }
 
 /// The four settings of Block Public Access.
@@ -144,12 +148,14 @@ pub struct BucketFacts {
     pub access: Arc<BucketAccess>,
     /// What the organisation's S3 policy blocks for its account.
     pub organization_block: PublicAccessBlock,
+    /// What the access point blocks that the request came through, and its account.
+    pub access_point_block: PublicAccessBlock,
 }
 
 impl BucketFacts {
     /// Block Public Access in effect, where there is anything that it could block.
     pub fn block(&self) -> PublicAccessBlock {
-        self.access.block.and(self.organization_block)
+        self.access.block.and(self.organization_block).and(self.access_point_block)
     }
 }
 
@@ -183,6 +189,14 @@ pub trait Facts: Send + Sync {
     /// The bucket of this name, if there is one.
     async fn bucket(&self, name: &BucketName) -> Result<Option<BucketFacts>, StoreError>;
 
+    /// The access point that is addressed so, if there is one. Asked only where a request names one.
+    async fn access_point(
+        &self,
+        _address: &AccessPointAddress,
+    ) -> Result<Option<Arc<AccessPointFacts>>, StoreError> {
+        Ok(None)
+    }
+
     /// The management account, which owns the installation.
     async fn management_account(&self) -> Result<AccountId, StoreError>;
 
@@ -203,6 +217,16 @@ pub trait Facts: Send + Sync {
 
     /// The policy of a resource that is no bucket and has one of its own: a role's trust policy.
     async fn resource_policy(&self, _resource: &Arn) -> Result<Option<NamedPolicy>, StoreError> {
+        Ok(None)
+    }
+
+    /// The tags of a resource that is no bucket and has tags that count for access: a VPC, an endpoint.
+    async fn resource_tags(&self, _resource: &Arn) -> Result<Vec<(String, String)>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// The VPC endpoint of this id, as it is now; `None` if there is none, or its account is closed.
+    async fn endpoint(&self, _id: &str) -> Result<Option<Arc<EndpointFacts>>, StoreError> {
         Ok(None)
     }
 

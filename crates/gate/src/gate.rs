@@ -5,18 +5,21 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use strongroom_policy::evaluate::{Decision, Missing, Source, Statement};
-use strongroom_record::{ResourceRecord, Verdict};
+use strongroom_record::{Decided, ResourceRecord, Verdict};
 use strongroom_shape::{Input, OperationSchema, Structure, Untyped};
 use strongroom_storage::StoreError;
-use strongroom_types::{AccountId, ObjectKey, Region, Timestamp, VersionId};
+use strongroom_types::{AccountId, Arn, ObjectKey, Region, Timestamp, VersionId};
 
+use crate::access_point::AccessPointFacts;
 use crate::authorized::{Granted, KeyDecision};
-use crate::facts::{BucketAccess, BucketFacts, NamedPolicy};
+use crate::facts::{BucketAccess, BucketFacts, NamedPolicy, OrganizationFacts, PublicAccessBlock};
+use crate::payer::Payer;
 use crate::requirement::{self, Access, Authority, Resource, action, requirements};
+use crate::way::{Subject, Way, record_of};
 use crate::weigh::{Bearings, Question, Scales, Seen, nobody_allows};
 use crate::{
-    Authorized, Body, BucketGrant, Caller, Denied, Facts, Ledger, Named, Permit, Refusal, SecondFactor,
-    Target,
+    Authorized, Body, BucketGrant, Caller, CopySource, Denied, Facts, Ledger, Named, Permit, Refusal,
+    SecondFactor, Target,
 };
 
 /// What the gate knows of a request beside its input. Filled by the pipeline from the connection and the signature,
@@ -50,6 +53,59 @@ pub struct WireFacts {
     pub signature: Option<SignatureFacts>,
     /// When a code in the request proved a second factor. The gate itself fills this.
     pub second_factor: Option<Timestamp>,
+    /// The VPC endpoint that the connection came through: by the listener it was accepted on, or by what a trusted
+    /// balancer said of it. `None` on the public listeners.
+    pub endpoint: Option<Arc<EndpointFacts>>,
+}
+
+/// The VPC endpoint that a connection came through, as it was when the request was read.
+///
+/// Source: Amazon VPC User Guide (AWS PrivateLink), "Control access to VPC endpoints using endpoint policies".
+#[derive(Debug, Clone)]
+pub struct EndpointFacts {
+    /// `vpce-…`.
+    pub id: String,
+    /// `vpc-…`, in which it lies.
+    pub vpc: String,
+    /// The account that owns it.
+    pub owner: AccountId,
+    /// The region in which it lies.
+    pub region: Region,
+    /// Where that account stands in the organisation.
+    pub organization: Option<OrganizationFacts>,
+    /// Its policy: nothing that this does not allow goes through.
+    pub policy: NamedPolicy,
+    /// The services that it leads to, by their names in botocore.
+    pub services: &'static [&'static str],
+}
+
+impl EndpointFacts {
+    /// The ARN of its VPC, as `aws:SourceVpcArn` has it.
+    pub(crate) fn vpc_arn(&self) -> Arn {
+        Arn::new("ec2", self.region.as_str(), &self.owner.to_string(), &format!("vpc/{}", self.vpc))
+    }
+}
+
+#[cfg(test)]
+impl EndpointFacts {
+    /// An endpoint of account 111122223333 with this policy.
+    pub(crate) fn example(policy: &str) -> Self {
+        let document =
+            strongroom_policy::Document::stored(policy, strongroom_policy::Kind::Endpoint).unwrap();
+        let policy = Arc::new(strongroom_policy::Policy::compile(&document));
+        Self {
+            id: "vpce-0123456789abcdef0".to_owned(),
+            vpc: "vpc-0123456789abcdef0".to_owned(),
+            owner: AccountId::parse("111122223333").unwrap(),
+            region: Region::us_east_1(),
+            organization: Some(OrganizationFacts {
+                id: "o-example".to_owned(),
+                path: "o-example/r-root/".to_owned(),
+            }),
+            policy: NamedPolicy { name: "vpce-0123456789abcdef0".into(), policy },
+            services: &["s3", "s3control"],
+        }
+    }
 }
 
 /// How a request was signed.
@@ -97,6 +153,16 @@ impl Gate {
         let deciding = Deciding { facts: self.facts.clone(), caller, request, operation };
         let granted = deciding.decide(&target, ledger).await?;
         Ok(Authorized { input, target, granted, deciding, body, ledger: ledger.clone() })
+    }
+
+    /// The VPC endpoint of this id, as it is now; `None` if there is none, or its account is closed. Asked for each
+    /// request that comes through one, so that a policy that is changed, or an endpoint that is deleted, counts from the
+    /// next request on, on connections that are open, too.
+    ///
+    /// # Errors
+    /// Those of the facts.
+    pub async fn endpoint(&self, id: &str) -> Result<Option<Arc<EndpointFacts>>, StoreError> {
+        self.facts.endpoint(id).await
     }
 
     /// Decides on an operation that nobody handles, as [`Gate::authorize`] does.
@@ -169,11 +235,24 @@ pub(crate) struct Deciding {
     pub(crate) facts: Arc<dyn Facts>,
     pub(crate) caller: Caller,
     pub(crate) request: RequestFacts,
-    operation: &'static str,
+    pub(crate) operation: &'static str,
 }
 
 impl Deciding {
     pub(crate) async fn decide(&self, target: &Target, ledger: &Ledger) -> Result<Granted, Refusal> {
+        let mut way = self.way(target).await?;
+        loop {
+            match self.decide_on(way.target(target), &way, ledger).await {
+                Err(Refusal::NoSuchBucket(name)) => match self.way_by_host(&name, &way, target).await? {
+                    Some(next) => way = next,
+                    None => return Err(Refusal::NoSuchBucket(name)),
+                },
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn decide_on(&self, target: &Target, way: &Way, ledger: &Ledger) -> Result<Granted, Refusal> {
         let needed = requirements(self.request.service, self.operation, target, &self.caller);
         let accesses =
             needed.ok_or_else(|| Refusal::Denied(Box::new(self.denied("*", nobody_allows(), "*".into()))))?;
@@ -197,9 +276,9 @@ impl Deciding {
             ledger.fill(|decided| decided.reason = Some("the caller's account is closed".to_owned()));
             return Err(Refusal::Denied(Box::new(self.denied(action, nobody_allows(), arn))));
         }
-        let mut bucket = self.bucket(target, &accesses, ledger).await?;
+        let mut bucket = self.bucket(target, (&accesses, way), ledger).await?;
         self.block_by_organization(bucket.as_mut(), &bearings).await?;
-        let mut source_bucket = self.source_bucket(target, bucket.as_ref()).await?;
+        let mut source_bucket = self.source_bucket(target, (bucket.as_ref(), way), ledger).await?;
         self.block_by_organization(source_bucket.as_mut(), &bearings).await?;
         let tags = self.tags_of_copy(target, source_bucket.as_ref()).await?;
         let mut seen = Vec::new();
@@ -217,6 +296,14 @@ impl Deciding {
             Some(bucket) => self.deletes(target, bucket, &bearings, ledger).await?,
             None => Vec::new(),
         };
+        // Told only to those who would be let in.
+        if Payer::of(target, &self.caller, bucket.iter().chain(&source_bucket)) == Payer::Nobody {
+            ledger.fill(|decided| {
+                decided.verdict = Verdict::ImplicitDeny;
+                decided.reason = Some("the requester pays, and did not say so".to_owned());
+            });
+            return Err(Refusal::RequesterPays);
+        }
         let source = match (source_bucket, &target.copy_source) {
             (Some(bucket), Some(source)) => Some(Permit {
                 bucket,
@@ -226,13 +313,14 @@ impl Deciding {
             }),
             _ => None,
         };
-        Ok(Granted { bucket, source, deletes, seen, guard: bearings.guard() })
+        let organization_block = bearings.organization_block();
+        Ok(Granted { bucket, source, deletes, seen, guard: bearings.guard(), organization_block })
     }
 
     async fn bucket(
         &self,
         target: &Target,
-        accesses: &[Access],
+        (accesses, way): (&[Access], &Way),
         ledger: &Ledger,
     ) -> Result<Option<BucketGrant>, Refusal> {
         // S3 Control's header must name the caller's own account; elsewhere an account id is what the operation is about.
@@ -246,6 +334,8 @@ impl Deciding {
             return Ok(None);
         };
         let facts = self.facts.bucket(name).await.map_err(Refusal::Store)?;
+        let through = way.point.clone();
+        let facts = facts.filter(|facts| leads_to(through.as_deref(), facts));
         let facts = facts.ok_or_else(|| Refusal::NoSuchBucket(name.clone()))?;
         ledger.fill(|decided| {
             decided.bucket_owner = Some(facts.owner.to_string());
@@ -259,33 +349,43 @@ impl Deciding {
             let arn = format!("arn:aws:s3:::{name}");
             resources.push(ResourceRecord { arn, account: owner, kind: "AWS::S3::Bucket".into() });
             decided.resources = resources;
+            if let Some(point) = &through {
+                decided.bucket = Some(name.to_string());
+                note_access_point(decided, point);
+            }
         });
         if facts.region != self.request.region {
             return Err(Refusal::WrongRegion { bucket: name.clone(), region: facts.region });
         }
         expect_owner(target.expected_bucket_owner.as_deref(), facts.owner)?;
-        Ok(Some(BucketGrant { name: name.clone(), facts }))
+        Ok(Some(BucketGrant { name: name.clone(), facts, through }))
     }
 
     async fn source_bucket(
         &self,
         target: &Target,
-        bucket: Option<&BucketGrant>,
+        (bucket, way): (Option<&BucketGrant>, &Way),
+        ledger: &Ledger,
     ) -> Result<Option<BucketGrant>, Refusal> {
-        let Some(source) = &target.copy_source else { return Ok(None) };
-        let grant = match bucket {
-            Some(bucket) if bucket.name == source.bucket => bucket.clone(),
-            _ => {
-                let facts = self.facts.bucket(&source.bucket).await.map_err(Refusal::Store)?;
-                let facts = facts.ok_or_else(|| Refusal::NoSuchBucket(source.bucket.clone()))?;
-                BucketGrant { name: source.bucket.clone(), facts }
+        let Some(name) = target.copy_source.as_ref().and_then(CopySource::bucket) else { return Ok(None) };
+        let through = way.source.clone();
+        let facts = match bucket {
+            Some(bucket) if bucket.name == *name => {
+                Some(BucketFacts { access_point_block: PublicAccessBlock::default(), ..bucket.facts.clone() })
             }
+            _ => self.facts.bucket(name).await.map_err(Refusal::Store)?,
         };
+        let facts = facts.filter(|facts| leads_to(through.as_deref(), facts));
+        let facts = facts.ok_or_else(|| Refusal::NoSuchBucket(name.clone()))?;
+        if let Some(point) = &through {
+            ledger.fill(|decided| decided.resources.push(record_of(&point.id)));
+        }
+        let grant = BucketGrant { name: name.clone(), facts, through };
         expect_owner(target.expected_source_bucket_owner.as_deref(), grant.owner())?;
         Ok(Some(grant))
     }
 
-    /// Adds what the organisation blocks for a bucket's account.
+    /// Adds what the organisation blocks for a bucket's account, and what the access point does on the way there.
     async fn block_by_organization(
         &self,
         bucket: Option<&mut BucketGrant>,
@@ -293,7 +393,13 @@ impl Deciding {
     ) -> Result<(), Refusal> {
         if let Some(bucket) = bucket {
             let owner = bearings.account_of(bucket.owner(), &self.caller, &*self.facts).await;
-            bucket.facts.organization_block = owner.map_err(Refusal::Store)?.public_access_block;
+            let block = owner.map_err(Refusal::Store)?.public_access_block;
+            bucket.facts.organization_block = block.unwrap_or_default();
+            if let Some(point) = &bucket.through {
+                let owner = bearings.account_of(point.id.account, &self.caller, &*self.facts).await;
+                let block = owner.map_err(Refusal::Store)?.public_access_block;
+                bucket.facts.access_point_block = point.block.and(block.unwrap_or_default());
+            }
         }
         Ok(())
     }
@@ -306,12 +412,11 @@ impl Deciding {
         source: Option<&BucketGrant>,
     ) -> Result<Option<AccountId>, Refusal> {
         Ok(match &access.resource {
-            Resource::Bucket(name) | Resource::Object(name, _) => [bucket, source]
-                .into_iter()
-                .flatten()
-                .find(|grant| grant.name == *name)
-                .map(BucketGrant::owner),
-            Resource::NewBucket(_) | Resource::Account | Resource::Caller => self.caller.account(),
+            Resource::Bucket(_) | Resource::Object(..) => bucket.map(BucketGrant::owner),
+            Resource::Source(..) => source.map(BucketGrant::owner),
+            Resource::NewBucket(_) | Resource::Regional { .. } | Resource::Account | Resource::Caller => {
+                self.caller.account()
+            }
             Resource::Arn(arn) => AccountId::parse(arn.account()).ok().or(self.caller.account()),
             Resource::Iam(name) | Resource::IamRenamed { from: name, .. } => Some(name.account),
             Resource::Organization { authority, .. } => self.authority(*authority).await?,
@@ -352,9 +457,14 @@ impl Deciding {
             Resource::Iam(name) | Resource::IamRenamed { from: name, .. } => Named::Iam(name),
             Resource::Organization { id: Some(id), .. } => Named::Organization(id),
             Resource::MemberAccount(id) => Named::MemberAccount(id),
+            Resource::Regional { service, resource } => {
+                let account = self.caller.account().map(|account| account.to_string()).unwrap_or_default();
+                return Ok(Arn::new(service, self.request.region.as_str(), &account, resource).to_string());
+            }
             Resource::Bucket(_)
             | Resource::NewBucket(_)
             | Resource::Object(..)
+            | Resource::Source(..)
             | Resource::Arn(_)
             | Resource::Organization { id: None, .. }
             | Resource::Account
@@ -394,26 +504,45 @@ impl Deciding {
         ledger: &Ledger,
     ) -> Result<Option<Seen>, Refusal> {
         let owner = self.owner(access, bucket, source).await?;
-        let arn = self.arn(&access.resource).await?;
+        let of_source = matches!(access.resource, Resource::Source(..));
+        let of_bucket = access.resource.bucket().is_some();
+        let grant = if of_source { source } else { bucket.filter(|_| of_bucket) };
+        let key = access.resource.object();
+        let (arn, bucket_arn) = match grant {
+            Some(grant) => grant.arns(key.map(ObjectKey::as_str)),
+            None => (self.arn(&access.resource).await?, None),
+        };
         let action = access.action;
         let mut seen = None;
         let decision = match owner {
-            // GetCallerIdentity and its like: being somebody is enough, whatever policies say.
-            Some(_) if access.resource == Resource::Caller => Decision::Allow(Statement {
-                source: Source::Ownership,
-                policy: "no policy".to_owned(),
-                statement: "any caller may".to_owned(),
-            }),
+            // GetCallerIdentity and its like: being somebody is enough, whatever policies say; but for those of a network.
+            Some(owner) if access.resource == Resource::Caller => {
+                match self.scales(target).through_endpoint(bearings, (action, &arn, owner)) {
+                    None | Some(Decision::Allow(_)) => Decision::Allow(Statement {
+                        source: Source::Ownership,
+                        policy: "no policy".to_owned(),
+                        statement: "any caller may".to_owned(),
+                    }),
+                    Some(denied) => denied,
+                }
+            }
             Some(owner) => {
-                let grant = access.resource.bucket().and_then(|name| {
-                    [bucket, source].into_iter().flatten().find(|grant| grant.name == *name)
-                });
-                let object = access.resource.object().map(|key| (key, version_of(target, action)));
-                let bucket = grant.map(|grant| &grant.facts);
-                let question = Question { action, resource: &arn, owner, bucket, object };
+                let subject = self.subject(access, target, ledger).await?;
+                let question = Question {
+                    action,
+                    resource: &arn,
+                    owner,
+                    bucket: grant.map(|grant| &grant.facts),
+                    object: key.map(|key| (key, version_of(target, &access.resource))),
+                    through: grant.and_then(|grant| grant.through(bucket_arn.as_deref())),
+                    access_point: subject.as_ref().map(Subject::context),
+                };
                 let weighed = self.scales(target).weigh(bearings, &question).await.map_err(Refusal::Store)?;
                 seen = weighed.seen;
-                weighed.decision
+                if weighed.acl_required {
+                    ledger.fill(|decided| decided.acl_required = true);
+                }
+                weighed.answer
             }
             None => nobody_allows(),
         };
@@ -443,8 +572,10 @@ impl Deciding {
             owner: bucket.owner(),
             bucket: Some(&facts),
             object: None,
+            through: None,
+            access_point: None,
         };
-        Ok(self.scales(target).weigh(&bearings, &question).await?.decision)
+        Ok(self.scales(target).weigh(&bearings, &question).await?.answer)
     }
 
     pub(crate) fn scales<'a>(&'a self, target: &'a Target) -> Scales<'a> {
@@ -488,7 +619,7 @@ impl Deciding {
         ledger: &Ledger,
     ) -> Result<KeyDecision, Refusal> {
         let action = requirement::delete_action(entry.version_id.is_some());
-        let resource = format!("arn:aws:s3:::{}/{}", bucket.name, entry.key);
+        let (resource, bucket_arn) = bucket.arns(Some(&entry.key));
         let key = ObjectKey::parse(&entry.key).ok();
         let version_id = entry.version_id.as_deref().map(VersionId::parse).transpose();
         let object = key.as_ref().map(|key| (key, version_id.ok().flatten()));
@@ -498,12 +629,18 @@ impl Deciding {
             owner: bucket.owner(),
             bucket: Some(&bucket.facts),
             object,
+            through: bucket.through(bucket_arn.as_deref()),
+            access_point: None,
         };
         let scales = self.scales(target);
-        let mut decision = scales.weigh(bearings, &question).await.map_err(Refusal::Store)?.decision;
+        let weighed = scales.weigh(bearings, &question).await.map_err(Refusal::Store)?;
+        if weighed.acl_required {
+            ledger.fill(|decided| decided.acl_required = true);
+        }
+        let mut decision = weighed.answer;
         if target.asks.bypass_governance && decision.is_allow() {
             let question = Question { action: requirement::BYPASS, ..question };
-            decision = scales.weigh(bearings, &question).await.map_err(Refusal::Store)?.decision;
+            decision = scales.weigh(bearings, &question).await.map_err(Refusal::Store)?.answer;
         }
         record(ledger, &decision, action);
         Ok(match (decision.is_allow(), key, version_id) {
@@ -518,12 +655,23 @@ impl Deciding {
     }
 }
 
-/// The version of an object that an action is done to: that of the copy's source, where it is read.
-fn version_of(target: &Target, action: &str) -> Option<VersionId> {
-    match &target.copy_source {
-        Some(source) if action.starts_with("s3:GetObject") => source.version_id,
+/// The version of an object that an action is done to: of the copy's source that of the source.
+fn version_of(target: &Target, resource: &Resource) -> Option<VersionId> {
+    match (&target.copy_source, resource) {
+        (Some(source), Resource::Source(..)) => source.version_id,
         _ => target.version_id,
     }
+}
+
+/// Whether a bucket is the one that an access point was made for, not one that was made since under its name.
+fn leads_to(point: Option<&AccessPointFacts>, bucket: &BucketFacts) -> bool {
+    point.is_none_or(|point| point.bucket_id == bucket.id)
+}
+
+/// Says in the record which access point a request went through.
+fn note_access_point(decided: &mut Decided, point: &AccessPointFacts) {
+    decided.access_point_arn = Some(point.id.arn().to_string());
+    decided.resources.push(record_of(&point.id));
 }
 
 fn in_region(refusal: Refusal, bucket: Option<&BucketGrant>) -> Refusal {

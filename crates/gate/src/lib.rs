@@ -32,6 +32,7 @@
 //! }
 //! ```
 
+mod access_point;
 mod acl;
 mod authorized;
 mod body;
@@ -40,18 +41,25 @@ mod concealment;
 mod context;
 mod explain;
 mod facts;
+mod findings;
 mod gate;
 pub mod generated;
 mod ledger;
 mod mutation;
 mod parameters;
+mod payer;
 mod principals;
 mod refusal;
 mod reply;
 mod requirement;
 mod target;
+mod way;
 mod weigh;
 
+pub use access_point::{
+    AccessPointAddress, AccessPointAlias, AccessPointFacts, AccessPointId, AccessPointName, AccessPointNameError,
+    BadAddress, fuzz_access_point,
+};
 pub use acl::{
     AccessControlList, AclEntry, AclGrantee, AclPermission, BucketAcls, ObjectAccess, ObjectOwner,
 };
@@ -67,7 +75,8 @@ pub use facts::{
     AccountFacts, BucketAccess, BucketFacts, ControlLevel, Facts, Kept, NamedPolicy, OrganizationFacts,
     PrincipalFacts, PublicAccessBlock, SecondFactor,
 };
-pub use gate::{Gate, RequestFacts, SignatureFacts, WireFacts};
+pub use findings::warn_of_findings;
+pub use gate::{EndpointFacts, Gate, RequestFacts, SignatureFacts, WireFacts};
 pub use ledger::Ledger;
 pub use mutation::{Mutation, Provenance};
 pub use parameters::Parameters;
@@ -76,4 +85,4 @@ pub use reply::{ByteStream, Dispatch, ErrorReply, Handle, Reply, ReplyBody};
 pub use requirement::{
     Access, Authority, IamKind, IamName, Named, Resource, action, is_read_only, requirements,
 };
-pub use target::{CopySource, KeyVersion, Target, TargetError, fuzz_copy_source};
+pub use target::{CopyPlace, CopySource, KeyVersion, Target, TargetError, fuzz_copy_source};

@@ -1,6 +1,8 @@
 //! A change, bound to what was decided.
 
-use strongroom_record::Effect;
+use std::collections::BTreeSet;
+
+use strongroom_record::{Effect, EffectKind};
 use strongroom_storage::{Batch, Partition, Precondition, RowVersion, StagedBlob, Write};
 use strongroom_types::BlobId;
 
@@ -22,7 +24,8 @@ pub struct Mutation {
     pub(crate) writes: Vec<Write>,
     pub(crate) blobs: Vec<StagedBlob>,
     pub(crate) released: Vec<BlobId>,
-    pub(crate) effects: Vec<Effect>,
+    effects: Vec<Effect>,
+    touched: BTreeSet<String>,
     pub(crate) frees_space: bool,
 }
 
@@ -85,6 +88,25 @@ impl Mutation {
     /// Adds to what the record says was touched.
     pub fn effect(&mut self, effect: Effect) {
         self.effects.push(effect);
+    }
+
+    /// Says that the thing of this ARN is changed; once is enough.
+    pub fn touch(&mut self, arn: String) {
+        self.touched.insert(arn);
+    }
+
+    /// Whether it changes no row and no blob.
+    pub fn is_empty(&self) -> bool {
+        self.changes() == 0
+    }
+
+    /// What the record says of it.
+    pub(crate) fn take_effects(&mut self) -> Vec<Effect> {
+        let mut effects = std::mem::take(&mut self.effects);
+        let configured =
+            |arn| Effect { kind: EffectKind::Configure, key: Some(arn), ..Effect::default() };
+        effects.extend(std::mem::take(&mut self.touched).into_iter().map(configured));
+        effects
     }
 
     pub(crate) fn into_batch(self, partition: Partition, guards: &[Precondition], record: Vec<u8>) -> Batch {

@@ -4,7 +4,7 @@ use strongroom_policy::evaluate::Decision;
 use strongroom_storage::StoreError;
 use strongroom_types::{BucketName, Region};
 
-use crate::{ErrorReply, SecondFactor, TargetError};
+use crate::{AccessPointAddress, ErrorReply, SecondFactor, TargetError};
 
 /// A decision against a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +47,10 @@ pub enum Refusal {
     Target(TargetError),
     /// The bucket does not exist.
     NoSuchBucket(BucketName),
+    /// The access point does not exist.
+    NoSuchAccessPoint(AccessPointAddress),
+    /// The operation cannot go through an access point.
+    NotThroughAccessPoint,
     /// The bucket lies in another region.
     WrongRegion {
         /// The bucket.
@@ -58,6 +62,8 @@ pub enum Refusal {
     UnexpectedOwner,
     /// The account that the request names is not the caller's.
     WrongAccount,
+    /// The bucket's requesters pay, and this one did not say that he knows.
+    RequesterPays,
     /// The second factor that the request shows was not taken.
     SecondFactor(SecondFactor),
     /// The facts could not be read.
@@ -69,7 +75,10 @@ impl Refusal {
     pub fn reply(&self) -> ErrorReply {
         match self {
             Self::Denied(denied) => {
-                let reply = ErrorReply::new(403, "AccessDenied", denied.message());
+                // EC2 says so before it says why. Source: EC2 API Reference, "Error codes", UnauthorizedOperation.
+                let of_ec2 = denied.action.starts_with("ec2:");
+                let before = if of_ec2 { "You are not authorized to perform this operation. " } else { "" };
+                let reply = ErrorReply::new(403, "AccessDenied", format!("{before}{}", denied.message()));
                 match &denied.bucket_region {
                     Some(region) => reply.header("x-amz-bucket-region", region.as_str()),
                     None => reply,
@@ -80,6 +89,22 @@ impl Refusal {
                 ErrorReply::new(404, "NoSuchBucket", "The specified bucket does not exist")
                     .member("BucketName", bucket.as_str())
             }
+            Self::NoSuchAccessPoint(AccessPointAddress::Id(id)) => {
+                ErrorReply::new(404, "NoSuchAccessPoint", "The specified accesspoint does not exist")
+                    .member("AccessPointName", id.name.as_str())
+            }
+            // To whoever uses it, an alias is a bucket.
+            Self::NoSuchAccessPoint(AccessPointAddress::Alias(alias)) => {
+                ErrorReply::new(404, "NoSuchBucket", "The specified bucket does not exist")
+                    .member("BucketName", alias.as_str())
+            }
+            // Source: S3 User Guide, "Access point compatibility".
+            Self::NotThroughAccessPoint => ErrorReply::new(
+                405,
+                "MethodNotAllowed",
+                "The specified method is not allowed against this resource.",
+            )
+            .member("ResourceType", "ACCESS_POINT"),
             Self::WrongRegion { bucket, region } => ErrorReply::new(
                 301,
                 "PermanentRedirect",
@@ -92,6 +117,12 @@ impl Refusal {
             Self::UnexpectedOwner | Self::WrongAccount => {
                 ErrorReply::new(403, "AccessDenied", "Access Denied")
             }
+            // AWS says no more than "Access Denied".
+            Self::RequesterPays => ErrorReply::new(
+                403,
+                "AccessDenied",
+                "Access Denied: this bucket's requesters pay. Sign the request and send x-amz-request-payer: requester",
+            ),
             Self::SecondFactor(outcome) => ErrorReply::new(403, "AccessDenied", factor_message(*outcome)),
             Self::Store(error) => ErrorReply::from(error),
         }
@@ -131,5 +162,7 @@ fn target_reply(error: &TargetError) -> ErrorReply {
             ErrorReply::new(400, "InvalidArgument", message).member("ArgumentName", "x-amz-copy-source")
         }
         TargetError::ResourceArn => ErrorReply::new(400, "InvalidRequest", message),
+        TargetError::AccessPointArn => ErrorReply::new(400, "InvalidAccessPoint", message),
+        TargetError::AccessPointAlias => ErrorReply::new(400, "InvalidAccessPointAliasError", message),
     }
 }

@@ -6,6 +6,7 @@ use strongroom_shape::{Member, ShapeWriter, Structure};
 use strongroom_types::{Arn, BucketName, BucketNameError, ObjectKey, ObjectKeyError, Timestamp, VersionId};
 
 use crate::Parameters;
+use crate::access_point::{AccessPointAddress, AccessPointId, BadAddress};
 
 /// A key, and perhaps one version of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,17 +20,35 @@ pub struct KeyVersion {
 /// The source of a copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CopySource {
-    /// Bucket.
-    pub bucket: BucketName,
+    /// The bucket, or the access point that leads there.
+    pub place: CopyPlace,
     /// Key.
     pub key: ObjectKey,
     /// Version, the current one if missing.
     pub version_id: Option<VersionId>,
 }
 
+/// Where the source of a copy lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CopyPlace {
+    /// In a bucket.
+    Bucket(BucketName),
+    /// In the bucket of an access point.
+    AccessPoint(AccessPointAddress),
+}
+
 impl CopySource {
+    /// The bucket, once it is known.
+    pub fn bucket(&self) -> Option<&BucketName> {
+        match &self.place {
+            CopyPlace::Bucket(bucket) => Some(bucket),
+            CopyPlace::AccessPoint(_) => None,
+        }
+    }
+
     /// Parses `x-amz-copy-source`: `bucket/key`, with or without a leading slash, URL-encoded, perhaps followed by
-    /// `?versionId=`. What this returns is what is authorised and what is read: it is parsed here and nowhere else.
+    /// `?versionId=`. In the place of the bucket may stand the alias of an access point; what goes through its ARN is
+    /// `arn:aws:s3:REGION:ACCOUNT:accesspoint/NAME/object/KEY`. What this returns is what is authorised and what is read: it is parsed here and nowhere else.
     ///
     /// # Errors
     /// [`TargetError::CopySource`] for any other form.
@@ -39,20 +58,7 @@ impl CopySource {
             None => (text, None),
         };
         let bad = || TargetError::CopySource;
-        let decode = |text: &str| percent_decode_str(text).collect::<Vec<u8>>();
-        let (bucket, key) = match path.strip_prefix('/').unwrap_or(path).split_once('/') {
-            Some((bucket, key)) => (bucket.as_bytes().to_vec(), decode(key)),
-            // Some clients encode the slash behind the bucket too.
-            None => {
-                let whole = decode(path);
-                let whole = whole.strip_prefix(b"/").unwrap_or(&whole);
-                let slash = whole.iter().position(|byte| *byte == b'/').ok_or_else(bad)?;
-                let (bucket, key) = whole.split_at(slash);
-                (bucket.to_vec(), key.get(1..).unwrap_or_default().to_vec())
-            }
-        };
-        let bucket = std::str::from_utf8(&bucket).ok().and_then(|name| BucketName::parse(name).ok());
-        let bucket = bucket.ok_or_else(bad)?;
+        let (place, key) = Self::place_and_key(path).ok_or_else(bad)?;
         let key = ObjectKey::from_bytes(&key).map_err(|_| bad())?;
         let version_id = match query {
             None => None,
@@ -61,7 +67,44 @@ impl CopySource {
                 Some(VersionId::parse(id).map_err(|_| TargetError::VersionId(id.to_owned()))?)
             }
         };
-        Ok(Self { bucket, key, version_id })
+        Ok(Self { place, key, version_id })
+    }
+
+    fn place_and_key(path: &str) -> Option<(CopyPlace, Vec<u8>)> {
+        let decode = |text: &str| percent_decode_str(text).collect::<Vec<u8>>();
+        let rest = path.strip_prefix('/').unwrap_or(path);
+        if rest.starts_with("arn:") || rest.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("arn%3A"))
+        {
+            return Self::through_arn(&decode(rest));
+        }
+        let (bucket, key) = match rest.split_once('/') {
+            Some((bucket, key)) => (bucket.as_bytes().to_vec(), decode(key)),
+            // Some clients encode the slash behind the bucket too.
+            None => {
+                let whole = decode(path);
+                let whole = whole.strip_prefix(b"/").unwrap_or(&whole);
+                let slash = whole.iter().position(|byte| *byte == b'/')?;
+                let (bucket, key) = whole.split_at(slash);
+                (bucket.to_vec(), key.get(1..).unwrap_or_default().to_vec())
+            }
+        };
+        let bucket = std::str::from_utf8(&bucket).ok()?;
+        let place = match AccessPointAddress::parse(bucket).ok()? {
+            Some(address @ AccessPointAddress::Alias(_)) => CopyPlace::AccessPoint(address),
+            // An ARN has its own way to the key.
+            Some(AccessPointAddress::Id(_)) => return None,
+            None => CopyPlace::Bucket(BucketName::parse(bucket).ok()?),
+        };
+        Some((place, key))
+    }
+
+    /// `…:accesspoint/NAME/object/KEY`. A name holds no slash, so that the first `/object/` ends it.
+    fn through_arn(whole: &[u8]) -> Option<(CopyPlace, Vec<u8>)> {
+        const BEFORE_KEY: &[u8] = b"/object/";
+        let at = whole.windows(BEFORE_KEY.len()).position(|part| part == BEFORE_KEY)?;
+        let id = AccessPointId::of_arn(std::str::from_utf8(whole.get(..at)?).ok()?)?;
+        let key = whole.get(at + BEFORE_KEY.len()..)?.to_vec();
+        Some((CopyPlace::AccessPoint(AccessPointAddress::Id(id)), key))
     }
 }
 
@@ -71,7 +114,12 @@ pub fn fuzz_copy_source(data: &[u8]) {
     let Ok(source) = CopySource::parse(&String::from_utf8_lossy(data)) else { return };
     let key: String = source.key.as_str().bytes().map(|byte| format!("%{byte:02X}")).collect();
     let version = source.version_id.map(|id| format!("?versionId={id}")).unwrap_or_default();
-    let plain = format!("{}/{key}{version}", source.bucket);
+    let place = match &source.place {
+        CopyPlace::Bucket(bucket) => bucket.to_string(),
+        CopyPlace::AccessPoint(AccessPointAddress::Alias(alias)) => alias.as_str().to_owned(),
+        CopyPlace::AccessPoint(AccessPointAddress::Id(id)) => format!("{}/object", id.arn()),
+    };
+    let plain = format!("{place}/{key}{version}");
     assert_eq!(CopySource::parse(&plain), Ok(source), "a copy source has another reading");
 }
 
@@ -95,9 +143,15 @@ pub enum TargetError {
     /// The copy source has not the form of one.
     #[error("Copy Source must mention the source bucket and key: sourcebucket/sourcekey")]
     CopySource,
-    /// The ARN names no bucket.
-    #[error("The resource ARN does not name a bucket")]
+    /// The ARN names neither a bucket nor an access point.
+    #[error("The resource ARN does not name a bucket or an access point")]
     ResourceArn,
+    /// An ARN in the place of a bucket's name names no access point.
+    #[error("The specified access point name or account is not valid")]
+    AccessPointArn,
+    /// An alias in the place of a bucket's name has not the form of one.
+    #[error("The specified access point alias name is not valid")]
+    AccessPointAlias,
 }
 
 /// What an input is about.
@@ -105,6 +159,10 @@ pub enum TargetError {
 pub struct Target {
     /// Bucket.
     pub bucket: Option<BucketName>,
+    /// The access point that stands in the bucket's place; of S3 Control, the one that the request's ARN names.
+    pub access_point: Option<AccessPointAddress>,
+    /// What S3 Control calls the access point, as the caller wrote it: may be no name.
+    pub access_point_name: Option<String>,
     /// Key.
     pub key: Option<ObjectKey>,
     /// Version.
@@ -119,6 +177,10 @@ pub struct Target {
     pub expected_source_bucket_owner: Option<String>,
     /// The account that an account-level request names.
     pub account_id: Option<String>,
+    /// The operation lets its caller say that he pays.
+    pub takes_request_payer: bool,
+    /// Ids of things of EC2 that the request lists (`vpce-…`).
+    pub ids: Vec<String>,
     /// Further things that the request asks for, and that need actions of their own.
     pub asks: Asks,
     /// What of the input condition keys speak of.
@@ -142,6 +204,8 @@ pub struct Asks {
     pub bucket_object_lock: bool,
     /// Object ownership is set with the bucket.
     pub bucket_ownership: bool,
+    /// An access point is to answer a VPC alone.
+    pub vpc_origin: bool,
 }
 
 impl Target {
@@ -150,8 +214,15 @@ impl Target {
     /// # Errors
     /// [`TargetError`] where a name in it has not its form.
     pub fn of(service: &str, input: &dyn Structure) -> Result<Self, TargetError> {
-        let mut walk = Walk { is_s3: matches!(service, "s3" | "s3control"), ..Walk::default() };
+        let mut walk = Walk {
+            is_s3: matches!(service, "s3" | "s3control"),
+            is_control: service == "s3control",
+            is_ec2: service == "ec2",
+            ..Walk::default()
+        };
         input.write(&mut walk);
+        walk.target.takes_request_payer =
+            walk.is_s3 && input.schema().members.iter().any(|member| member.name == "RequestPayer");
         match walk.error {
             Some(error) => Err(error),
             None => Ok(walk.target),
@@ -163,6 +234,8 @@ impl Target {
 struct Walk {
     /// Only S3 has buckets, keys and versions; members of these names mean other things elsewhere.
     is_s3: bool,
+    is_control: bool,
+    is_ec2: bool,
     target: Target,
     error: Option<TargetError>,
     depth: usize,
@@ -171,6 +244,7 @@ struct Walk {
     in_tags: bool,
     in_tag_keys: bool,
     in_transitive: bool,
+    in_ids: bool,
     tag_key: Option<String>,
 }
 
@@ -187,12 +261,9 @@ impl Walk {
 
     fn top_level(&mut self, name: &str, value: &str) {
         match name {
-            "Bucket" => {
-                let parsed = BucketName::parse(value)
-                    .map_err(|reason| TargetError::BucketName { name: value.to_owned(), reason });
-                self.target.bucket = self.keep(parsed);
-            }
-            "ResourceArn" => self.bucket_arn(value),
+            "Bucket" => self.bucket(value),
+            "Name" if self.is_control => self.target.access_point_name = Some(value.to_owned()),
+            "ResourceArn" => self.resource_arn(value),
             "Key" => self.target.key = self.keep(ObjectKey::parse(value).map_err(TargetError::Key)),
             "VersionId" => {
                 let parsed = VersionId::parse(value).map_err(|_| TargetError::VersionId(value.to_owned()));
@@ -213,7 +284,26 @@ impl Walk {
         }
     }
 
-    fn bucket_arn(&mut self, text: &str) {
+    /// A bucket, or in S3 an access point in its place. S3 Control's buckets are called by their names.
+    fn bucket(&mut self, value: &str) {
+        let address = if self.is_control { Ok(None) } else { AccessPointAddress::parse(value) };
+        match address {
+            Ok(Some(address)) => self.target.access_point = Some(address),
+            Ok(None) => {
+                let parsed = BucketName::parse(value)
+                    .map_err(|reason| TargetError::BucketName { name: value.to_owned(), reason });
+                self.target.bucket = self.keep(parsed);
+            }
+            Err(BadAddress::Arn) => drop(self.keep::<()>(Err(TargetError::AccessPointArn))),
+            Err(BadAddress::Alias) => drop(self.keep::<()>(Err(TargetError::AccessPointAlias))),
+        }
+    }
+
+    fn resource_arn(&mut self, text: &str) {
+        if let Some(id) = AccessPointId::of_arn(text) {
+            self.target.access_point = Some(AccessPointAddress::Id(id));
+            return;
+        }
         let bucket = Arn::parse(text)
             .ok()
             .filter(|arn| arn.service() == "s3" && arn.region().is_empty() && arn.account().is_empty())
@@ -250,6 +340,8 @@ impl ShapeWriter for Walk {
             self.target.parameters.note(member, value);
         } else if self.in_tags || self.in_tag_keys {
             self.tag(member, value);
+        } else if self.in_ids {
+            self.target.ids.push(value.to_owned());
         } else if self.in_delete && member.name == "Key" {
             let version_id = self.pending_version.take();
             self.target.deletes.push(KeyVersion { key: value.to_owned(), version_id });
@@ -282,6 +374,8 @@ impl ShapeWriter for Walk {
     fn document(&mut self, _: &'static Member, _: &str) {}
     fn structure(&mut self, member: &'static Member, value: &dyn Structure) {
         let outer = (self.in_delete, self.in_tags);
+        self.target.asks.vpc_origin |=
+            self.is_control && self.depth == 0 && member.name == "VpcConfiguration";
         self.in_delete |= member.name == "Delete";
         self.in_tags |= member.name == "Tagging";
         self.depth += 1;
@@ -293,11 +387,13 @@ impl ShapeWriter for Walk {
         let outer = (self.in_tags, self.in_tag_keys);
         self.in_tags |= member.name == "Tags";
         self.in_transitive = member.name == "TransitiveTagKeys";
+        self.in_ids = self.is_ec2 && matches!(member.name, "Resources" | "VpcEndpointIds");
         self.in_tag_keys |= member.name == "TagKeys" || self.in_transitive;
         self.depth += 1;
         elements(self);
         self.depth -= 1;
         (self.in_tags, self.in_tag_keys) = outer;
+        self.in_ids = false;
     }
     fn map(&mut self, member: &'static Member, length: usize, entries: &mut dyn FnMut(&mut dyn ShapeWriter)) {
         self.list(member, length, entries);
@@ -316,13 +412,41 @@ mod tests {
         assert_eq!(source.key.as_str(), "a/b c/../d");
         assert_eq!(source.version_id, Some(VersionId::Null));
         let encoded = CopySource::parse("%2Fbucket%2Fa%2Fb?versionId=null").unwrap();
-        assert_eq!((encoded.bucket.as_str(), encoded.key.as_str()), ("bucket", "a/b"));
+        assert_eq!((encoded.bucket().unwrap().as_str(), encoded.key.as_str()), ("bucket", "a/b"));
         assert_eq!(CopySource::parse("bucket%2Fk").unwrap().key.as_str(), "k");
         assert_eq!(CopySource::parse("bucket/k%3FversionId=x").unwrap().key.as_str(), "k?versionId=x");
         for bad in
             ["", "bucket", "bucket/", "/bucket", "BUCKET/k", "../bucket/k", "bucket/k?x=1", "bucket/%ff"]
         {
             assert!(CopySource::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_copy_source_goes_through_an_access_point_by_arn_or_alias() {
+        let arn = "arn:aws:s3:us-east-1:123456789012:accesspoint/ap1";
+        let id = AccessPointId::of_arn(arn).unwrap();
+        let through = |text: &str| {
+            let source = CopySource::parse(text).unwrap();
+            assert_eq!(source.bucket(), None);
+            (source.place, source.key.as_str().to_owned(), source.version_id)
+        };
+        let by_arn = || CopyPlace::AccessPoint(AccessPointAddress::Id(id.clone()));
+        assert_eq!(through(&format!("{arn}/object/a/object/b")), (by_arn(), "a/object/b".into(), None));
+        let encoded =
+            "arn%3Aaws%3As3%3Aus-east-1%3A123456789012%3Aaccesspoint%2Fap1%2Fobject%2Fa%20b?versionId=null";
+        assert_eq!(through(encoded), (by_arn(), "a b".into(), Some(VersionId::Null)));
+        let (place, key, _) = through("ap1-x-s3alias/k");
+        assert!(matches!(place, CopyPlace::AccessPoint(AccessPointAddress::Alias(_))));
+        assert_eq!(key, "k");
+        for bad in [
+            format!("{arn}/k"),
+            format!("{arn}/object/"),
+            "arn:aws:s3:us-east-1:1:accesspoint/ap1/object/k".to_owned(),
+            "arn:aws:s3:::bucket/k".to_owned(),
+            "-s3alias/k".to_owned(),
+        ] {
+            assert!(CopySource::parse(&bad).is_err(), "{bad}");
         }
     }
 }

@@ -10,10 +10,11 @@ use strongroom_policy::evaluate::{
 use strongroom_storage::{Partition, Precondition, RowVersion, StoreError};
 use strongroom_types::{AccountId, BucketId, ObjectKey, VersionId};
 
+use crate::access_point::{AccessPointContext, Through};
 use crate::acl::{AclPermission, Listed, listed};
 use crate::context::{RequestContext, ResourceContext};
-use crate::facts::{AccountFacts, BucketFacts, ControlLevel, NamedPolicy, PrincipalFacts};
-use crate::{AccessControlList, BucketAcls, Caller, Facts, RequestFacts, Target};
+use crate::facts::{AccountFacts, BucketFacts, ControlLevel, NamedPolicy, PrincipalFacts, PublicAccessBlock};
+use crate::{AccessControlList, BucketAcls, Caller, EndpointFacts, Facts, RequestFacts, Target};
 
 /// What is known of the caller, gathered once for a decision.
 pub(crate) struct Bearings {
@@ -35,6 +36,10 @@ pub(crate) struct Question<'a> {
     pub(crate) bucket: Option<&'a BucketFacts>,
     /// Where it is an object.
     pub(crate) object: Option<(&'a ObjectKey, Option<VersionId>)>,
+    /// The access point that leads there: it must allow, too.
+    pub(crate) through: Option<Through<'a>>,
+    /// The access point itself that this is about, if it is.
+    pub(crate) access_point: Option<AccessPointContext<'a>>,
 }
 
 /// A request, and where what it depends on is found.
@@ -70,13 +75,17 @@ pub(crate) struct Seen {
     pub(crate) row: Option<RowVersion>,
 }
 
-/// A decision, and the object that it rests on.
-pub(crate) struct Weighed {
-    pub(crate) decision: Decision,
+/// What the evaluator answers, and what that rests on.
+pub(crate) struct Weighed<A> {
+    pub(crate) answer: A,
+    /// The object whose owner or list had a say.
     pub(crate) seen: Option<Seen>,
+    /// An access control list allowed it, and no policy would have: `aclRequired`.
+    pub(crate) acl_required: bool,
 }
 
 /// What access control lists say of a question.
+#[derive(Clone)]
 struct Lists {
     grant: AclGrant,
     /// The account that owns the object, where it is not the bucket's.
@@ -103,6 +112,11 @@ impl Bearings {
     /// Whether the caller's account is closed.
     pub(crate) fn is_closed(&self) -> bool {
         self.account.is_closed
+    }
+
+    /// Block Public Access as the organisation sets it for the caller's account.
+    pub(crate) fn organization_block(&self) -> Option<PublicAccessBlock> {
+        self.account.public_access_block
     }
 
     /// What is known of an account, the caller's or another.
@@ -157,12 +171,11 @@ impl Scales<'_> {
         &self,
         bearings: &Bearings,
         question: &Question<'_>,
-    ) -> Result<Weighed, StoreError> {
-        let (decision, seen) = self.ask(bearings, question, &evaluate).await?;
-        Ok(Weighed { decision, seen })
+    ) -> Result<Weighed<Decision>, StoreError> {
+        self.ask(bearings, question, &evaluate).await
     }
 
-    /// Puts one question to the evaluator.
+    /// Puts one question to the evaluator; where an access point leads to the resource, two: both must allow.
     ///
     /// # Errors
     /// Those of the facts.
@@ -171,16 +184,40 @@ impl Scales<'_> {
         bearings: &Bearings,
         question: &Question<'_>,
         evaluator: &Evaluator<'_, A>,
-    ) -> Result<(A, Option<Seen>), StoreError> {
+    ) -> Result<Weighed<A>, StoreError> {
+        let Some(through) = question.through else {
+            return self.ask_resource(bearings, question, evaluator).await;
+        };
+        let at_point = self.ask_access_point(bearings, (question, through), evaluator).await?;
+        let mut weighed = self.ask_resource(bearings, question, evaluator).await?;
+        let explicit = |answer: &A| matches!(answer.decision(), Decision::ExplicitDeny(_));
+        if !at_point.decision().is_allow() && !explicit(&weighed.answer) || explicit(&at_point) {
+            weighed.acl_required = false;
+            weighed.answer = at_point;
+        }
+        Ok(weighed)
+    }
+
+    async fn ask_resource<A: Answer>(
+        &self,
+        bearings: &Bearings,
+        question: &Question<'_>,
+        evaluator: &Evaluator<'_, A>,
+    ) -> Result<Weighed<A>, StoreError> {
         let owner = bearings.account_of(question.owner, self.caller, self.facts).await?;
         if owner.is_closed && self.caller.account() != Some(question.owner) {
-            return Ok((A::from(nobody_allows()), None));
+            let answer = A::from(nobody_allows());
+            return Ok(Weighed { answer, seen: None, acl_required: false });
         }
         let own = self.own_policy(question).await?;
         let policy = question.bucket.and_then(|bucket| bucket.access.policy.as_ref()).or(own.as_ref());
         let policy = policy.filter(|_| !self.is_beyond_policy(question));
         let lists = self.lists(question).await?;
         let object_tags = self.object_tags(bearings, question, policy, &owner).await?;
+        // Of a bucket and of what lies in it alike. Source: S3 User Guide, "Using tags with S3 general purpose buckets".
+        let bucket_tags = question.bucket.map_or(&[][..], |bucket| bucket.access.tags.as_slice());
+        let own_tags = self.own_tags(question).await?;
+        let tags = if question.bucket.is_some() { bucket_tags } else { own_tags.as_slice() };
         let context = RequestContext {
             caller: self.caller,
             request: self.request,
@@ -191,8 +228,10 @@ impl Scales<'_> {
             resource: ResourceContext {
                 account: Some(question.owner),
                 organization: owner.organization.as_ref(),
-                tags: &[],
+                tags: question.access_point.map_or(tags, |point| point.tags),
+                bucket_tags,
                 object_tags: object_tags.as_deref(),
+                access_point: question.through.map(Through::context).or(question.access_point),
             },
         };
         let request = Request {
@@ -203,24 +242,144 @@ impl Scales<'_> {
             resource_account: question.owner,
             context: &context,
         };
-        let restricted = question
-            .bucket
-            .is_some_and(|bucket| bucket.access.is_public && bucket.block().restrict_public_buckets);
+        let restricted = self.is_restricted(question, |bucket| bucket.access.is_public);
         let resource = ResourceSide {
+            arn: question.through.map(|through| through.bucket_arn),
             policy: policy.map(NamedPolicy::attached),
-            acl: if lists.owner.is_none() { lists.grant } else { AclGrant::None },
             restricted,
             // Who may take a role is for its trust policy to say.
             must_allow: own.is_some(),
             ..ResourceSide::NONE
         };
-        let mut answer = decide(&request, (bearings, &owner), resource, evaluator);
-        if let (Some(account), false) = (lists.owner, matches!(answer.decision(), Decision::ExplicitDeny(_)))
-        {
-            let request = Request { resource_account: account, ..request };
-            answer = self.of_another(&request, (bearings, &owner), (question, &lists), evaluator);
+        let sides = Sides { bearings, owner: &owner, endpoint: self.endpoint() };
+        let answer = self.answer(&request, sides, (resource, question, &lists), evaluator);
+        let acl_required = lists.grant != AclGrant::None
+            && listed(question.action, self.operation) != Some(Listed::Upload)
+            && answer.decision().is_allow()
+            && {
+                let unlisted = Lists { grant: AclGrant::None, ..lists.clone() };
+                let without = self.answer(&request, sides, (resource, question, &unlisted), evaluator);
+                !without.decision().is_allow()
+            };
+        Ok(Weighed { answer, seen: lists.seen, acl_required })
+    }
+
+    /// What the access point says of what it leads to: its policy, in its owner's account, where its network lets the
+    /// request in at all.
+    ///
+    /// Source: S3 User Guide, "Configuring IAM policies for using access points", "Creating access points restricted to a
+    /// virtual private cloud".
+    async fn ask_access_point<A: Answer>(
+        &self,
+        bearings: &Bearings,
+        (question, through): (&Question<'_>, Through<'_>),
+        evaluator: &Evaluator<'_, A>,
+    ) -> Result<A, StoreError> {
+        let point = through.point;
+        let owner = bearings.account_of(point.id.account, self.caller, self.facts).await?;
+        if owner.is_closed && self.caller.account() != Some(point.id.account) {
+            return Ok(A::from(nobody_allows()));
         }
-        Ok((answer, lists.seen))
+        let vpc = self.endpoint().map(|endpoint| endpoint.vpc.as_str());
+        if point.vpc.is_some() && point.vpc.as_deref() != vpc {
+            return Ok(A::from(Decision::ImplicitDeny { missing: Missing::NetworkOrigin }));
+        }
+        let policy = point.policy.as_ref();
+        let object_tags = self.object_tags(bearings, question, policy, &owner).await?;
+        let context = RequestContext {
+            caller: self.caller,
+            request: self.request,
+            target: self.target,
+            supposed: self.supposed,
+            principal: &bearings.facts,
+            organization: bearings.account.organization.as_ref(),
+            resource: ResourceContext {
+                account: Some(point.id.account),
+                organization: owner.organization.as_ref(),
+                tags: &point.tags,
+                bucket_tags: question.bucket.map_or(&[][..], |bucket| bucket.access.tags.as_slice()),
+                object_tags: object_tags.as_deref(),
+                access_point: Some(through.context()),
+            },
+        };
+        let request = Request {
+            principal: &bearings.principal,
+            canonical_user: self.caller.canonical(),
+            action: question.action,
+            resource: question.resource,
+            resource_account: point.id.account,
+            context: &context,
+        };
+        let resource = ResourceSide {
+            policy: policy.map(NamedPolicy::attached),
+            restricted: self.is_restricted(question, |_| point.is_public),
+            ..ResourceSide::NONE
+        };
+        let sides = Sides { bearings, owner: &owner, endpoint: self.endpoint() };
+        Ok(decide(&request, sides, resource, evaluator))
+    }
+
+    /// Whether a public policy is kept within its account. Through an access point, its owner's users are let in like the
+    /// bucket owner's. Source: S3 User Guide, "Blocking public access to your Amazon S3 storage", RestrictPublicBuckets.
+    fn is_restricted(&self, question: &Question<'_>, is_public: impl Fn(&BucketFacts) -> bool) -> bool {
+        let of_an_owner = question.through.is_some_and(|through| {
+            let caller = self.caller.account();
+            caller == Some(through.point.id.account) || caller == Some(question.owner)
+        });
+        let restricts = |bucket: &BucketFacts| is_public(bucket) && bucket.block().restrict_public_buckets;
+        !of_an_owner && question.bucket.is_some_and(restricts)
+    }
+
+    /// The answer where lists say `lists`.
+    fn answer<A: Answer>(
+        &self,
+        request: &Request<'_>,
+        sides: Sides<'_>,
+        (resource, question, lists): (ResourceSide<'_>, &Question<'_>, &Lists),
+        evaluator: &Evaluator<'_, A>,
+    ) -> A {
+        let acl = if lists.owner.is_none() { lists.grant } else { AclGrant::None };
+        let answer = decide(request, sides, ResourceSide { acl, ..resource }, evaluator);
+        match (lists.owner, answer.decision()) {
+            (None, _) | (Some(_), Decision::ExplicitDeny(_)) => answer,
+            (Some(account), _) => {
+                let request = Request { resource_account: account, ..*request };
+                self.of_another(&request, sides, (question, lists), evaluator)
+            }
+        }
+    }
+
+    /// What the policy of the VPC endpoint alone says; `None` if the request came through none.
+    pub(crate) fn through_endpoint(
+        &self,
+        bearings: &Bearings,
+        (action, resource, owner): (&str, &str, AccountId),
+    ) -> Option<Decision> {
+        let endpoint = self.endpoint()?;
+        let context = RequestContext {
+            caller: self.caller,
+            request: self.request,
+            target: self.target,
+            supposed: self.supposed,
+            principal: &bearings.facts,
+            organization: bearings.account.organization.as_ref(),
+            resource: ResourceContext { account: Some(owner), ..ResourceContext::default() },
+        };
+        let request = Request {
+            principal: &bearings.principal,
+            canonical_user: self.caller.canonical(),
+            action,
+            resource,
+            resource_account: owner,
+            context: &context,
+        };
+        let sets = PolicySets {
+            endpoint: Some(endpoint.policy.attached()),
+            // Everybody has the rest: as if a list granted it to all.
+            resource: ResourceSide { acl: AclGrant::Group, ..ResourceSide::NONE },
+            ..PolicySets::NONE
+        };
+        Some(evaluate(&request, &sets))
     }
 
     /// Decides on an object that is not the bucket owner's. The bucket's policy can only deny it, and has not: what
@@ -230,17 +389,16 @@ impl Scales<'_> {
     fn of_another<A: Answer>(
         &self,
         request: &Request<'_>,
-        sides: (&Bearings, &AccountFacts),
+        sides: Sides<'_>,
         (question, lists): (&Question<'_>, &Lists),
         evaluator: &Evaluator<'_, A>,
     ) -> A {
-        let restricted = question
-            .bucket
-            .is_some_and(|bucket| bucket.access.is_public && bucket.block().restrict_public_buckets);
+        let restricted = self.is_restricted(question, |bucket| bucket.access.is_public);
         if restricted && self.caller.account() != Some(question.owner) {
             return A::from(Decision::ImplicitDeny { missing: Missing::PublicAccessBlocked });
         }
-        let resource = ResourceSide { acl: lists.grant, ..ResourceSide::NONE };
+        let arn = question.through.map(|through| through.bucket_arn);
+        let resource = ResourceSide { arn, acl: lists.grant, ..ResourceSide::NONE };
         decide(request, sides, resource, evaluator)
     }
 
@@ -337,6 +495,10 @@ impl Scales<'_> {
         Ok(Lists { grant, owner, seen })
     }
 
+    fn endpoint(&self) -> Option<&EndpointFacts> {
+        self.request.wire.endpoint.as_deref()
+    }
+
     fn is_beyond_policy(&self, question: &Question<'_>) -> bool {
         let owns = matches!(self.caller, Caller::Root(root) if root.account == question.owner);
         owns && POLICY_ACTIONS.contains(&question.action)
@@ -358,6 +520,17 @@ impl Scales<'_> {
         }
     }
 
+    /// The tags of a resource of EC2 that is there.
+    async fn own_tags(&self, question: &Question<'_>) -> Result<Vec<(String, String)>, StoreError> {
+        if question.bucket.is_some() || !question.action.starts_with("ec2:") {
+            return Ok(Vec::new());
+        }
+        match strongroom_types::Arn::parse(question.resource) {
+            Ok(arn) => self.facts.resource_tags(&arn).await,
+            Err(_) => Ok(Vec::new()),
+        }
+    }
+
     /// The tags of the object, looked up only if a policy asks for them.
     async fn object_tags(
         &self,
@@ -373,6 +546,7 @@ impl Scales<'_> {
         let controls = [&bearings.account.service_control, &owner.resource_control];
         let mut all = policy
             .into_iter()
+            .chain(self.endpoint().map(|endpoint| &endpoint.policy))
             .chain(identity)
             .chain(boundary)
             .chain(session.iter().flatten())
@@ -385,12 +559,22 @@ impl Scales<'_> {
     }
 }
 
+/// Whose policies have a say on a question, beside the resource's own.
+#[derive(Clone, Copy)]
+struct Sides<'a> {
+    bearings: &'a Bearings,
+    /// The account that owns the bucket.
+    owner: &'a AccountFacts,
+    /// The VPC endpoint that the request came through.
+    endpoint: Option<&'a EndpointFacts>,
+}
+
 /// [`evaluate`], or what tells more.
 type Evaluator<'a, A> = dyn Fn(&Request<'_>, &PolicySets<'_>) -> A + Sync + 'a;
 
 fn decide<A>(
     request: &Request<'_>,
-    (bearings, owner): (&Bearings, &AccountFacts),
+    Sides { bearings, owner, endpoint }: Sides<'_>,
     resource: ResourceSide<'_>,
     evaluator: &Evaluator<'_, A>,
 ) -> A {
@@ -402,6 +586,7 @@ fn decide<A>(
     let sets = PolicySets {
         resource_control: &resource_control.levels(),
         service_control: &service_control.levels(),
+        endpoint: endpoint.map(|endpoint| endpoint.policy.attached()),
         resource,
         identity: &identity,
         boundary: facts.boundary.as_ref().map(NamedPolicy::attached),

@@ -8,7 +8,6 @@ use strongroom_api_account as api;
 use strongroom_api_account::op;
 use strongroom_gate::{Authorized, Caller, CommitError, ErrorReply, Handle, Mutation, Reply};
 use strongroom_identity::Account;
-use strongroom_record::{Effect, EffectKind};
 use strongroom_storage::{Partition, RowVersion};
 use strongroom_types::{AccountId, Timestamp};
 
@@ -71,8 +70,7 @@ impl Organizations {
             let mut mutation = Mutation::new();
             mutation.unchanged(row::contacts(account), version);
             mutation.put(row::contacts(account), encode(&contacts));
-            let arn = Some(format!("arn:aws:account::{account}:account"));
-            mutation.effect(Effect { kind: EffectKind::Configure, key: arn, ..Effect::default() });
+            mutation.touch(format!("arn:aws:account::{account}:account"));
             match request.commit_in(&*self.store, Partition::Org, mutation).await {
                 Ok(_) => return Ok(()),
                 Err(CommitError::Conflict) => {}

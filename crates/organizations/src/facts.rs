@@ -102,7 +102,7 @@ impl Organizations {
             organization: Some(place),
             service_control,
             resource_control,
-            public_access_block: block.unwrap_or_default(),
+            public_access_block: block,
             is_closed,
         }))
     }

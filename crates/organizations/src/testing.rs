@@ -1,9 +1,8 @@
 //! What tests stand on: an installation over the memory engine, behind the real gate.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use strongroom_crypto::Keyring;
@@ -16,10 +15,7 @@ use strongroom_kms::{Keys, SystemEntropy};
 use strongroom_policy::{Kind, PolicyCache};
 use strongroom_record::Decided;
 use strongroom_shape::{Operation, ServiceSchema};
-use strongroom_storage::{
-    Batch, Committed, Direction, Entry, Journal as _, MemoryStore, MetaStore, Partition, Row,
-    StoreClock as _, StoreError, StoreHealth,
-};
+use strongroom_storage::{HaltingStore, Journal as _, MemoryStore, MetaStore, StoreClock as _, StoreError};
 use strongroom_types::{AccessKeyId, AccountId, Arn, BucketName, CanonicalUserId, Region, Timestamp};
 
 use crate::{Organizations, OrganizationsError};
@@ -30,40 +26,6 @@ const NOW_MILLIS: i64 = 1_795_537_958_123;
 /// A policy that allows everything.
 const ALLOW_ALL: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
-
-/// The memory engine, which stops at a chosen commit, as if the process were killed there.
-#[derive(Clone)]
-struct Engine {
-    inner: MemoryStore,
-    commits_left: Arc<AtomicUsize>,
-}
-
-#[async_trait]
-impl MetaStore for Engine {
-    async fn get(&self, partition: Partition, key: &[u8]) -> Result<Option<Row>, StoreError> {
-        tokio::task::yield_now().await;
-        self.inner.get(partition, key).await
-    }
-    async fn scan(
-        &self,
-        partition: Partition,
-        range: Range<Vec<u8>>,
-        limit: usize,
-        direction: Direction,
-    ) -> Result<Vec<Entry>, StoreError> {
-        tokio::task::yield_now().await;
-        self.inner.scan(partition, range, limit, direction).await
-    }
-    async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
-        tokio::task::yield_now().await;
-        let left = self.commits_left.load(Ordering::Relaxed);
-        self.commits_left.store(left.checked_sub(1).ok_or(StoreError::Closed)?, Ordering::Relaxed);
-        self.inner.commit(batch).await
-    }
-    fn health(&self) -> StoreHealth {
-        self.inner.health()
-    }
-}
 
 struct TestFacts {
     organizations: Organizations,
@@ -117,7 +79,7 @@ pub(crate) struct World {
     pub(crate) organizations: Organizations,
     pub(crate) identity: Identity,
     pub(crate) store: MemoryStore,
-    commits_left: Arc<AtomicUsize>,
+    engine: HaltingStore,
     gate: Gate,
     pub(crate) management: AccountId,
     /// The root user of the management account.
@@ -135,28 +97,27 @@ impl World {
     pub(crate) async fn without_organization() -> Self {
         let store = MemoryStore::at(Timestamp::from_millis(NOW_MILLIS));
         let keys = Arc::new(Keys::from_keyring(Keyring::create(&SystemEntropy::new())).unwrap());
-        let commits_left = Arc::new(AtomicUsize::new(usize::MAX));
-        let engine: Arc<dyn MetaStore> =
-            Arc::new(Engine { inner: store.clone(), commits_left: commits_left.clone() });
+        let engine = HaltingStore::new(store.clone());
+        let shared: Arc<dyn MetaStore> = Arc::new(engine.clone());
         let clock = Arc::new(store.clone());
-        let identity = Identity::new(engine.clone(), clock.clone(), keys);
+        let identity = Identity::new(shared.clone(), clock.clone(), keys);
         let made = identity.bootstrap("root@example.com").await.unwrap();
         let root = identity.credential(&made.access_key_id).await.unwrap().unwrap().caller;
         let regions: Vec<Region> = ["us-east-1", "eu-west-1"].map(|name| Region::parse(name).unwrap()).into();
-        let organizations = Organizations::new(engine, clock, identity.clone(), regions.into());
+        let organizations = Organizations::new(shared, clock, identity.clone(), regions.into());
         let facts = TestFacts { organizations: organizations.clone(), policies: PolicyCache::new() };
         let gate = Gate::new(Arc::new(facts));
-        Self { organizations, identity, store, commits_left, gate, management: made.account, root }
+        Self { organizations, identity, store, engine, gate, management: made.account, root }
     }
 
     /// From now on only so many further commits are taken.
     pub(crate) fn crash_after(&self, commits: usize) {
-        self.commits_left.store(commits, Ordering::Relaxed);
+        self.engine.crash_after(commits);
     }
 
     /// From now on all commits are taken again.
     pub(crate) fn restart(&self) {
-        self.crash_after(usize::MAX);
+        self.engine.restart();
     }
 
     /// A user of an account, whose own policies allow everything.

@@ -6,8 +6,7 @@
 
 use strongroom_gate::{Authorized, Caller, CommitError, ErrorReply, Mutation};
 use strongroom_identity::Account;
-use strongroom_record::{Effect, EffectKind};
-use strongroom_storage::{Direction, Entry, Partition, RowVersion, Write, prefix_range};
+use strongroom_storage::{Direction, Entry, Partition, RowVersion, prefix_range};
 use strongroom_types::{AccountId, Timestamp};
 
 use crate::Organizations;
@@ -175,14 +174,13 @@ impl View {
 /// A change of the organisation, not yet committed.
 pub(crate) struct Change {
     pub(crate) view: View,
-    writes: Vec<Write>,
-    touched: Vec<String>,
+    mutation: Mutation,
 }
 
 impl Change {
     /// A change that is nothing yet.
     pub(crate) fn of(view: View) -> Self {
-        Self { view, writes: Vec::new(), touched: Vec::new() }
+        Self { view, mutation: Mutation::new() }
     }
 
     /// Sets a row.
@@ -197,17 +195,17 @@ impl Change {
 
     /// Sets a row to what is encoded already.
     pub(crate) fn put_raw(&mut self, key: Vec<u8>, value: Vec<u8>) {
-        self.writes.push(Write::Put { key, value });
+        self.mutation.put(key, value);
     }
 
     /// Removes a row.
     pub(crate) fn delete(&mut self, key: Vec<u8>) {
-        self.writes.push(Write::Delete { key });
+        self.mutation.delete(key);
     }
 
     /// Says in the request's record what is changed.
     pub(crate) fn touch(&mut self, arn: String) {
-        self.touched.push(arn);
+        self.mutation.touch(arn);
     }
 
     /// Writes a root, unit or account.
@@ -231,27 +229,14 @@ impl Change {
 
     /// What is to be committed; `None` if nothing changes.
     fn into_mutation(self) -> Option<Mutation> {
-        if self.writes.is_empty() {
+        let Self { view, mut mutation } = self;
+        if mutation.is_empty() {
             return None;
         }
-        let mut mutation = Mutation::new();
-        mutation.unchanged(ORGANIZATION, Some(self.view.version));
-        let mut organization = self.view.organization;
+        mutation.unchanged(ORGANIZATION, Some(view.version));
+        let mut organization = view.organization;
         organization.generation = organization.generation.saturating_add(1);
         mutation.put(ORGANIZATION, encode(&organization));
-        for write in self.writes {
-            match write {
-                Write::Put { key, value } => mutation.put(key, value),
-                Write::Delete { key } => mutation.delete(key),
-                Write::Append { prefix, value } => mutation.append(prefix, value),
-            }
-        }
-        let mut touched = self.touched;
-        touched.sort_unstable();
-        touched.dedup();
-        for arn in touched {
-            mutation.effect(Effect { kind: EffectKind::Configure, key: Some(arn), ..Effect::default() });
-        }
         Some(mutation)
     }
 

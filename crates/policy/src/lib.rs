@@ -59,6 +59,7 @@ pub mod document;
 pub mod evaluate;
 pub mod limits;
 pub mod public;
+pub mod vocabulary;
 
 mod cache;
 mod compile;

@@ -113,6 +113,16 @@ pub struct Decided {
     /// The VPC endpoint through which the request came.
     #[n(29)]
     pub vpc_endpoint_id: Option<String>,
+    /// The account that owns that endpoint.
+    #[n(30)]
+    pub vpc_endpoint_account: Option<String>,
+    /// ARN of the access point that the request named.
+    #[n(31)]
+    pub access_point_arn: Option<String>,
+    /// Whether it was an access control list that let the request through: no policy would have.
+    #[n(32)]
+    #[cbor(default)]
+    pub acl_required: bool,
 }
 
 /// How the request ended.
@@ -207,6 +217,9 @@ pub enum CallerKind {
     /// A federated user's session.
     #[n(5)]
     FederatedUser,
+    /// Whoever an identity provider's token is about.
+    #[n(6)]
+    WebIdentityUser,
 }
 
 /// Who asked.
@@ -234,6 +247,9 @@ pub struct CallerRecord {
     /// User name, role session name or service principal.
     #[n(6)]
     pub name: Option<String>,
+    /// ARN of the identity provider that vouches for the caller.
+    #[n(7)]
+    pub identity_provider: Option<String>,
 }
 
 /// What was decided.

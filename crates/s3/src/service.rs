@@ -23,6 +23,8 @@ pub struct S3 {
     pub(crate) regions: Arc<[Region]>,
     pub(crate) new_buckets: NewBuckets,
     pub(crate) directory: BucketDirectory,
+    /// Under which domain access points are hosts, as GetAccessPoint tells it.
+    pub(crate) access_point_endpoints: Arc<[(String, String)]>,
     pub(crate) key_locks: Arc<KeyLocks>,
     pub(crate) buffers: Buffers,
     /// Where the processor has lanes for it.
@@ -47,6 +49,7 @@ impl S3 {
             keys,
             regions,
             new_buckets: NewBuckets::default(),
+            access_point_endpoints: Arc::default(),
             key_locks: Arc::new(KeyLocks::new()),
             buffers: Buffers::new(),
             md5_combiner: Md5Combiner::new(),
@@ -58,6 +61,13 @@ impl S3 {
     pub fn with_new_buckets(mut self, new_buckets: NewBuckets) -> Self {
         self.new_buckets = new_buckets;
         self.directory = self.directory.with_new_buckets(new_buckets);
+        self
+    }
+
+    /// The same, whose access points are hosts under this domain: `NAME-ACCOUNT.DOMAIN`.
+    #[must_use]
+    pub fn with_access_point_domain(mut self, domain: &str) -> Self {
+        self.access_point_endpoints = Arc::new([("ipv4".to_owned(), domain.to_owned())]);
         self
     }
 

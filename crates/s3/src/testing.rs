@@ -11,8 +11,8 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use strongroom_crypto::Keyring;
 use strongroom_gate::{
-    Body, BodyError, BodySource, BucketFacts, Caller, ErrorReply, ExpectedDigests, Facts, Gate, Handle,
-    Ledger, ObjectAccess, RequestFacts, RootUser, WireFacts,
+    AccessPointAddress, AccessPointFacts, Body, BodyError, BodySource, BucketFacts, Caller, ErrorReply,
+    ExpectedDigests, Facts, Gate, Handle, Ledger, ObjectAccess, RequestFacts, RootUser, WireFacts,
 };
 use strongroom_kms::{Keys, SystemEntropy};
 use strongroom_record::{Decided, Effect, Record};
@@ -174,6 +174,12 @@ struct TestFacts(S3, AccountId);
 impl Facts for TestFacts {
     async fn bucket(&self, name: &BucketName) -> Result<Option<BucketFacts>, StoreError> {
         self.0.directory().bucket(name).await
+    }
+    async fn access_point(
+        &self,
+        address: &AccessPointAddress,
+    ) -> Result<Option<Arc<AccessPointFacts>>, StoreError> {
+        self.0.directory().access_point(address).await
     }
     async fn object_access(
         &self,

@@ -12,6 +12,7 @@ use strongroom_s3::NewBuckets;
 use strongroom_types::Region;
 
 use crate::listener::limits::ConnectionLimits;
+use crate::listener::{Entrance, Network};
 use crate::pki::{DEFAULT_DOMAIN, ServerNames};
 
 /// Bytes of a configuration file.
@@ -83,6 +84,8 @@ pub struct Config {
     pub new_buckets: NewBuckets,
     /// Issuers of identity tokens, and where their keys are. A token of any other issuer is refused.
     pub oidc: Vec<OidcIssuer>,
+    /// Addresses at which VPC endpoints and balancers are served.
+    pub entrances: Vec<Entrance>,
 }
 
 /// An issuer of identity tokens.
@@ -263,6 +266,7 @@ impl Config {
                 .or(file.new_buckets.map(|named| named.0))
                 .unwrap_or_default(),
             oidc: file.oidc.into_iter().map(|table| table.issuer(folder)).collect::<Result<_, _>>()?,
+            entrances: file.listeners.into_iter().map(ListenerTable::entrance).collect::<Result<_, _>>()?,
         };
         config.check()?;
         Ok(config)
@@ -289,13 +293,19 @@ impl Config {
                 "admin_listen must be a loopback address such as 127.0.0.1:9001, since it has no authentication",
             ));
         }
-        let clash = |one: SocketAddr, two: SocketAddr| one == two && one.port() != 0;
-        let plain = self.listen_plaintext;
-        if plain.is_some_and(|plain| clash(plain, self.listen) || clash(plain, self.admin_listen))
-            || clash(self.listen, self.admin_listen)
-        {
+        let mut addresses: Vec<SocketAddr> = [self.listen, self.admin_listen]
+            .into_iter()
+            .chain(self.listen_plaintext)
+            .chain(self.entrances.iter().map(|entrance| entrance.listen))
+            .filter(|address| address.port() != 0)
+            .collect();
+        let all = addresses.len();
+        addresses.sort_unstable();
+        addresses.dedup();
+        if addresses.len() != all {
             return Err(ConfigError::Contradiction(
-                "two listeners have the same address; give listen, listen_plaintext and admin_listen one each",
+                "two listeners have the same address; give listen, listen_plaintext, admin_listen and each of \
+                 [[listeners]] one of its own",
             ));
         }
         let mut issuers = Vec::new();
@@ -371,6 +381,90 @@ struct File {
     scrub: ScrubTable,
     new_buckets: Option<NewBucketsName>,
     oidc: Vec<OidcTable>,
+    listeners: Vec<ListenerTable>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListenerTable {
+    listen: SocketAddr,
+    interface: Option<InterfaceName>,
+    #[serde(default)]
+    plaintext: bool,
+    endpoint: Option<EndpointId>,
+    #[serde(default)]
+    balancers: Vec<NetworkName>,
+}
+
+impl ListenerTable {
+    fn entrance(self) -> Result<Entrance, ConfigError> {
+        let Self { listen, interface, plaintext, endpoint, balancers } = self;
+        if endpoint.is_none() && balancers.is_empty() {
+            return Err(ConfigError::Contradiction(
+                "an entry of [[listeners]] has an endpoint, whose connections come in there, or balancers, which say by \
+                 PROXY protocol version 2 whose they are, or both; give one of the two",
+            ));
+        }
+        let balancers = balancers.into_iter().map(|named| named.0).collect();
+        Ok(Entrance {
+            listen,
+            interface: interface.map(|named| named.0),
+            plaintext,
+            endpoint: endpoint.map(|id| id.0.into()),
+            balancers,
+        })
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct EndpointId(String);
+
+impl TryFrom<String> for EndpointId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if strongroom_ec2::is_endpoint_id(&text) {
+            Ok(Self(text))
+        } else {
+            Err(format!("{text:?} is not the id of a VPC endpoint, such as vpce-0123456789abcdef0"))
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct InterfaceName(String);
+
+impl TryFrom<String> for InterfaceName {
+    type Error = String;
+
+    /// Linux: shorter than 16 bytes (IFNAMSIZ), without white space and slashes.
+    fn try_from(text: String) -> Result<Self, String> {
+        let good = |byte: u8| byte.is_ascii_graphic() && byte != b'/';
+        if (1..16).contains(&text.len()) && text.bytes().all(good) {
+            Ok(Self(text))
+        } else {
+            Err(format!("{text:?} is not the name of a network interface, such as eth1"))
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct NetworkName(Network);
+
+impl TryFrom<String> for NetworkName {
+    type Error = String;
+
+    /// Whoever is believed can be anybody: so nobody is believed by leaving something out.
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.parse::<Network>() {
+            Ok(_) if text.ends_with("/0") => Err(format!("{text:?} is everybody; name the balancers")),
+            Ok(network) => Ok(Self(network)),
+            Err(error) => Err(error.to_string()),
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -686,6 +780,40 @@ mod tests {
         assert_eq!(config.scrub, Scrub { days: 30, min_mib_per_second: 4 });
         assert_eq!(config.new_buckets, NewBuckets::Current);
         assert_eq!(config.oidc, []);
+        assert_eq!(config.entrances, []);
+    }
+
+    #[test]
+    fn listeners_are_of_an_endpoint_or_of_balancers_or_both() {
+        let config = parse(
+            r#"
+            [[listeners]]
+            listen = "10.1.0.5:443"
+            interface = "eth1"
+            endpoint = "vpce-0123456789abcdef0"
+            [[listeners]]
+            listen = "10.9.0.2:8080"
+            plaintext = true
+            balancers = ["10.9.0.10", "2001:db8::/64"]
+            "#,
+        )
+        .unwrap();
+        let networks = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+        let bound = Entrance {
+            listen: "10.1.0.5:443".parse().unwrap(),
+            interface: Some("eth1".to_owned()),
+            plaintext: false,
+            endpoint: Some("vpce-0123456789abcdef0".into()),
+            balancers: networks(&[]),
+        };
+        let balanced = Entrance {
+            listen: "10.9.0.2:8080".parse().unwrap(),
+            interface: None,
+            plaintext: true,
+            endpoint: None,
+            balancers: networks(&["10.9.0.10", "2001:db8::/64"]),
+        };
+        assert_eq!(config.entrances, [bound, balanced]);
     }
 
     #[test]
@@ -799,6 +927,19 @@ mod tests {
             ("[scrub]\nmin_mib_per_second = 0", 2, "0 is not between 1 and 10000 MiB/s"),
             ("[[oidc]]\nissuer = 'http://idp.example'\nfetch = true", 2, "is not the URL of an issuer"),
             ("[[oidc]]\nfetch = true", 1, "missing field `issuer`"),
+            ("[[listeners]]\nendpoint = 'vpce-0123456789abcdef0'", 1, "missing field `listen`"),
+            (
+                "[[listeners]]\nlisten = '[::1]:1'\ninterface = 'a b'",
+                3,
+                "is not the name of a network interface",
+            ),
+            ("[[listeners]]\nlisten = '[::1]:1'\nendpoint = 'front'", 3, "is not the id of a VPC endpoint"),
+            (
+                "[[listeners]]\nlisten = '[::1]:1'\nbalancers = ['lb.example']",
+                3,
+                "is neither an address nor a network",
+            ),
+            ("[[listeners]]\nlisten = '[::1]:1'\nbalancers = ['0.0.0.0/0']", 3, "is everybody"),
             ("new_buckets = 'old'", 1, "\"old\" is neither current nor before-april-2023"),
         ] {
             match parse(text) {
@@ -820,6 +961,8 @@ mod tests {
             "[limits]\nmax_uploads = 5\nmax_uploads_per_account = 6",
             "[limits]\nmax_downloads = 5\nmax_downloads_per_account = 6",
             "regions = ['us-east-1', 'us-east-1']",
+            "[[listeners]]\nlisten = '127.0.0.1:7'",
+            "listen = '127.0.0.1:7'\n[[listeners]]\nlisten = '127.0.0.1:7'\nbalancers = ['10.0.0.1']",
             "[[oidc]]\nissuer = 'https://a'",
             "[[oidc]]\nissuer = 'https://a'\nfetch = true\njwks_file = 'x'",
             "[[oidc]]\nissuer = 'https://a'\nca_file = 'y'\njwks_file = 'x'",

@@ -32,7 +32,7 @@ pub fn read_request(data: &[u8]) -> Option<&'static str> {
     let signed = SignedHead { method: method.as_str(), raw_path, raw_query, headers: &headers, is_tls: true };
     let signed_service = match AuthInput::from_head(&signed).ok()? {
         AuthInput::Signed(signed) => Some(signed.scope().service().to_owned()),
-        AuthInput::Anonymous => None,
+        AuthInput::Anonymous(_) => None,
     };
     let query = parse_query(raw_query).ok()?;
     check_redaction(&target);
@@ -40,7 +40,7 @@ pub fn read_request(data: &[u8]) -> Option<&'static str> {
     let route = RouteHead { method: &method, raw_path, query: &query, headers: &headers, signed_service };
     match ROUTES.resolve(&route) {
         Ok(Destination::Operation(routed)) => {
-            let headers = decode::tolerated(headers);
+            let headers = decode::tolerated(headers, &query);
             let labels = &routed.labels;
             let head = RequestHead { method: &method, labels, query: &query, headers: &headers };
             read(&routed, &head, body).then_some(routed.operation.name)

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use strongroom_crypto::Entropy as _;
+use strongroom_ec2::Ec2;
 use strongroom_identity::{Identity, IdentityError, NewAccount};
 use strongroom_kms::{Keys, KeysError, RootKeyError, RootKeySource, SystemEntropy};
 use strongroom_organizations::{Organizations, OrganizationsError};
@@ -225,6 +226,11 @@ impl Installation {
     /// The S3 service, for these regions.
     pub fn s3(&self, regions: Arc<[Region]>) -> S3 {
         S3::new(self.store.clone(), self.blobs.clone(), self.clock.clone(), self.keys.clone(), regions)
+    }
+
+    /// EC2, for an installation of these regions, all of which are reached at one host.
+    pub fn ec2(&self, regions: Arc<[Region]>, host: impl Into<Arc<str>>) -> Ec2 {
+        Ec2::new(self.store.clone(), Arc::new(SystemEntropy::new()), regions, host)
     }
 
     /// The organisation, for an installation of these regions.

@@ -20,12 +20,13 @@ use strongroom_sigv4::{
     AuthError, AuthInput, BodyDigest, Mechanism, PayloadCheck, RequestHead as SignedHead,
 };
 use strongroom_storage::StoreClock;
-use strongroom_types::{BucketName, Region, Timestamp};
+use strongroom_types::{Region, Timestamp};
 use tokio::sync::Semaphore;
 
-use crate::authn::{Authenticated, Authn, auth_reply, signature_record};
+use crate::authn::{Authenticated, Authn, RootUses, auth_reply, signature_record};
 use crate::decode::{self, Owner, Placed, Room, Share, SignedBody};
 use crate::encode::{self, Answer, Ids};
+use crate::gate::endpoint::endpoint_of;
 use crate::handler::{Content, Exchange, Services};
 use crate::http::{
     BytesRead, Connection, Finished, Handler, Incoming, IncomingBody, MalformedHead, Outgoing, OutgoingBody,
@@ -44,6 +45,7 @@ use crate::route::{Destination, RouteHead, Routed, Routes, parse_query, protocol
 pub(crate) struct Pipeline {
     pub(crate) routes: Routes,
     pub(crate) authn: Authn,
+    pub(crate) root_uses: RootUses,
     /// Whose identity tokens are taken.
     pub(crate) issuers: IssuerKeys,
     pub(crate) services: Arc<Services>,
@@ -120,7 +122,8 @@ impl Journey {
 
 /// A request from a page of another origin, about a bucket.
 struct CorsQuestion {
-    bucket: BucketName,
+    /// What stands in the place of its name.
+    bucket: String,
     origin: String,
     method: String,
 }
@@ -134,6 +137,7 @@ impl Pipeline {
         let Opened { decided, now, place } = self.registry.open().await?;
         let decided = Decided {
             source_ip: connection.peer.ip().to_string(),
+            vpc_endpoint_id: connection.endpoint.as_deref().map(ToOwned::to_owned),
             tls: connection.tls.as_ref().map(|tls| TlsRecord {
                 version: tls.version.to_owned(),
                 cipher: tls.cipher.to_owned(),
@@ -178,7 +182,7 @@ impl Pipeline {
         let auth = AuthInput::from_head(&head);
         let signed_service = match &auth {
             Ok(AuthInput::Signed(signed)) => Some(signed.scope().service().to_owned()),
-            Ok(AuthInput::Anonymous) | Err(_) => None,
+            Ok(AuthInput::Anonymous(_)) | Err(_) => None,
         };
         let is_s3 = signed_service.as_deref().is_none_or(|service| service == "s3");
         let auth = auth.map_err(|error| auth_reply(&error, is_s3))?;
@@ -192,6 +196,7 @@ impl Pipeline {
             signed_service: signed_service.as_deref(),
         };
         let destination = self.routes.resolve(&route_head)?;
+        self.come_through(journey, &destination, &headers).await?;
         journey.cors = cors_question(&destination, &method, &headers);
         match destination {
             Destination::Operation(routed) => {
@@ -203,12 +208,42 @@ impl Pipeline {
             Destination::Unserved(service) => {
                 self.unserved(journey, &service, &auth, Parts { method, query, headers, body }).await
             }
-            Destination::PostForm { .. } if auth != AuthInput::Anonymous => {
+            Destination::PostForm { .. } if !matches!(auth, AuthInput::Anonymous(_)) => {
                 Err(auth_reply(&AuthError::SeveralMechanisms, true))
             }
             Destination::PostForm { bucket } => self.post_form(journey, bucket, headers, body).await,
             Destination::Preflight { bucket } => self.preflight(journey, &bucket, &headers).await,
         }
+    }
+
+    /// Finds the VPC endpoint that the connection came through, if it came through one.
+    async fn come_through(
+        &self,
+        journey: &mut Journey,
+        destination: &Destination,
+        headers: &http::HeaderMap,
+    ) -> Result<(), ErrorReply> {
+        let Some(id) = journey.connection.endpoint.clone() else { return Ok(()) };
+        let service = match destination {
+            Destination::Operation(routed) => {
+                journey.form = (routed.protocol, routed.service);
+                describe_operation(&journey.ledger, routed);
+                routed.service.name
+            }
+            Destination::Service(service) => {
+                journey.form = (protocol(service), service);
+                service.name
+            }
+            Destination::Unserved(service) => {
+                journey.form = spoken(headers);
+                service
+            }
+            Destination::PostForm { .. } | Destination::Preflight { .. } => "s3",
+        };
+        let endpoint = endpoint_of(&self.services.gate, &id, service).await?;
+        journey.ledger.fill(|decided| decided.vpc_endpoint_account = Some(endpoint.owner.to_string()));
+        journey.wire.endpoint = Some(endpoint);
+        Ok(())
     }
 
     async fn authenticate(
@@ -223,22 +258,45 @@ impl Pipeline {
         Ok(authenticated)
     }
 
-    /// Notes that a key is in use, and warns of root keys, both now and then only. A request does not fail for it.
+    /// Warns of a root user's key, and notes now and then that a key is in use. A request does not fail for it.
     async fn note_use(&self, journey: &Journey, authenticated: &Authenticated) {
         let Authenticated { caller, region, .. } = authenticated;
         let region = region.as_ref().unwrap_or(&self.registry.home);
         let service = journey.form.1.signing_name;
+        if let Caller::Root(root) = caller
+            && let Some(more) = self.root_uses.note(root.account, journey.now)
+        {
+            tracing::warn!(
+                account = %root.account,
+                service,
+                request = journey.request_id,
+                uses_before_without_a_line = more,
+                "the root user's key is in use; make an IAM user for this work"
+            );
+        }
         match self.services.identity.note_use(caller, service, region, journey.now).await {
-            Ok(true) if matches!(caller, Caller::Root(_)) => {
-                let account = caller.account().map(|account| account.to_string()).unwrap_or_default();
-                tracing::warn!(
-                    account,
-                    service,
-                    "the root user's key is in use; make an IAM user for this work"
-                );
-            }
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "the last use of an access key could not be noted"),
+        }
+    }
+
+    /// Notes now and then that a caller asks for an action that is about no object.
+    async fn note_action(
+        &self,
+        journey: &Journey,
+        routed: &Routed,
+        (caller, region): (&Caller, Option<&Region>),
+    ) {
+        let service = routed.service.signing_name;
+        let has_key = routed.labels.iter().any(|(label, _)| *label == "Key");
+        if strongroom_trail::cloudtrail::is_data_event(service, routed.operation.name, has_key) {
+            return;
+        }
+        let action = format!("{service}:{}", routed.operation.name);
+        let region = region.unwrap_or(&self.registry.home);
+        let identity = &self.services.identity;
+        if let Err(error) = identity.note_action(caller, (service, &action), region, journey.now).await {
+            tracing::warn!(%error, "the last use of an action could not be noted");
         }
     }
 
@@ -253,12 +311,13 @@ impl Pipeline {
         journey.form = (routed.protocol, routed.service);
         describe_operation(&journey.ledger, &routed);
         let authenticated = self.authenticate(journey, &auth, BodyDigest::Pending).await?;
+        self.note_action(journey, &routed, (&authenticated.caller, authenticated.region.as_ref())).await;
         let Parts { method, query, headers, body } = parts;
         let Authenticated { caller, payload, region, .. } = authenticated;
         let owner = journey.owner(&caller);
         let opened = self.open_body(journey, &routed, &headers, (owner, body, payload)).await;
         let content = opened.unwrap_or_else(|reply| Content { spoiled: Some(reply), ..Content::default() });
-        let headers = decode::tolerated(headers);
+        let headers = decode::tolerated(headers, &query);
         let exchange =
             self.exchange(journey, routed, (caller, region), Head { method, query, headers }, content);
         if exchange.routed.operation.name == "CompleteMultipartUpload" {
@@ -360,6 +419,7 @@ impl Pipeline {
             None if caller == Caller::Anonymous => return Err(unsigned(&routed)),
             None => caller,
         };
+        self.note_action(journey, &routed, (&caller, region.as_ref())).await;
         let content = Content { whole: whole_body, ..Content::default() };
         let exchange = self.exchange(journey, routed, (caller, region), head, content);
         self.services.dispatch(exchange).await
@@ -412,9 +472,11 @@ impl Pipeline {
         head: Head,
         content: Content,
     ) -> Exchange {
+        let arrived =
+            || journey.wire.endpoint.as_ref().map_or(&self.registry.home, |endpoint| &endpoint.region);
         let facts = RequestFacts {
             service: routed.service.name,
-            region: region.unwrap_or_else(|| self.registry.home.clone()),
+            region: region.unwrap_or_else(|| arrived().clone()),
             now: journey.now,
             source_ip: journey.connection.peer.ip(),
             secure_transport: journey.connection.tls.is_some(),
@@ -468,9 +530,8 @@ impl Pipeline {
             .ok_or_else(|| bad("Insufficient information. Origin request header needed."))?;
         let method = header_text(headers, "access-control-request-method")
             .ok_or_else(|| bad("Invalid Access-Control-Request-Method: null"))?;
-        let name = BucketName::parse(bucket).map_err(|_| cors_denied())?;
         let asked = header_text(headers, "access-control-request-headers");
-        let rules = self.services.s3.cors_rules(&name).await?;
+        let rules = self.services.s3.cors_rules_at(bucket).await?;
         let rules = rules.ok_or_else(|| {
             ErrorReply::new(403, "AccessForbidden", "CORSResponse: CORS is not enabled for this bucket.")
         })?;
@@ -489,7 +550,7 @@ impl Pipeline {
     /// Adds what a page of another origin may see of an answer.
     async fn share(&self, question: &CorsQuestion, answer: &mut Answer) {
         // A bucket whose rules cannot be read shares nothing.
-        let Ok(Some(rules)) = self.services.s3.cors_rules(&question.bucket).await else { return };
+        let Ok(Some(rules)) = self.services.s3.cors_rules_at(&question.bucket).await else { return };
         if let Some(found) = cors::evaluate(&rules, &question.origin, &question.method, None) {
             encode::push_headers(&mut answer.headers, &found.into_headers());
         }
@@ -724,8 +785,7 @@ fn cors_question(
         Destination::PostForm { bucket } => Some(bucket.clone()),
         Destination::Preflight { .. } | Destination::Service(_) | Destination::Unserved(_) => None,
     };
-    let bucket = BucketName::parse(&bucket?).ok()?;
-    Some(CorsQuestion { bucket, origin, method: method.to_string() })
+    Some(CorsQuestion { bucket: bucket?, origin, method: method.to_string() })
 }
 
 /// Adds the ids that every answer bears.

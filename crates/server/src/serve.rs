@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use strongroom_crypto::Entropy as _;
-use strongroom_ec2::Ec2;
 use strongroom_gate::Gate;
 use strongroom_kms::SystemEntropy;
+use strongroom_posture::Posture;
 use strongroom_s3::S3;
 use strongroom_storage::{MetaStore, StoreClock, StoreHealth};
 use strongroom_trail::{Archive, ArchiveSettings, Archiver, AuditLog, AuditLogSettings, TrailError};
@@ -15,7 +15,7 @@ use strongroom_types::Region;
 use tokio::sync::watch;
 
 use crate::admin::Readiness;
-use crate::authn::Authn;
+use crate::authn::{Authn, RootUses};
 use crate::config::{Config, TlsFiles};
 use crate::decode::Room;
 use crate::gate::InstallationFacts;
@@ -78,7 +78,9 @@ impl Certificates {
     async fn new(installation: &Installation, config: &Config) -> Result<Arc<Self>, ServeError> {
         let authority = installation.authority().await?;
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let names = ServerNames::new(Some(&host), &config.domains, &[config.listen.ip()])?;
+        let entrances = config.entrances.iter().map(|entrance| entrance.listen.ip());
+        let addresses: Vec<_> = entrances.chain([config.listen.ip()]).collect();
+        let names = ServerNames::new(Some(&host), &config.domains, &addresses)?;
         let clock = installation.clock.clone();
         let (first, life) = obtain(config.tls.as_ref(), &authority, &names, &*clock)?;
         let resolver = ReloadingResolver::new(first);
@@ -128,7 +130,10 @@ impl Server {
     /// # Errors
     /// [`ServeError`].
     pub async fn bind(installation: Installation, config: Config) -> Result<Self, ServeError> {
+        // The last domain is the operator's own, if one was given.
+        let domain = config.domains.last().map(String::as_str).unwrap_or_default();
         let s3 = installation.s3(config.regions.clone().into()).with_new_buckets(config.new_buckets);
+        let s3 = s3.with_access_point_domain(domain);
         s3.settle_intents().await.map_err(InstallationError::from)?;
         let certificates = Certificates::new(&installation, &config).await?;
         let clients = config.client_authorities.as_deref().map(clients_of).transpose()?;
@@ -137,6 +142,7 @@ impl Server {
             listen: Some(config.listen),
             listen_plaintext: config.listen_plaintext,
             admin: config.admin_listen,
+            entrances: config.entrances.clone(),
         };
         let listeners = Listeners::bind(&addresses, tls, config.limits).await?;
         let archive = Archive::open(
@@ -180,13 +186,14 @@ impl Server {
         let regions: Arc<[Region]> = config.regions.clone().into();
         let home = regions.first().cloned().unwrap_or_else(Region::us_east_1);
         let organizations = installation.organizations(regions.clone());
+        // The last domain is the operator's own, if one was given.
+        let ec2 = installation.ec2(regions.clone(), config.domains.last().cloned().unwrap_or_default());
         let facts = InstallationFacts {
             s3: s3.clone(),
             identity: installation.identity.clone(),
             organizations: organizations.clone(),
+            ec2: ec2.clone(),
         };
-        // The last domain is the operator's own, if one was given.
-        let ec2 = Ec2::new(regions.clone(), config.domains.last().cloned().unwrap_or_default());
         let (stop, stopped) = watch::channel(false);
         let settings = ScrubSettings::from(&config.scrub);
         let gate = Gate::new(Arc::new(facts));
@@ -198,6 +205,7 @@ impl Server {
             identity: installation.identity.clone(),
             organizations,
             ec2,
+            posture: Posture,
             operator,
         });
         let (recorder, recording) = Recorder::start(installation.journal.clone());
@@ -211,6 +219,7 @@ impl Server {
         let pipeline = Arc::new(Pipeline {
             routes: Routes::new(Locator::new(config.domains.iter().map(String::as_str))),
             authn: Authn::new(installation.identity.clone(), regions),
+            root_uses: RootUses::default(),
             issuers: IssuerKeys::new(&config.oidc),
             services,
             registry,

@@ -5,9 +5,10 @@
 //!
 //! In reading order: [`contract`](MetaStore) says what holds, [`conformance`] proves it of an engine, [`memory`] is the
 //! naive reference, [`local`] the embedded engine, [`sealed`] the decorator that encrypts rows and records on their way
-//! to any engine, [`verify`] the offline proof of a data directory.
+//! to any engine, [`HaltingStore`] what services are tested on, [`verify`] the offline proof of a data directory.
 
 mod contract;
+mod halting;
 
 pub mod conformance;
 
@@ -25,6 +26,7 @@ pub use contract::{
     MAX_READ_BYTES, MetaStore, Partition, Position, Precondition, Row, RowVersion, StagedBlob, StoreClock,
     StoreError, StoreHealth, Write, prefix_range,
 };
+pub use halting::HaltingStore;
 pub use local::LocalStore;
 pub use memory::MemoryStore;
 pub use sealed::{CipherError, RowCipher, SealedStore};

@@ -105,9 +105,9 @@ fn write(decided: &Decided, completed: &Completed, fields: &Fields<'_>) -> Optio
         bare(signature.map(|signature| signature.method.as_str())),
         bare(decided.host.as_deref()),
         bare(tls.map(|tls| tls.version.as_str())),
-        // Access point, ACL required, source region: there are none here.
-        dash(),
-        dash(),
+        bare(decided.access_point_arn.as_deref()),
+        if decided.acl_required { "Yes".to_owned() } else { dash() },
+        // The source region of a request from another region's endpoint: there is none here.
         dash(),
     ];
     Some(parts.join(" "))
@@ -131,7 +131,10 @@ fn requester(caller: &CallerRecord) -> Option<&str> {
     match caller.kind {
         CallerKind::Anonymous => None,
         CallerKind::Root => caller.canonical_user_id.as_deref(),
-        CallerKind::IamUser | CallerKind::AssumedRole | CallerKind::FederatedUser => caller.arn.as_deref(),
+        CallerKind::IamUser
+        | CallerKind::AssumedRole
+        | CallerKind::FederatedUser
+        | CallerKind::WebIdentityUser => caller.arn.as_deref(),
         CallerKind::AwsService => caller.name.as_deref(),
     }
 }

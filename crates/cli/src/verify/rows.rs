@@ -6,8 +6,8 @@ use std::sync::Arc;
 use indicatif::ProgressBar;
 use strongroom_crypto::{CustomerPlace, WrappedKey};
 use strongroom_s3::row::{
-    self, BlobRow, BucketRow, Coded, CurrentRow, LayoutRow, NameRow, NullRow, PartRow, StateRow,
-    UploadIndexRow, UploadRow, VersionRow,
+    self, AccessPointRow, AliasRow, BlobRow, BucketRow, Coded, CurrentRow, LayoutRow, NameRow, NullRow,
+    PartRow, StateRow, UploadIndexRow, UploadRow, VersionRow,
 };
 use strongroom_server::installation::Installation;
 use strongroom_server::proof::{BlobProof, Unproved};
@@ -385,6 +385,7 @@ enum Proved {
 }
 
 const MALFORMED_KEY: &str = "its key has not the form of its kind";
+const OTHER_VALUE: &str = "its value is not what its key says";
 
 /// Which of `passes` equal shares of all ids an id falls into.
 fn share(id: BlobId, passes: u64) -> u64 {
@@ -393,14 +394,21 @@ fn share(id: BlobId, passes: u64) -> u64 {
 }
 
 fn read<R: Coded>(value: &[u8]) -> Result<R, &'static str> {
-    R::decode(value).map_err(|_| "its value is not what its key says")
+    R::decode(value).map_err(|_| OTHER_VALUE)
 }
 
 fn name_row(entry: &Entry) -> Result<(), &'static str> {
+    let value = &entry.row.value;
     match entry.key.first() {
-        Some(b'n') => read::<NameRow>(&entry.row.value)
-            .and_then(|row| row.parsed().map(drop).map_err(|_| "its value is not what its key says")),
+        Some(b'n') => read::<NameRow>(value).and_then(|row| row.parsed().map(drop).map_err(|_| OTHER_VALUE)),
         Some(b'a' | b'i') => Ok(()),
+        Some(b'p') => {
+            read::<AccessPointRow>(value)?;
+            row::access_point_name(&entry.key).map(drop).ok_or(MALFORMED_KEY)
+        }
+        Some(b'q') => read::<AliasRow>(value).and_then(|row| row.id().map(drop).ok_or(OTHER_VALUE)),
+        Some(b'r') => row::bucket_access_point_name(&entry.key).map(drop).ok_or(MALFORMED_KEY),
+        Some(b't') => std::str::from_utf8(value).map(drop).map_err(|_| OTHER_VALUE),
         _ => Err("no row has a key of this form"),
     }
 }

@@ -19,6 +19,7 @@ impl RequestContext<'_> {
             };
         }
         self.network(name)
+            .or_else(|| self.endpoint_key(name))
             .or_else(|| self.principal_key(name))
             .or_else(|| self.session_key(name))
             .or_else(|| self.resource_key(name))
@@ -31,11 +32,29 @@ impl RequestContext<'_> {
             "currenttime" => Some(text(&self.request.now.to_iso8601_seconds())),
             "epochtime" => Some(text(&self.request.now.as_secs())),
             "securetransport" => Some(truth(self.request.secure_transport)),
-            "sourceip" => Some(text(&self.request.source_ip.to_canonical())),
+            // "The aws:SourceIp condition key is not available" for what comes through a VPC endpoint: its addresses are the
+            // VPC's own. Source: IAM User Guide, "AWS global condition context keys", aws:SourceIp and aws:VpcSourceIp.
+            "sourceip" if wire.endpoint.is_none() => Some(text(&self.request.source_ip.to_canonical())),
+            "vpcsourceip" if wire.endpoint.is_some() => Some(text(&self.request.source_ip.to_canonical())),
             "requestedregion" => Some(Values::one(self.request.region.as_str())),
             "useragent" => wire.user_agent.as_deref().map(Values::one),
             "referer" => wire.referer.as_deref().map(Values::one),
             "viaawsservice" => Some(truth(self.service().is_some())),
+            _ => None,
+        }
+    }
+
+    /// Keys about the VPC endpoint that the request came through.
+    fn endpoint_key(&self, name: &str) -> Option<Values<'_>> {
+        let endpoint = self.request.wire.endpoint.as_deref()?;
+        let organization = endpoint.organization.as_ref();
+        match name {
+            "sourcevpce" => Some(Values::one(&endpoint.id)),
+            "sourcevpc" => Some(Values::one(&endpoint.vpc)),
+            "sourcevpcarn" => Some(text(&endpoint.vpc_arn())),
+            "vpceaccount" => Some(text(&endpoint.owner)),
+            "vpceorgid" => organization.map(|org| Values::one(&org.id)),
+            "vpceorgpaths" => organization.and_then(|org| many(vec![org.path.clone()])),
             _ => None,
         }
     }

@@ -3,6 +3,7 @@
 //! Source: IAM User Guide, "AWS global condition context keys"; Service Authorization Reference, condition keys of
 //! Amazon S3, of STS and of IAM.
 
+pub(crate) mod ec2;
 mod global;
 mod iam;
 mod s3;
@@ -10,6 +11,7 @@ mod s3;
 use strongroom_policy::{Context, Values};
 use strongroom_types::AccountId;
 
+use crate::access_point::AccessPointContext;
 use crate::facts::{OrganizationFacts, PrincipalFacts};
 use crate::{Caller, Parameters, RequestFacts, Target};
 
@@ -35,8 +37,12 @@ pub(crate) struct ResourceContext<'a> {
     pub(crate) organization: Option<&'a OrganizationFacts>,
     /// Tags of the resource (`aws:ResourceTag`), where it has tags that count for access.
     pub(crate) tags: &'a [(String, String)],
+    /// Tags of the bucket that it is or lies in (`s3:BucketTag`), likewise.
+    pub(crate) bucket_tags: &'a [(String, String)],
     /// Tags of the object (`s3:ExistingObjectTag`), where it is there.
     pub(crate) object_tags: Option<&'a [(String, String)]>,
+    /// The access point that the request goes through, or is about.
+    pub(crate) access_point: Option<AccessPointContext<'a>>,
 }
 
 impl RequestContext<'_> {
@@ -54,6 +60,7 @@ impl Context for RequestContext<'_> {
         match service {
             "aws" => self.global(name),
             "s3" => self.s3(name),
+            "ec2" => self.ec2(name),
             "iam" | "sts" | "organizations" => self.iam(service, name),
             _ => self.federated(key),
         }

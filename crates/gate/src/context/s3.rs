@@ -9,11 +9,24 @@ impl RequestContext<'_> {
         if let Some((family, key)) = name.split_once('/') {
             return match family {
                 "existingobjecttag" => tag(self.resource.object_tags?, key),
+                "buckettag" => tag(self.resource.bucket_tags, key),
+                "accesspointtag" => tag(self.resource.access_point?.tags, key),
                 "requestobjecttag" => tag(&self.parameters().tags, key),
                 _ => None,
             };
         }
-        self.s3_signature(name).or_else(|| self.s3_parameter(name))
+        self.access_point(name).or_else(|| self.s3_signature(name)).or_else(|| self.s3_parameter(name))
+    }
+
+    /// Source: S3 User Guide, "Configuring IAM policies for using access points", "Condition keys".
+    fn access_point(&self, name: &str) -> Option<Values<'_>> {
+        let point = self.resource.access_point?;
+        match name {
+            "dataaccesspointarn" => Some(text(&point.id.arn())),
+            "dataaccesspointaccount" => Some(text(&point.id.account)),
+            "accesspointnetworkorigin" => Some(Values::one(point.network_origin)),
+            _ => None,
+        }
     }
 
     /// Source: S3 API Reference, "Amazon S3 Signature Version 4 authentication specific policy keys".

@@ -6,9 +6,14 @@ use strongroom_policy::Context as _;
 use strongroom_types::{AccessKeyId, AccountId, CanonicalUserId, Region, Timestamp};
 
 use super::*;
-use crate::{Federation, IamUser, RoleSession, Session, SignatureFacts, WebIdentity, WireFacts};
+use crate::{
+    EndpointFacts, Federation, IamUser, RoleSession, Session, SignatureFacts, WebIdentity, WireFacts,
+};
 
 const NOW: i64 = 1_800_000_000;
+
+const ALLOW_ALL: &str =
+    r#"{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}"#;
 
 fn account() -> AccountId {
     AccountId::parse("111122223333").unwrap()
@@ -68,6 +73,7 @@ fn request() -> RequestFacts {
             user_agent: Some("agent/1".to_owned()),
             referer: None,
             second_factor: None,
+            endpoint: None,
             signature: Some(SignatureFacts {
                 auth_type: "REST-HEADER",
                 signed_at: Timestamp::from_secs(NOW).minus(Duration::from_millis(1500)),
@@ -87,6 +93,8 @@ fn ask_of(request: &RequestFacts, caller: &Caller, key: &str) -> Option<Vec<Stri
     let principal =
         PrincipalFacts { tags: vec![("Team".to_owned(), "red".to_owned())], ..PrincipalFacts::default() };
     let object_tags = [("class".to_owned(), "secret".to_owned())];
+    let resource_tags = [("Stage".to_owned(), "test".to_owned())];
+    let bucket_tags = [("Stage".to_owned(), "live".to_owned())];
     let context = RequestContext {
         caller,
         request,
@@ -97,8 +105,10 @@ fn ask_of(request: &RequestFacts, caller: &Caller, key: &str) -> Option<Vec<Stri
         resource: ResourceContext {
             account: Some(account()),
             organization: None,
-            tags: &[],
+            tags: &resource_tags,
+            bucket_tags: &bucket_tags,
             object_tags: Some(&object_tags),
+            access_point: None,
         },
     };
     context.values(key).map(|values| values.to_list())
@@ -120,10 +130,36 @@ fn keys_of_the_request_come_from_the_connection_and_the_signature() {
     is(&user, "s3:signatureage", "1500");
     is(&user, "s3:x-amz-content-sha256", "UNSIGNED-PAYLOAD");
     is(&user, "s3:existingobjecttag/class", "secret");
+    is(&user, "aws:resourcetag/stage", "test");
+    is(&user, "s3:buckettag/stage", "live");
+    assert_eq!(ask(&user, "s3:buckettag/class"), None, "an object's tag is none of its bucket");
     is(&user, "s3:resourceaccount", "111122223333");
     assert_eq!(ask(&user, "aws:referer"), None);
     assert_eq!(ask(&user, "aws:nosuchkey"), None);
     assert_eq!(ask(&user, "nothing"), None);
+}
+
+#[test]
+fn what_comes_through_a_vpc_endpoint_has_its_keys_and_no_source_ip() {
+    let user = user(None);
+    let through = RequestFacts {
+        wire: WireFacts { endpoint: Some(Arc::new(EndpointFacts::example(ALLOW_ALL))), ..request().wire },
+        ..request()
+    };
+    let keys = [
+        ("aws:sourcevpce", "vpce-0123456789abcdef0"),
+        ("aws:sourcevpc", "vpc-0123456789abcdef0"),
+        ("aws:sourcevpcarn", "arn:aws:ec2:us-east-1:111122223333:vpc/vpc-0123456789abcdef0"),
+        ("aws:vpcsourceip", "203.0.113.9"),
+        ("aws:vpceaccount", "111122223333"),
+        ("aws:vpceorgid", "o-example"),
+        ("aws:vpceorgpaths", "o-example/r-root/"),
+    ];
+    for (key, value) in keys {
+        assert_eq!(ask_of(&through, &user, key), Some(vec![value.to_owned()]), "{key}");
+        assert_eq!(ask(&user, key), None, "{key}");
+    }
+    assert_eq!(ask_of(&through, &user, "aws:sourceip"), None);
 }
 
 #[test]

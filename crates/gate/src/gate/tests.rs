@@ -63,13 +63,16 @@ fn request(service: &'static str) -> RequestFacts {
 
 /// The first resource that the root user of `account` is denied; `None` if all is allowed.
 fn denied<I: Input>(world: World, account: &str, service: &'static str, input: I) -> Option<String> {
-    let caller = Caller::Root(RootUser {
+    ask(world, root(account), service, input)
+}
+
+fn root(account: &str) -> Caller {
+    Caller::Root(RootUser {
         account: id(account),
         canonical: CanonicalUserId::from_bytes([1; 32]),
         access_key_id: AccessKeyId::parse("AKIAIOSFODNN7EXAMPLE").unwrap(),
         session: None,
-    });
-    ask(world, caller, service, input)
+    })
 }
 
 fn ask<I: Input>(world: World, caller: Caller, service: &'static str, input: I) -> Option<String> {
@@ -81,6 +84,53 @@ fn ask<I: Input>(world: World, caller: Caller, service: &'static str, input: I) 
         Some(Refusal::Denied(denied)) => Some(denied.resource),
         Some(other) => panic!("{other:?}"),
     }
+}
+
+/// How a decision on the root user of an account goes that comes through an endpoint with this policy.
+fn through<I: Input>(policy: &str, service: &'static str, input: I) -> Result<(), String> {
+    let wire = WireFacts { endpoint: Some(Arc::new(EndpointFacts::example(policy))), ..WireFacts::default() };
+    let request = RequestFacts { wire, ..request(service) };
+    let gate = Gate::new(Arc::new(World { delegated: false }));
+    let ledger = Ledger::new(Decided::default());
+    let caller = root(MANAGEMENT);
+    match gate.authorize(caller, request, input, None, &ledger).now_or_never().unwrap() {
+        Ok(_) => Ok(()),
+        Err(refusal) => Err(refusal.reply().message),
+    }
+}
+
+#[test]
+fn an_endpoint_lets_through_what_its_policy_allows() {
+    let allow = |action: &str| {
+        format!(
+            r#"{{"Statement": [{{"Effect": "Allow", "Principal": "*", "Action": "{action}", "Resource": "*"}}]}}"#
+        )
+    };
+    let delete = || DeleteUserInput { user_name: "bob".to_owned() };
+    assert_eq!(through(&allow("iam:*"), "iam", delete()), Ok(()));
+    let message = through(&allow("iam:GetUser"), "iam", delete()).unwrap_err();
+    assert!(
+        message.ends_with("because no VPC endpoint policy allows the iam:DeleteUser action"),
+        "{message}"
+    );
+    let deny = allow("iam:*").replace("Allow", "Deny");
+    let message = through(&deny, "iam", delete()).unwrap_err();
+    assert!(message.ends_with("with an explicit deny in a VPC endpoint policy"), "{message}");
+}
+
+#[test]
+fn an_endpoint_lets_nobody_ask_who_he_is_unless_its_policy_does() {
+    let whoami = || strongroom_api_sts::GetCallerIdentityInput {};
+    let policy = |action: &str| {
+        format!(
+            r#"{{"Statement": [{{"Effect": "Allow", "Principal": "*", "Action": "{action}", "Resource": "*",
+            "Condition": {{"StringEquals": {{"aws:PrincipalAccount": "111122223333"}}}}}}]}}"#
+        )
+    };
+    assert_eq!(through(&policy("sts:GetCallerIdentity"), "sts", whoami()), Ok(()));
+    assert!(through(&policy("sts:AssumeRole"), "sts", whoami()).is_err());
+    let elsewhere = policy("sts:*").replace(MANAGEMENT, MEMBER);
+    assert!(through(&elsewhere, "sts", whoami()).is_err());
 }
 
 /// A user without any policy, who is told what he may not.

@@ -4,7 +4,225 @@
 use super::{Access, Action, Condition, On, ResourceType, Service};
 
 /// The services, by their prefix in policies.
-pub static SERVICES: &[&Service] = &[&ACCOUNT, &EC2, &IAM, &ORGANIZATIONS, &S3, &STS];
+pub static SERVICES: &[&Service] = &[&ACCESS_ANALYZER, &ACCOUNT, &EC2, &IAM, &ORGANIZATIONS, &S3, &STS];
+/// `access-analyzer`.
+pub static ACCESS_ANALYZER: Service = Service {
+    prefix: "access-analyzer",
+    actions: &[
+        Action {
+            id: "access-analyzer:ApplyArchiveRule",
+            access: Access::Write,
+            on: &[On { resource: "Analyzer", required: true, condition_keys: &[] }],
+            condition_keys: &[],
+        },
+        Action {
+            id: "access-analyzer:CancelPolicyGeneration",
+            access: Access::Write,
+            on: &[],
+            condition_keys: &[],
+        },
+        Action {
+            id: "access-analyzer:CheckAccessNotGranted",
+            access: Access::Read,
+            on: &[],
+            condition_keys: &[],
+        },
+        Action { id: "access-analyzer:CheckNoNewAccess", access: Access::Read, on: &[], condition_keys: &[] },
+        Action {
+            id: "access-analyzer:CheckNoPublicAccess",
+            access: Access::Read,
+            on: &[],
+            condition_keys: &[],
+        },
+        Action {
+            id: "access-analyzer:CreateAccessPreview",
+            access: Access::Write,
+            on: &[On { resource: "Analyzer", required: true, condition_keys: &[] }],
+            condition_keys: &[],
+        },
+        Action {
+            id: "access-analyzer:CreateAnalyzer",
+            access: Access::Write,
+            on: &[On { resource: "Analyzer", required: true, condition_keys: &[] }],
+            condition_keys: &["aws:RequestTag/${TagKey}", "aws:TagKeys"],
+        },
+        Action {
+            id: "access-analyzer:CreateArchiveRule",
+            access: Access::Write,
+            on: &[On { resource: "ArchiveRule", required: true, condition_keys: &[] }],
+            condition_keys: &[],
+        },
+        Action {
+            id: "access-analyzer:DeleteAnalyzer",
+            access: Access::Write,
+            on: &[On { resource: "Analyzer", required: true, condition_keys: &[] }],
+            condition_keys: &["aws:RequestTag/${TagKey}", "aws:TagKeys"],
+        },
+        Action {
+            id: "access-analyzer:DeleteArchiveRule",
+            access: Access::Write,
+            on: &[On { resource: "ArchiveRule", required: true, condition_keys: &[] }],
+            condition_keys: &[],
+        },
+        Action {
+            id: "access-analyzer:GenerateFindingRecommendation",
+            access: Access::Write,
+            on: &[On { resource: "Analyzer", required: true, condition_keys: &[] }],
+            condition_keys: &[],
+        },
+        Action {
+            id: "access-analyzer:GetAccessPreview",
+            access: Access::Read,
+            on: &[On { resource: "Analyzer", required: true, condition_keys: &[] }],
+            condition_keys: &[],
+        },
+        Action {
+            id: "access-analyzer:GetAnalyzedResource",
+            access: Access::Read,
+            on: &[On { resource: "Analyzer", required: true, condition_keys: &[] }],
+            condition_keys: &[],
+        },
+        Action {
+            id: "access-analyzer:GetAnalyzer",
+            access: Access::Read,
+            on: &[On { resource: "Analyzer", required: true, condition_keys: &[] }],
+            condition_keys: &["aws:RequestTag/${TagKey}", "aws:TagKeys"],
+        },
+        Action {
+            id: "access-analyzer:GetArchiveRule",
+            access: Access::Read,
+            on: &[On { resource: "ArchiveRule", required: true, condition_keys: &[] }],
+            condition_keys: &[],
+        },
+        Action {
+            id: "access-analyzer:GetFinding",
+            access: Access::Read,
+            on: &[On { resource: "Analyzer", required: true, condition_keys: &[] }],
+            condition_keys: &[],
+        },
+        Action {
+            id: "access-analyzer:GetFindingRecommendation",
+            access: Access::Read,
+            on: &[On { resource: "Analyzer", required: true, condition_keys: &[] }],
+            condition_keys: &[],
+        },
+        Action {
+            id: "access-analyzer:GetFindingsStatistics",
+            access: Access::Read,
+            on: &[On { resource: "Analyzer", required: true, condition_keys: &[] }],
+            condition_keys: &[],
+        },
+        Action {
+            id: "access-analyzer:GetGeneratedPolicy",
+            access: Access::Read,
+            on: &[],
+            condition_keys: &[],
+        },
+        Action {
+            id: "access-analyzer:ListAccessPreviewFindings",
+            access: Access::Read,
+            on: &[On { resource: "Analyzer", required: true, condition_keys: &[] }],
+            condition_keys: &[],
+        },
+        Action {
+            id: "access-analyzer:ListAccessPreviews",
+            access: Access::List,
+            on: &[On { resource: "Analyzer", required: true, condition_keys: &[] }],
+            condition_keys: &[],
+        },
+        Action {
+            id: "access-analyzer:ListAnalyzedResources",
+            access: Access::Read,
+            on: &[On { resource: "Analyzer", required: true, condition_keys: &[] }],
+            condition_keys: &[],
+        },
+        Action { id: "access-analyzer:ListAnalyzers", access: Access::List, on: &[], condition_keys: &[] },
+        Action {
+            id: "access-analyzer:ListArchiveRules",
+            access: Access::List,
+            on: &[On { resource: "Analyzer", required: true, condition_keys: &[] }],
+            condition_keys: &[],
+        },
+        Action {
+            id: "access-analyzer:ListFindings",
+            access: Access::Read,
+            on: &[On { resource: "Analyzer", required: true, condition_keys: &[] }],
+            condition_keys: &[],
+        },
+        Action {
+            id: "access-analyzer:ListPolicyGenerations",
+            access: Access::Read,
+            on: &[],
+            condition_keys: &[],
+        },
+        Action {
+            id: "access-analyzer:ListTagsForResource",
+            access: Access::Read,
+            on: &[On { resource: "Analyzer", required: false, condition_keys: &[] }],
+            condition_keys: &[],
+        },
+        Action {
+            id: "access-analyzer:StartPolicyGeneration",
+            access: Access::Write,
+            on: &[],
+            condition_keys: &[],
+        },
+        Action {
+            id: "access-analyzer:StartResourceScan",
+            access: Access::Write,
+            on: &[On { resource: "Analyzer", required: true, condition_keys: &[] }],
+            condition_keys: &[],
+        },
+        Action {
+            id: "access-analyzer:TagResource",
+            access: Access::Tagging,
+            on: &[On { resource: "Analyzer", required: false, condition_keys: &[] }],
+            condition_keys: &["aws:RequestTag/${TagKey}", "aws:TagKeys"],
+        },
+        Action {
+            id: "access-analyzer:UntagResource",
+            access: Access::Tagging,
+            on: &[On { resource: "Analyzer", required: false, condition_keys: &[] }],
+            condition_keys: &["aws:TagKeys"],
+        },
+        Action {
+            id: "access-analyzer:UpdateAnalyzer",
+            access: Access::Write,
+            on: &[On { resource: "Analyzer", required: true, condition_keys: &[] }],
+            condition_keys: &[],
+        },
+        Action {
+            id: "access-analyzer:UpdateArchiveRule",
+            access: Access::Write,
+            on: &[On { resource: "ArchiveRule", required: true, condition_keys: &[] }],
+            condition_keys: &[],
+        },
+        Action {
+            id: "access-analyzer:UpdateFindings",
+            access: Access::Write,
+            on: &[On { resource: "Analyzer", required: true, condition_keys: &[] }],
+            condition_keys: &[],
+        },
+        Action { id: "access-analyzer:ValidatePolicy", access: Access::Read, on: &[], condition_keys: &[] },
+    ],
+    resources: &[
+        ResourceType {
+            name: "Analyzer",
+            arn: "arn:${Partition}:access-analyzer:${Region}:${Account}:analyzer/${AnalyzerName}",
+            condition_keys: &["aws:ResourceTag/${TagKey}"],
+        },
+        ResourceType {
+            name: "ArchiveRule",
+            arn: "arn:${Partition}:access-analyzer:${Region}:${Account}:analyzer/${AnalyzerName}/archive-rule/${RuleName}",
+            condition_keys: &[],
+        },
+    ],
+    conditions: &[
+        Condition { key: "aws:RequestTag/${TagKey}", kind: "String" },
+        Condition { key: "aws:ResourceTag/${TagKey}", kind: "String" },
+        Condition { key: "aws:TagKeys", kind: "ArrayOfString" },
+    ],
+};
 /// `account`.
 pub static ACCOUNT: Service = Service {
     prefix: "account",

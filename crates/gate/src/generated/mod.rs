@@ -3,7 +3,7 @@
 
 mod actions;
 
-pub use actions::{ACCOUNT, EC2, IAM, ORGANIZATIONS, S3, SERVICES, STS};
+pub use actions::{ACCESS_ANALYZER, ACCOUNT, EC2, IAM, ORGANIZATIONS, S3, SERVICES, STS};
 
 /// What an action does, in the words of the Service Authorization Reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

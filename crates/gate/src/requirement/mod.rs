@@ -4,6 +4,7 @@
 //! [`crate::generated`] holds.
 
 mod account;
+mod ec2;
 mod iam;
 mod organizations;
 mod s3;
@@ -11,7 +12,7 @@ mod sts;
 
 use strongroom_types::{AccountId, Arn, BucketName, ObjectKey};
 
-use crate::generated::{self, Service};
+use crate::generated::{ACCESS_ANALYZER, Service};
 use crate::{Caller, Target};
 
 pub(crate) use s3::{BYPASS, delete_action, tags_of_copy};
@@ -25,6 +26,8 @@ pub enum Resource {
     NewBucket(BucketName),
     /// An object.
     Object(BucketName, ObjectKey),
+    /// The object that a copy is made of.
+    Source(BucketName, ObjectKey),
     /// What has this ARN. It belongs to the account that the ARN names; without one (policies of AWS) to the caller's.
     Arn(Arn),
     /// An entity of IAM that is named without its path.
@@ -45,6 +48,13 @@ pub enum Resource {
     },
     /// Another account than the caller's, as the service `account` shows it to the management account.
     MemberAccount(String),
+    /// What the caller's account has in the region of the request.
+    Regional {
+        /// The service, as ARNs have it.
+        service: &'static str,
+        /// What it is, as in `vpc/vpc-…`.
+        resource: String,
+    },
     /// The caller's own account (`*`).
     Account,
     /// The installation, which the management account owns (`*`).
@@ -141,10 +151,11 @@ impl Resource {
     pub fn arn(&self) -> String {
         match self {
             Self::Bucket(bucket) | Self::NewBucket(bucket) => format!("arn:aws:s3:::{bucket}"),
-            Self::Object(bucket, key) => format!("arn:aws:s3:::{bucket}/{key}"),
+            Self::Object(bucket, key) | Self::Source(bucket, key) => format!("arn:aws:s3:::{bucket}/{key}"),
             Self::Arn(arn) => arn.to_string(),
             Self::Iam(name) => name.arn_at_root().to_string(),
             Self::IamRenamed { from, name } => renamed(&from.arn_at_root(), name).to_string(),
+            Self::Regional { service, resource } => format!("arn:aws:{service}:*:*:{resource}"),
             Self::Organization { .. }
             | Self::MemberAccount(_)
             | Self::Account
@@ -156,13 +167,14 @@ impl Resource {
     /// The bucket in which it lies, if it is there already.
     pub fn bucket(&self) -> Option<&BucketName> {
         match self {
-            Self::Bucket(bucket) | Self::Object(bucket, _) => Some(bucket),
+            Self::Bucket(bucket) | Self::Object(bucket, _) | Self::Source(bucket, _) => Some(bucket),
             Self::NewBucket(_)
             | Self::Arn(_)
             | Self::Iam(_)
             | Self::IamRenamed { .. }
             | Self::Organization { .. }
             | Self::MemberAccount(_)
+            | Self::Regional { .. }
             | Self::Account
             | Self::Installation
             | Self::Caller => None,
@@ -171,7 +183,7 @@ impl Resource {
 
     /// The key, if it is an object.
     pub(crate) fn object(&self) -> Option<&ObjectKey> {
-        if let Self::Object(_, key) = self { Some(key) } else { None }
+        if let Self::Object(_, key) | Self::Source(_, key) = self { Some(key) } else { None }
     }
 
     /// The resource of this ARN; one that is none stands for everything of the account.
@@ -221,7 +233,11 @@ pub fn requirements(service: &str, operation: &str, target: &Target, caller: &Ca
         "iam" => iam::requirements(operation, target, caller),
         "organizations" => organizations::requirements(operation, target, caller),
         "account" => vec![account::requirement(operation, target, caller)],
-        "ec2" => vec![Access::new(action_of(&generated::EC2, "ec2:*", operation), Resource::Account)],
+        "ec2" => ec2::requirements(operation, target),
+        // What is built of it is done to nothing that is stored.
+        "accessanalyzer" => {
+            vec![Access::new(action_of(&ACCESS_ANALYZER, "access-analyzer:*", operation), Resource::Account)]
+        }
         "strongroom" => {
             let action = match operation {
                 "CreateAccount" => "strongroom:CreateAccount",

@@ -5,21 +5,59 @@
 
 use strongroom_types::{Arn, BucketName, VersionId};
 
-use super::{Access, Resource};
+use super::{Access, Resource, action_of};
 use crate::Target;
+use crate::access_point::AccessPointAddress;
+use crate::generated;
 
 pub(super) fn s3control(operation: &str, target: &Target) -> Vec<Access> {
-    let bucket_tags = match operation {
-        "ListTagsForResource" => Some("s3:GetBucketTagging"),
-        "TagResource" | "UntagResource" => Some("s3:PutBucketTagging"),
-        _ => None,
-    };
-    if let (Some(action), Some(bucket)) = (bucket_tags, &target.bucket) {
+    if let ("ListTagsForResource" | "TagResource" | "UntagResource", Some(bucket)) =
+        (operation, &target.bucket)
+    {
+        let action = action_of(&generated::S3, "s3:*", operation);
         return vec![Access { action, resource: Resource::Bucket(bucket.clone()) }];
+    }
+    if let Some(all) = access_points(operation, target) {
+        return all;
     }
     let action = S3_CONTROL.iter().find(|(name, _)| *name == operation).map_or("s3:*", |(_, action)| *action);
     vec![Access { action, resource: Resource::Account }]
 }
+
+/// What operations on access points need; `None` for others. Whoever makes one with tags needs leave to tag it.
+fn access_points(operation: &str, target: &Target) -> Option<Vec<Access>> {
+    if let (Some(AccessPointAddress::Id(id)), "ListTagsForResource" | "TagResource" | "UntagResource") =
+        (&target.access_point, operation)
+    {
+        let action = action_of(&generated::S3, "s3:*", operation);
+        return Some(vec![Access { action, resource: Resource::Arn(id.arn()) }]);
+    }
+    if matches!(operation, "ListAccessPoints" | "ListMultiRegionAccessPoints") {
+        let action = action_of(&generated::S3, "s3:*", operation);
+        return Some(vec![Access { action, resource: Resource::Account }]);
+    }
+    if !ON_ACCESS_POINTS.contains(&operation) {
+        return None;
+    }
+    let name = target.access_point_name.as_deref().unwrap_or("*");
+    let resource = Resource::Regional { service: "s3", resource: format!("accesspoint/{name}") };
+    let mut all = vec![Access::new(action_of(&generated::S3, "s3:*", operation), resource.clone())];
+    if operation == "CreateAccessPoint" && !target.parameters.tags.is_empty() {
+        all.push(Access::new("s3:TagResource", resource));
+    }
+    Some(all)
+}
+
+/// Operations on one access point of the caller's account, which they name.
+const ON_ACCESS_POINTS: [&str; 7] = [
+    "CreateAccessPoint",
+    "DeleteAccessPoint",
+    "DeleteAccessPointPolicy",
+    "GetAccessPoint",
+    "GetAccessPointPolicy",
+    "GetAccessPointPolicyStatus",
+    "PutAccessPointPolicy",
+];
 
 /// Account-level actions of S3 Control whose name is not the operation's.
 const S3_CONTROL: [(&str, &str); 3] = [
@@ -64,7 +102,8 @@ pub(super) fn s3(operation: &str, target: &Target) -> Option<Vec<Access>> {
     );
     if let Some(source) = &target.copy_source {
         let action = source_action(source.version_id.as_ref());
-        all.push(Access { action, resource: Resource::Object(source.bucket.clone(), source.key.clone()) });
+        let bucket = source.bucket()?.clone();
+        all.push(Access { action, resource: Resource::Source(bucket, source.key.clone()) });
     }
     Some(all)
 }
@@ -127,9 +166,10 @@ pub(crate) fn tags_of_copy(target: &Target) -> Vec<Access> {
     let (Some(source), Some(bucket), Some(key)) = (&target.copy_source, &target.bucket, &target.key) else {
         return Vec::new();
     };
+    let Some(source_bucket) = source.bucket() else { return Vec::new() };
     let read = if source.version_id.is_some() { "s3:GetObjectVersionTagging" } else { "s3:GetObjectTagging" };
     vec![
-        Access::new(read, Resource::Object(source.bucket.clone(), source.key.clone())),
+        Access::new(read, Resource::Source(source_bucket.clone(), source.key.clone())),
         Access::new("s3:PutObjectTagging", Resource::Object(bucket.clone(), key.clone())),
     ]
 }

@@ -10,7 +10,7 @@ use strongroom_types::{AccessKeyId, AccountId, BucketName, CanonicalUserId, Obje
 
 use super::{Access, requirements};
 use crate::generated;
-use crate::target::{Asks, CopySource};
+use crate::target::{Asks, CopyPlace, CopySource};
 use crate::{Caller, RootUser, Target};
 
 const HEAD: &str = "\
@@ -35,10 +35,16 @@ fn the_page_of_permissions_says_what_the_code_asks_for() {
         &strongroom_api_sts::SERVICE,
         &strongroom_api_organizations::SERVICE,
         &strongroom_api_account::SERVICE,
+        &strongroom_api_accessanalyzer::SERVICE,
     ] {
         for operation in service.operations {
             rows(&mut page, service, operation);
         }
+    }
+    // EC2 has 830 operations; those with resources here are what there is to tell.
+    let of_vpcs = |operation: &&&OperationSchema| super::ec2::WITH_RESOURCES.contains(&operation.name);
+    for operation in strongroom_api_ec2::SERVICE.operations.iter().filter(of_vpcs) {
+        rows(&mut page, &strongroom_api_ec2::SERVICE, operation);
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/permissions.md");
     if std::env::var_os("WRITE_TABLE").is_some() {
@@ -60,6 +66,7 @@ fn rows(page: &mut String, service: &ServiceSchema, operation: &OperationSchema)
         bypass_governance: has("BypassGovernanceRetention"),
         bucket_object_lock: has("ObjectLockEnabledForBucket"),
         bucket_ownership: has("ObjectOwnership"),
+        vpc_origin: false,
     };
     full.parameters.tags = vec![("key".to_owned(), "value".to_owned())];
     for member in operation.input.members.iter().filter(|member| member.name == "IfMatch") {
@@ -67,7 +74,7 @@ fn rows(page: &mut String, service: &ServiceSchema, operation: &OperationSchema)
     }
     full.version_id = full.key.as_ref().map(|_| VersionId::Null);
     full.copy_source = has("CopySource").then(|| CopySource {
-        bucket: BucketName::parse("source-bucket").unwrap(),
+        place: CopyPlace::Bucket(BucketName::parse("source-bucket").unwrap()),
         key: ObjectKey::parse("source").unwrap(),
         version_id: None,
     });
@@ -99,6 +106,7 @@ fn row(page: &mut String, operation: &str, access: &Access) {
         })
         .copied()
         .filter(|key| !key.starts_with("aws:"))
+        .filter(|key| prefix != "ec2" || crate::context::ec2::KEYS.contains(key))
         .collect();
     let keys: Vec<String> = keys.into_iter().map(|key| format!("`{key}`")).collect();
     let resource = access.resource.arn();
@@ -109,11 +117,17 @@ fn row(page: &mut String, operation: &str, access: &Access) {
 fn target(operation: &OperationSchema) -> Target {
     let has = |name: &str| operation.input.members.iter().any(|member| member.name == name);
     let mut target = Target::default();
-    if has("Bucket") {
+    if has("Bucket") || has("ResourceArn") {
         target.bucket = Some(BucketName::parse("bucket").unwrap());
     }
     if has("Key") {
         target.key = Some(ObjectKey::parse("key").unwrap());
+    }
+    if has("VpcEndpointIds") || has("Resources") {
+        target.ids.push("vpce-ID".to_owned());
+    }
+    if has("Name") {
+        target.access_point_name = Some("NAME".to_owned());
     }
     for member in operation.input.members {
         if member.flags.required && matches!(member.kind, strongroom_shape::Kind::String) {

@@ -2,7 +2,7 @@ use strongroom_shape::{Kind, OperationSchema, ServiceSchema};
 use strongroom_types::{AccessKeyId, CanonicalUserId};
 
 use super::*;
-use crate::{IamUser, RootUser};
+use crate::{IamUser, RootUser, generated};
 
 const ACCOUNT: &str = "111122223333";
 

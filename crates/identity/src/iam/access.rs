@@ -7,12 +7,12 @@
 //! When users and roles used which service is noted as they use it (see `last_use`). A report is therefore ready at once:
 //! what is kept of it is what it was asked about, for as long as somebody may come for it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use strongroom_api_iam as api;
-use strongroom_gate::generated::SERVICES;
+use strongroom_gate::generated::{self, Action, SERVICES};
 use strongroom_gate::{Authorized, CommitError, ErrorReply, Handle, Mutation, Reply};
 use strongroom_policy::document::{Effect, Statement, Word};
 use strongroom_record::uuid;
@@ -194,6 +194,60 @@ impl Subject {
     }
 }
 
+impl Subject {
+    /// The actions of a service that the policies allow or that were asked for, each with its last use. Those on objects
+    /// are not noted, as in AWS's reports.
+    async fn actions(
+        &self,
+        view: &View,
+        service: &str,
+    ) -> Result<Vec<api::TrackedActionLastAccessed>, IamError> {
+        let mut last: BTreeMap<String, Option<(LastUseRow, &User)>> = allowed_actions(&self.policies, service);
+        let own = format!("{service}:");
+        for user in &self.users {
+            for action in view.suffixes(&row::last_uses_of_actions(&user.info.id)).await? {
+                let Some(name) = action.strip_prefix(&own) else { continue };
+                let Some(used) =
+                    view.get::<LastUseRow>(&row::last_use_of_action(&user.info.id, &action)).await?
+                else {
+                    continue;
+                };
+                let known = last.entry(name.to_owned()).or_default();
+                if known.as_ref().is_none_or(|(earlier, _)| earlier.at_millis < used.at_millis) {
+                    *known = Some((used, user));
+                }
+            }
+        }
+        Ok(last.into_iter().map(|(name, used)| tracked(name, used)).collect())
+    }
+}
+
+fn tracked(name: String, used: Option<(LastUseRow, &User)>) -> api::TrackedActionLastAccessed {
+    api::TrackedActionLastAccessed {
+        action_name: Some(name),
+        last_accessed_time: used.as_ref().map(|(used, _)| Timestamp::from_millis(used.at_millis)),
+        last_accessed_entity: used.as_ref().map(|(_, user)| user.info.arn.clone()),
+        last_accessed_region: used.map(|(used, _)| used.region),
+    }
+}
+
+/// The names of a service's actions that some statement allows, and whose use is noted.
+fn allowed_actions<V>(policies: &[SourcePolicy], service: &str) -> BTreeMap<String, Option<V>> {
+    let is_noted =
+        |action: &&Action| !action.on.iter().any(|on| matches!(on.resource, "object" | "accesspointobject"));
+    let actions = generated::service(service).map_or(&[][..], |service| service.actions);
+    let allowed = |action: &&Action| {
+        let id = action.id.to_lowercase();
+        let mut statements = policies.iter().flat_map(|policy| policy.document.statements());
+        statements.any(|statement| {
+            let mut patterns = statement.action.patterns.iter().map(|word| word.as_str().to_lowercase());
+            let fits = patterns.any(|pattern| strongroom_policy::wildcard_match(&pattern, &id));
+            statement.effect == Effect::Allow && fits != statement.action.negated
+        })
+    };
+    actions.iter().filter(is_noted).filter(allowed).map(|action| (action.name().to_owned(), None)).collect()
+}
+
 fn each_once(mut users: Vec<User>) -> Vec<User> {
     users.sort_by(|a, b| a.info.id.cmp(&b.info.id));
     users.dedup_by(|a, b| a.info.id == b.info.id);
@@ -290,8 +344,11 @@ pub(crate) async fn get_service_last_accessed_details(
             last_authenticated_entity: last.map(|(_, user)| user.info.arn.clone()),
             last_authenticated_region: last.map(|(used, _)| used.region.clone()),
             total_authenticated_entities: i32::try_from(uses.len()).ok(),
-            // Which actions were used is not noted: the records say it.
-            tracked_actions_last_accessed: None,
+            tracked_actions_last_accessed: if job.by_action {
+                Some(subject.actions(view, &service).await?)
+            } else {
+                None
+            },
             service_namespace: service,
         });
     }

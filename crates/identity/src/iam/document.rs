@@ -5,7 +5,6 @@ use strongroom_policy::document::{AwsPrincipal, PrincipalEntry};
 use strongroom_policy::{Document, Kind, PolicyError};
 
 use super::error::IamError;
-use super::vocabulary;
 use crate::{Identity, IdentityError};
 
 /// Reads a document of a kind.
@@ -20,7 +19,7 @@ pub(crate) fn parse(kind: Kind, text: &str) -> Result<Document, IamError> {
             IamError::Limit { quota, limit }
         }
     })?;
-    vocabulary::warn(&document);
+    strongroom_gate::warn_of_findings(&document);
     Ok(document)
 }
 

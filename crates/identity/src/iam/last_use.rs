@@ -73,6 +73,11 @@ fn used(caller: &Caller) -> Option<Used<'_>> {
     Some(Used { key: if lasting { used.key } else { used.entity? }, ..used })
 }
 
+fn last_use(service: &str, region: &Region, now: Timestamp) -> Vec<u8> {
+    let (service, region) = (service.to_owned(), region.to_string());
+    encode(&LastUseRow { at_millis: now.as_millis(), service, region })
+}
+
 impl Identity {
     /// Notes that a caller signed a request to a service, unless it is noted already; whether it was news.
     ///
@@ -89,6 +94,38 @@ impl Identity {
         if !self.noted.is_news(used.key, service, now) {
             return Ok(false);
         }
+        let use_ = last_use(service, region, now);
+        let mut rows = vec![(row::last_use(used.key), use_.clone())];
+        rows.extend(used.entity.map(|entity| (row::last_use_of_service(entity, service), use_)));
+        self.keep_uses(used, rows).await
+    }
+
+    /// Notes that a user or role asked for an action, given as policies name it, that is about no object's content: those
+    /// of objects would be too many. As [`Identity::note_use`].
+    ///
+    /// # Errors
+    /// Those of the store. The request itself need not fail for that.
+    pub async fn note_action(
+        &self,
+        caller: &Caller,
+        (service, action): (&str, &str),
+        region: &Region,
+        now: Timestamp,
+    ) -> Result<bool, IdentityError> {
+        let Some(used) = used(caller) else { return Ok(false) };
+        let Some(entity) = used.entity else { return Ok(false) };
+        if !self.noted.is_news(entity, action, now) {
+            return Ok(false);
+        }
+        let rows = vec![(row::last_use_of_action(entity, action), last_use(service, region, now))];
+        self.keep_uses(used, rows).await
+    }
+
+    async fn keep_uses(
+        &self,
+        used: Used<'_>,
+        rows: Vec<(Vec<u8>, Vec<u8>)>,
+    ) -> Result<bool, IdentityError> {
         let partition = Partition::Iam(used.account);
         let mut batch = Batch::new(partition);
         if let Some(witness) = used.witness {
@@ -96,14 +133,8 @@ impl Identity {
             let Some(row) = self.store.get(partition, &witness).await? else { return Ok(false) };
             batch.require(Precondition::RowIs(witness, row.version));
         }
-        let use_ = encode(&LastUseRow {
-            at_millis: now.as_millis(),
-            service: service.to_owned(),
-            region: region.to_string(),
-        });
-        batch.put(row::last_use(used.key), use_.clone());
-        if let Some(entity) = used.entity {
-            batch.put(row::last_use_of_service(entity, service), use_);
+        for (key, value) in rows {
+            batch.put(key, value);
         }
         match self.store.commit(batch).await {
             Ok(_) | Err(StoreError::Conflict) => Ok(true),

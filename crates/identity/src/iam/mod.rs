@@ -46,7 +46,6 @@ mod tests;
 mod totp;
 mod user;
 mod view;
-mod vocabulary;
 
 pub(crate) use last_use::Noted;
 pub use root_recovery::{RecoverError, RecoveredKey};

@@ -2,7 +2,6 @@
 
 use strongroom_api_iam as api;
 use strongroom_gate::{Authorized, Caller, CommitError, ErrorReply, Mutation};
-use strongroom_record::{Effect, EffectKind};
 use strongroom_storage::{Partition, RowVersion};
 use strongroom_types::{AccessKeyId, AccountId};
 
@@ -49,8 +48,7 @@ async fn commit<I: Send + Sync>(
 ) -> Result<bool, ErrorReply> {
     mutation.unchanged(root_keys(account), version);
     mutation.put(root_keys(account), encode(keys));
-    let arn = Some(format!("arn:aws:iam::{account}:root"));
-    mutation.effect(Effect { kind: EffectKind::Configure, key: arn, ..Effect::default() });
+    mutation.touch(format!("arn:aws:iam::{account}:root"));
     match request.commit_in(&*identity.store, Partition::Org, mutation).await {
         Ok(_) => Ok(true),
         Err(CommitError::Conflict) => Ok(false),

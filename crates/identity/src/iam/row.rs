@@ -17,6 +17,7 @@
 //! | `j` id | [`AccessJobRow`]: what a report on access is about; written without a new generation |
 //! | `l` access key id or unique id | [`LastUseRow`]; written without a new generation |
 //! | `w` unique id, 00, service | [`LastUseRow`]: the user's or role's last use of a service; likewise |
+//! | `x` unique id, 00, action | [`LastUseRow`]: the user's or role's last request for an action; likewise |
 //! | `s` name | a setting of the account: [`PasswordPolicyRow`], [`RootMfaRow`], [`ReportRow`], [`TokenPreferencesRow`] |
 //!
 //! A unique id says by its first letters what it is of, and names its entity for ever: renaming changes two rows of
@@ -112,6 +113,16 @@ pub(crate) fn last_uses_of(id: &str) -> Vec<u8> {
 
 pub(crate) fn last_use_of_service(id: &str, service: &str) -> Vec<u8> {
     joined(b'w', id, service)
+}
+
+/// Of the actions of all services.
+pub(crate) fn last_uses_of_actions(id: &str) -> Vec<u8> {
+    joined(b'x', id, "")
+}
+
+/// `action` as policies name it, `iam:GetUser`.
+pub(crate) fn last_use_of_action(id: &str, action: &str) -> Vec<u8> {
+    joined(b'x', id, action)
 }
 
 pub(crate) fn mfa_device(name: &str) -> Vec<u8> {

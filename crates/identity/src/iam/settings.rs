@@ -3,7 +3,6 @@
 use async_trait::async_trait;
 use strongroom_api_iam as api;
 use strongroom_gate::{Authorized, CommitError, ErrorReply, Handle, Mutation, Reply};
-use strongroom_record::{Effect, EffectKind};
 use strongroom_storage::Partition;
 use strongroom_types::AccountId;
 
@@ -24,8 +23,7 @@ pub(crate) async fn alias_of_account(
 }
 
 fn configured(mutation: &mut Mutation, account: AccountId) {
-    let arn = Some(format!("arn:aws:iam::{account}:root"));
-    mutation.effect(Effect { kind: EffectKind::Configure, key: arn, ..Effect::default() });
+    mutation.touch(format!("arn:aws:iam::{account}:root"));
 }
 
 #[async_trait]

@@ -1,9 +1,8 @@
 //! What tests of operations stand on: an installation over the memory engine, behind the real gate.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use strongroom_crypto::Keyring;
@@ -15,10 +14,7 @@ use strongroom_kms::{Keys, SystemEntropy};
 use strongroom_policy::document::AwsPrincipal;
 use strongroom_record::{Decided, Effect, Record};
 use strongroom_shape::Operation;
-use strongroom_storage::{
-    Batch, Committed, Direction, Entry, Journal as _, MemoryStore, MetaStore, Partition, Row,
-    StoreClock as _, StoreError, StoreHealth,
-};
+use strongroom_storage::{HaltingStore, Journal as _, MemoryStore, StoreClock as _, StoreError};
 use strongroom_types::{AccessKeyId, AccountId, Arn, BucketName, Region, Timestamp};
 
 use crate::{Identity, IdentityError};
@@ -32,41 +28,6 @@ pub(crate) const ALLOW_ALL: &str =
 
 /// A trust policy for the users of account 123456789012 that nobody looks at.
 pub(crate) const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
-
-/// The memory engine, which gives way at each call so that requests interleave, and stops at a chosen commit, as if the
-/// process were killed there.
-#[derive(Clone)]
-struct Engine {
-    inner: MemoryStore,
-    commits_left: Arc<AtomicUsize>,
-}
-
-#[async_trait]
-impl MetaStore for Engine {
-    async fn get(&self, partition: Partition, key: &[u8]) -> Result<Option<Row>, StoreError> {
-        tokio::task::yield_now().await;
-        self.inner.get(partition, key).await
-    }
-    async fn scan(
-        &self,
-        partition: Partition,
-        range: Range<Vec<u8>>,
-        limit: usize,
-        direction: Direction,
-    ) -> Result<Vec<Entry>, StoreError> {
-        tokio::task::yield_now().await;
-        self.inner.scan(partition, range, limit, direction).await
-    }
-    async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
-        tokio::task::yield_now().await;
-        let left = self.commits_left.load(Ordering::Relaxed);
-        self.commits_left.store(left.checked_sub(1).ok_or(StoreError::Closed)?, Ordering::Relaxed);
-        self.inner.commit(batch).await
-    }
-    fn health(&self) -> StoreHealth {
-        self.inner.health()
-    }
-}
 
 struct TestFacts(Identity);
 
@@ -118,7 +79,7 @@ pub(crate) struct World {
     pub(crate) identity: Identity,
     pub(crate) store: MemoryStore,
     keys: Arc<Keys>,
-    commits_left: Arc<AtomicUsize>,
+    engine: HaltingStore,
     gate: Gate,
     pub(crate) account: AccountId,
     /// The root user of the management account.
@@ -130,31 +91,30 @@ impl World {
         let store = MemoryStore::at(Timestamp::from_millis(NOW_MILLIS));
         let keyring = Keyring::create(&SystemEntropy::new());
         let keys = Arc::new(Keys::from_keyring(keyring).unwrap());
-        let commits_left = Arc::new(AtomicUsize::new(usize::MAX));
-        let engine = Engine { inner: store.clone(), commits_left: commits_left.clone() };
-        let identity = Identity::new(Arc::new(engine), Arc::new(store.clone()), keys.clone());
+        let engine = HaltingStore::new(store.clone());
+        let identity = Identity::new(Arc::new(engine.clone()), Arc::new(store.clone()), keys.clone());
         let made = identity.bootstrap("root@example.com").await.unwrap();
         let root = identity.credential(&made.access_key_id).await.unwrap().unwrap().caller;
         let gate = Gate::new(Arc::new(TestFacts(identity.clone())));
-        Self { identity, store, keys, commits_left, gate, account: made.account, root }
+        Self { identity, store, keys, engine, gate, account: made.account, root }
     }
 
     /// The same installation, served by another process.
     pub(crate) fn elsewhere(&self) -> Self {
-        let engine = Engine { inner: self.store.clone(), commits_left: self.commits_left.clone() };
-        let identity = Identity::new(Arc::new(engine), Arc::new(self.store.clone()), self.keys.clone());
+        let identity =
+            Identity::new(Arc::new(self.engine.clone()), Arc::new(self.store.clone()), self.keys.clone());
         let gate = Gate::new(Arc::new(TestFacts(identity.clone())));
         Self { identity, gate, ..self.clone() }
     }
 
     /// From now on only so many further commits are taken.
     pub(crate) fn crash_after(&self, commits: usize) {
-        self.commits_left.store(commits, Ordering::Relaxed);
+        self.engine.crash_after(commits);
     }
 
     /// From now on all commits are taken again.
     pub(crate) fn restart(&self) {
-        self.crash_after(usize::MAX);
+        self.engine.restart();
     }
 
     /// What time it is; it stands still.

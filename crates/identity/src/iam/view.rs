@@ -7,8 +7,7 @@
 use std::hash::{BuildHasher as _, RandomState};
 
 use strongroom_gate::{Authorized, Caller, CommitError, ErrorReply, Mutation};
-use strongroom_record::{Effect, EffectKind};
-use strongroom_storage::{Direction, Entry, Partition, RowVersion, Write, prefix_range};
+use strongroom_storage::{Direction, Entry, Partition, RowVersion, prefix_range};
 use strongroom_types::{AccountId, Timestamp};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -143,9 +142,7 @@ pub(crate) struct Change {
     /// How many entities there are, once the change is through.
     pub(crate) counts: GenerationRow,
     version: Option<RowVersion>,
-    held: Vec<(Vec<u8>, Option<RowVersion>)>,
-    writes: Vec<Write>,
-    touched: Vec<String>,
+    mutation: Mutation,
 }
 
 impl Change {
@@ -154,32 +151,32 @@ impl Change {
         let row = view.identity.store.get(view.partition(), row::GENERATION).await?;
         let version = row.as_ref().map(|row| row.version);
         let counts = row.map(|row| decode(&row.value)).transpose()?.unwrap_or_default();
-        Ok(Self { view, counts, version, held: Vec::new(), writes: Vec::new(), touched: Vec::new() })
+        Ok(Self { view, counts, version, mutation: Mutation::new() })
     }
 
     /// Sets a row.
     pub(crate) fn put<T: minicbor::Encode<()>>(&mut self, key: Vec<u8>, value: &T) {
-        self.writes.push(Write::Put { key, value: encode(value) });
+        self.mutation.put(key, encode(value));
     }
 
     /// Sets a row that says nothing but that it is there.
     pub(crate) fn mark(&mut self, key: Vec<u8>) {
-        self.writes.push(Write::Put { key, value: row::PRESENT.to_vec() });
+        self.mutation.put(key, row::PRESENT);
     }
 
     /// Demands that a row is as it was read which may change without a new generation.
     pub(crate) fn hold(&mut self, key: Vec<u8>, version: Option<RowVersion>) {
-        self.held.push((key, version));
+        self.mutation.unchanged(key, version);
     }
 
     /// Removes a row.
     pub(crate) fn delete(&mut self, key: Vec<u8>) {
-        self.writes.push(Write::Delete { key });
+        self.mutation.delete(key);
     }
 
     /// Says in the request's record what is changed.
     pub(crate) fn touch(&mut self, arn: String) {
-        self.touched.push(arn);
+        self.mutation.touch(arn);
     }
 
     /// The entity with a name, to be changed.
@@ -283,35 +280,22 @@ impl Change {
         for service in self.view.suffixes(&prefix).await? {
             self.delete(row::last_use_of_service(id, &service));
         }
+        for action in self.view.suffixes(&row::last_uses_of_actions(id)).await? {
+            self.delete(row::last_use_of_action(id, &action));
+        }
         self.delete(row::last_use(id));
         Ok(())
     }
 
     /// What is to be committed; `None` if nothing changes.
     pub(crate) fn into_mutation(self) -> Option<Mutation> {
-        if self.writes.is_empty() {
+        let Self { counts, version, mut mutation, view: _ } = self;
+        if mutation.is_empty() {
             return None;
         }
-        let mut mutation = Mutation::new();
-        mutation.unchanged(row::GENERATION, self.version);
-        for (key, version) in self.held {
-            mutation.unchanged(key, version);
-        }
-        let generation = self.counts.generation.saturating_add(1);
-        mutation.put(row::GENERATION, encode(&GenerationRow { generation, ..self.counts }));
-        for write in self.writes {
-            match write {
-                Write::Put { key, value } => mutation.put(key, value),
-                Write::Delete { key } => mutation.delete(key),
-                Write::Append { prefix, value } => mutation.append(prefix, value),
-            }
-        }
-        let mut touched = self.touched;
-        touched.sort_unstable();
-        touched.dedup();
-        for arn in touched {
-            mutation.effect(Effect { kind: EffectKind::Configure, key: Some(arn), ..Effect::default() });
-        }
+        mutation.unchanged(row::GENERATION, version);
+        let generation = counts.generation.saturating_add(1);
+        mutation.put(row::GENERATION, encode(&GenerationRow { generation, ..counts }));
         Some(mutation)
     }
 

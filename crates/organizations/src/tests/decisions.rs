@@ -102,9 +102,9 @@ fn an_s3_policy_blocks_what_is_below_it() {
         let policy = world.new_policy(S3, "bpa", all).await.unwrap();
         assert_eq!(code(world.attach(&policy, &root).await).0, "PolicyTypeNotEnabledException");
         world.enable(S3).await.unwrap();
-        assert_eq!(facts(&world, &account).await.public_access_block, PublicAccessBlock::default());
+        assert_eq!(facts(&world, &account).await.public_access_block, None);
         world.attach(&policy, &root).await.unwrap();
-        assert_eq!(facts(&world, &account).await.public_access_block, PublicAccessBlock::ALL);
+        assert_eq!(facts(&world, &account).await.public_access_block, Some(PublicAccessBlock::ALL));
         let input = |target: &str| api::DescribeEffectivePolicyInput {
             policy_type: Some(api::EffectivePolicyType::S3Policy),
             target_id: Some(target.to_owned()),
@@ -122,7 +122,7 @@ fn an_s3_policy_blocks_what_is_below_it() {
         let of_another = world.call_as::<op::DescribeEffectivePolicy>(&World::user(&account), another).await;
         assert_eq!(code(of_another).0, "AccessDenied");
         world.disable(S3).await.unwrap();
-        assert_eq!(facts(&world, &account).await.public_access_block, PublicAccessBlock::default());
+        assert_eq!(facts(&world, &account).await.public_access_block, None);
         let none = world.call::<op::DescribeEffectivePolicy>(input(&account)).await;
         assert_eq!(code(none).0, "EffectivePolicyNotFoundException");
     });

@@ -3,16 +3,16 @@
 use super::{Document, Word};
 use crate::error::Place;
 
-/// What services have: actions, resource types, condition keys. Implemented over the published service definitions.
+/// What services have: actions, resource types, condition keys. [`crate::vocabulary::AwsServices`] knows AWS's.
 pub trait Vocabulary {
     /// Whether some action of a service fits this pattern (`s3:Get*`).
     fn has_action(&self, pattern: &str) -> bool;
-    /// Whether this pattern can fit an ARN of some resource type.
-    fn has_resource(&self, pattern: &str) -> bool;
     /// Whether a service, or all of them, fill this condition key (`aws:PrincipalTag/team`).
     fn has_key(&self, key: &str) -> bool;
-    /// Whether some action that fits `action` can be done to something that fits `resource`.
-    fn applies(&self, action: &str, resource: &str) -> bool;
+    /// The forms of ARNs that this pattern can fit; `None` if it can be about anything.
+    fn forms(&self, resource: &str) -> Option<Vec<&'static str>>;
+    /// The forms of ARNs to which something can be done that fits one of `actions`; `None` if that can be anything.
+    fn objects(&self, actions: &[&str]) -> Option<Vec<&'static str>>;
 }
 
 /// What is not understood.
@@ -38,6 +38,8 @@ pub struct Finding {
     pub text: String,
     /// Where it stands.
     pub place: Place,
+    /// The bytes of the document that it takes, quotation marks and all.
+    pub span: std::ops::Range<usize>,
 }
 
 impl Document {
@@ -45,7 +47,8 @@ impl Document {
     pub fn findings(&self, vocabulary: &dyn Vocabulary) -> Vec<Finding> {
         let mut findings = Vec::new();
         let mut find = |kind, word: &Word| {
-            findings.push(Finding { kind, text: word.as_str().to_owned(), place: self.place(word) });
+            let (text, place) = (word.as_str().to_owned(), self.place(word));
+            findings.push(Finding { kind, text, place, span: word.span() });
         };
         for statement in &self.statements {
             for action in &statement.action.patterns {
@@ -59,15 +62,16 @@ impl Document {
                 }
             }
             let Some(resource) = &statement.resource else { continue };
+            let actions: Vec<&str> = statement.action.patterns.iter().map(Word::as_str).collect();
+            let negated = statement.action.negated || resource.negated || actions.contains(&"*");
+            let objects = if negated { None } else { vocabulary.objects(&actions) };
             for pattern in resource.patterns.iter().filter(|pattern| !is_star(pattern)) {
-                let actions = &statement.action.patterns;
-                if !vocabulary.has_resource(pattern.as_str()) {
+                let Some(forms) = vocabulary.forms(pattern.as_str()) else { continue };
+                if forms.is_empty() {
                     find(FindingKind::UnknownResource, pattern);
-                } else if !statement.action.negated
-                    && !resource.negated
-                    && !actions.iter().any(|action| {
-                        is_star(action) || vocabulary.applies(action.as_str(), pattern.as_str())
-                    })
+                } else if objects
+                    .as_ref()
+                    .is_some_and(|objects| !forms.iter().any(|form| objects.contains(form)))
                 {
                     find(FindingKind::ActionsElsewhere, pattern);
                 }

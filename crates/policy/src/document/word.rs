@@ -16,6 +16,11 @@ impl Word {
         Self { text: text.into(), start, end }
     }
 
+    /// The bytes of the document that it takes, quotation marks and all.
+    pub fn span(&self) -> std::ops::Range<usize> {
+        self.start..self.end
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.text

@@ -60,13 +60,15 @@ pub fn advise(request: &Request<'_>, sets: &PolicySets<'_>) -> Option<Vec<Change
     while changes.len() < MAX_CHANGES {
         let change = draft.with(sets, |sets| match evaluate(request, sets) {
             Decision::Allow(_) => None,
-            Decision::ExplicitDeny(statement) => Some(Change::Remove(statement)),
-            Decision::ImplicitDeny { missing: Missing::PublicAccessBlocked } => Some(Change::Unblock),
+            Decision::ExplicitDeny(statement) => Some(Some(Change::Remove(statement))),
+            Decision::ImplicitDeny { missing: Missing::PublicAccessBlocked } => Some(Some(Change::Unblock)),
+            Decision::ImplicitDeny { missing: Missing::NetworkOrigin } => Some(None),
             Decision::ImplicitDeny { missing: Missing::Policy(source) } => {
-                Some(allow(source, request, &explain(request, sets)))
+                Some(Some(allow(source, request, &explain(request, sets))))
             }
         });
         let Some(change) = change else { return Some(changes) };
+        let change = change?;
         if !draft.make(&change, request) || changes.contains(&change) {
             return None;
         }

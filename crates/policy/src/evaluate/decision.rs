@@ -67,6 +67,8 @@ pub enum Missing {
     Policy(Source),
     /// A policy of the resource allows it, but it is public, and RestrictPublicBuckets keeps it within its account.
     PublicAccessBlocked,
+    /// Nothing can: the access point answers its VPC alone, and the request does not come from there.
+    NetworkOrigin,
 }
 
 impl fmt::Display for Missing {
@@ -74,6 +76,7 @@ impl fmt::Display for Missing {
         match self {
             Self::Policy(source) => source.fmt(f),
             Self::PublicAccessBlocked => f.write_str("policy that is not public"),
+            Self::NetworkOrigin => f.write_str("network other than the access point's VPC"),
         }
     }
 }
@@ -126,6 +129,9 @@ impl Decision {
             }
             Self::ImplicitDeny { missing: Missing::Policy(source) } => {
                 Some(format!("because no {source} allows the {action} action"))
+            }
+            Self::ImplicitDeny { missing: Missing::NetworkOrigin } => {
+                Some("because the access point answers only requests from its VPC".to_owned())
             }
             Self::ImplicitDeny { missing: Missing::PublicAccessBlocked } => Some(
                 "because public access is prevented by the RestrictPublicBuckets setting in S3 Block Public Access"

@@ -26,18 +26,30 @@ pub(crate) struct Prepared<'a> {
     pub(crate) resource: ArnParts<'a>,
     /// What the resource's policies are about.
     pub(crate) target: ArnParts<'a>,
+    /// Whether that is another ARN.
+    pub(crate) has_target: bool,
     pub(crate) has_boundary: bool,
 }
 
 impl Prepared<'_> {
     /// Compares what is cheapest and tells most apart first; the order changes nothing about the answer.
+    ///
+    /// Where the caller's policies are about an access point, what they deny of the bucket behind it by its own ARN is
+    /// denied, too: nobody gets round a denial by going through an access point. (AWS says only that both must allow.)
     pub(crate) fn outcome<'p>(&self, statement: &'p Compiled, on_target: bool) -> Outcome<'p> {
         let denies = statement.effect == Effect::Deny;
         let arn = if on_target { &self.target } else { &self.resource };
         if !statement.actions.include(&self.action) {
             return Outcome::Action;
         }
-        if !statement.resources.as_ref().is_none_or(|resources| self.concerns(resources, arn, denies)) {
+        let concerns = |resources: &Resources| {
+            self.concerns(resources, arn, denies)
+                || (denies
+                    && self.has_target
+                    && !resources.negated
+                    && self.concerns(resources, &self.target, denies))
+        };
+        if !statement.resources.as_ref().is_none_or(concerns) {
             return Outcome::Resource;
         }
         let near = match &statement.principals {

@@ -42,6 +42,7 @@ fn prepare<'a>(request: &'a Request<'a>, sets: &PolicySets<'a>) -> Prepared<'a> 
         action: ActionName::of(request.action),
         resource: ArnParts::of(request.resource),
         target: ArnParts::of(sets.resource.arn.unwrap_or(request.resource)),
+        has_target: sets.resource.arn.is_some(),
         has_boundary: sets.boundary.is_some(),
     }
 }

@@ -604,6 +604,39 @@ fn resource_policies_speak_of_the_resources_own_arn() {
 }
 
 #[test]
+fn what_is_denied_of_a_bucket_is_denied_through_an_access_point() {
+    let point = "arn:aws:s3:us-east-1:111111111111:accesspoint/p/object/k";
+    let allow = says("Allow", "*");
+    let decide = |effect: &str, element: &str| {
+        let text = format!(r#"{{"Statement":[{{"Effect":"{effect}","Action":"s3:*",{element}}}]}}"#);
+        let own = policy(&text, Kind::Managed);
+        let identity = [named(&own), named(&allow)];
+        let identity = if effect == "Deny" { &identity[..] } else { &identity[..1] };
+        let principal = user(OWN);
+        let request = Request {
+            principal: &principal,
+            canonical_user: None,
+            action: "s3:GetObject",
+            resource: point,
+            resource_account: account(OWN),
+            context: &NoContext,
+        };
+        let resource = ResourceSide { arn: Some(OBJECT), ..ResourceSide::NONE };
+        evaluate(&request, &PolicySets { resource, identity, ..PolicySets::NONE }).is_allow()
+    };
+    assert!(!decide("Deny", &format!(r#""Resource":"{OBJECT}""#)));
+    assert!(!decide("Deny", &format!(r#""Resource":"{point}""#)));
+    assert!(decide("Deny", r#""Resource":"arn:aws:s3:::other/*""#));
+    assert!(decide("Deny", &format!(r#""NotResource":"{point}""#)), "all but the access point is denied");
+    assert!(!decide("Deny", &format!(r#""NotResource":"{OBJECT}""#)));
+    assert!(
+        !decide("Allow", &format!(r#""Resource":"{OBJECT}""#)),
+        "leave for the bucket is none for the point"
+    );
+    assert!(decide("Allow", &format!(r#""Resource":"{point}""#)));
+}
+
+#[test]
 fn a_policy_without_principals_grants_nothing_on_a_resource() {
     let stray = says("Allow", "*");
     assert!(!ask(&Principal::Anonymous, &with_resource(&stray)).is_allow());

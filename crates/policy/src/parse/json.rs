@@ -31,7 +31,9 @@ pub(crate) enum Value<'a> {
 /// A member of an object.
 #[derive(Debug)]
 pub(crate) struct Member<'a> {
+    /// The bytes of its name, quotation marks and all.
     pub(crate) start: usize,
+    pub(crate) end: usize,
     pub(crate) name: Cow<'a, str>,
     pub(crate) value: Node<'a>,
 }
@@ -144,6 +146,7 @@ impl<'a> Reader<'a> {
                 return Err(self.syntax("a name in quotation marks was expected"));
             }
             let name = self.text()?;
+            let end = self.at;
             if !names.insert(name.clone()) {
                 return Err(malformed(self.source, start, &self.path, Reason::Duplicate(name.into_owned())));
             }
@@ -156,7 +159,7 @@ impl<'a> Reader<'a> {
             let _ = write!(self.path, ".{name}");
             let value = self.value()?;
             self.path.truncate(outer);
-            members.push(Member { start, name, value });
+            members.push(Member { start, end, name, value });
             self.space();
             if self.eat(b'}') {
                 return Ok(Value::Object(members));

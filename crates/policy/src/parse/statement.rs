@@ -224,7 +224,7 @@ impl Parser<'_> {
                     items.get(at).map_or((&member.value, path.as_str()), |(item, path)| (*item, path));
                 self.error(item.start, path, reason)
             })?;
-        let key = Word::new(&*member.name, member.start, member.start);
+        let key = Word::new(&*member.name, member.start, member.end);
         Ok(ConditionElement { operator, key, values, typed })
     }
 }

@@ -397,14 +397,15 @@ impl Vocabulary for OnlyGetObject {
     fn has_action(&self, pattern: &str) -> bool {
         crate::wildcard_match(&pattern.to_lowercase(), "s3:getobject")
     }
-    fn has_resource(&self, pattern: &str) -> bool {
-        pattern.starts_with("arn:aws:s3:::")
-    }
     fn has_key(&self, key: &str) -> bool {
         key == "aws:SourceIp"
     }
-    fn applies(&self, action: &str, resource: &str) -> bool {
-        self.has_action(action) && resource.contains('/')
+    fn forms(&self, resource: &str) -> Option<Vec<&'static str>> {
+        let form = if resource.contains('/') { "object" } else { "bucket" };
+        Some(if resource.starts_with("arn:aws:s3:::") { vec![form] } else { Vec::new() })
+    }
+    fn objects(&self, actions: &[&str]) -> Option<Vec<&'static str>> {
+        Some(if actions.iter().any(|action| self.has_action(action)) { vec!["object"] } else { Vec::new() })
     }
 }
 

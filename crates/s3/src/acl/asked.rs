@@ -26,6 +26,7 @@ pub(crate) enum CannedAcl {
     AwsExecRead,
     BucketOwnerRead,
     BucketOwnerFullControl,
+    LogDeliveryWrite,
 }
 
 impl From<BucketCannedAcl> for CannedAcl {
@@ -35,6 +36,7 @@ impl From<BucketCannedAcl> for CannedAcl {
             BucketCannedAcl::PublicRead => Self::PublicRead,
             BucketCannedAcl::PublicReadWrite => Self::PublicReadWrite,
             BucketCannedAcl::AuthenticatedRead => Self::AuthenticatedRead,
+            BucketCannedAcl::LogDeliveryWrite => Self::LogDeliveryWrite,
         }
     }
 }

@@ -176,4 +176,9 @@ fn canned_lists_are_those_of_the_guide() {
         [theirs(AclPermission::FullControl)]
     );
     assert_eq!(entries(CannedAcl::AwsExecRead, owner).len(), 2);
+    let logs = |permission| (AclGrantee::LogDelivery, permission);
+    assert_eq!(
+        entries(CannedAcl::LogDeliveryWrite, owner),
+        [full, logs(AclPermission::Write), logs(AclPermission::ReadAcp)]
+    );
 }

@@ -122,6 +122,10 @@ impl WantedAcl {
             }
             CannedAcl::BucketOwnerRead => vec![(bucket_owner, AclPermission::Read)],
             CannedAcl::BucketOwnerFullControl => vec![(bucket_owner, AclPermission::FullControl)],
+            CannedAcl::LogDeliveryWrite => vec![
+                (AclGrantee::LogDelivery, AclPermission::Write),
+                (AclGrantee::LogDelivery, AclPermission::ReadAcp),
+            ],
         };
         let own = AclGrantee::User(owner);
         let further = further.into_iter().filter(|(grantee, _)| *grantee != own);

@@ -3,7 +3,6 @@
 
 use async_trait::async_trait;
 use strongroom_api_s3::{
-    AbacStatus, BucketAbacStatus, GetBucketAbacInput, GetBucketAbacOutput,
     GetBucketAccelerateConfigurationInput, GetBucketAccelerateConfigurationOutput,
     GetBucketAnalyticsConfigurationInput, GetBucketAnalyticsConfigurationOutput,
     GetBucketIntelligentTieringConfigurationInput, GetBucketIntelligentTieringConfigurationOutput,
@@ -102,9 +101,6 @@ empty! {
         GetBucketAccelerateConfigurationInput => GetBucketAccelerateConfigurationOutput {
             status: None, request_charged: None,
         };
-    GetBucketAbac: GetBucketAbacInput => GetBucketAbacOutput {
-        abac_status: Some(Box::new(AbacStatus { status: Some(BucketAbacStatus::Disabled) })),
-    };
     GetBucketNotificationConfiguration:
         GetBucketNotificationConfigurationInput => GetBucketNotificationConfigurationOutput {
             topic_configurations: Vec::new(),

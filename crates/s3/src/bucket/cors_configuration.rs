@@ -28,6 +28,23 @@ impl S3 {
         let stored = self.configuration::<CorsConfiguration>(partition, settings::name::CORS).await?;
         Ok(stored.map(|(stored, _)| stored.cors_rules))
     }
+
+    /// The rules for whatever stands in the place of a bucket's name: of an access point those of its bucket.
+    ///
+    /// # Errors
+    /// As [`Self::cors_rules`].
+    pub async fn cors_rules_at(&self, place: &str) -> Result<Option<Vec<CorsRule>>, ErrorReply> {
+        if let Ok(name) = BucketName::parse(place)
+            && let Some(rules) = self.cors_rules(&name).await?
+        {
+            return Ok(Some(rules));
+        }
+        let behind = self.directory.bucket_behind(place, &self.regions).await;
+        match behind.map_err(|error| ErrorReply::from(&error))? {
+            Some(name) => self.cors_rules(&name).await,
+            None => Ok(None),
+        }
+    }
 }
 
 /// Source: S3 API Reference, "GetBucketCors".

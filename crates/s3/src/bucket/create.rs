@@ -12,11 +12,13 @@ use strongroom_types::{AccountId, BucketId, BucketName, CanonicalUserId, Region}
 use super::defaults::NewBuckets;
 use super::intent::Intent;
 use super::limits::{MAX_BUCKETS_PER_ACCOUNT, MAX_TRIES};
+use super::public_access::effective;
 use super::settings::not_built;
 use super::settings::{configured, name};
 use super::{document, tagging};
 use crate::S3;
 use crate::acl::{AskedAcl, CannedAcl, blocked_public_acl, header_grants, invalid_acl_with_ownership};
+use crate::control::rivals;
 use crate::error;
 use crate::row::{self, AclRow, BucketRow, Coded as _, NameRow};
 
@@ -220,8 +222,9 @@ fn is_account_regional(name: &str) -> bool {
 
 /// What stands at a name.
 enum Claim {
-    /// Nothing, or the row of a bucket that is gone, with that row's version and owner.
-    Free(Option<(RowVersion, AccountId)>),
+    /// Nothing, or the row of a bucket that is gone, with that row's version and owner; and the rows of access points
+    /// that would have this name as a host, which must stay absent.
+    Free(Option<(RowVersion, AccountId)>, Vec<Vec<u8>>),
     Taken(ErrorReply),
     /// What is asked for.
     Met,
@@ -256,7 +259,8 @@ impl S3 {
             }
             let account = self.directory.account_block(plan.owner).await;
             let account = account.map_err(|error| ErrorReply::from(&error))?;
-            if account.block.is_some_and(|block| block.block_public_acls) {
+            let organization = request.organization_block().unwrap_or_default();
+            if effective(None, account).and(organization).block_public_acls {
                 let caller = request.caller();
                 return Err(blocked_public_acl(caller, "s3:CreateBucket", plan.name.as_str()));
             }
@@ -274,8 +278,8 @@ impl S3 {
         let mut written = false;
         let mut outcome = Err(CommitError::Conflict.reply());
         for _ in 0..MAX_TRIES {
-            let stale = match self.claim(plan).await {
-                Ok(Claim::Free(stale)) => stale,
+            let free = match self.claim(plan).await {
+                Ok(Claim::Free(stale, rivals)) => (stale, rivals),
                 Ok(Claim::Taken(reply)) => {
                     outcome = Err(reply);
                     break;
@@ -297,7 +301,7 @@ impl S3 {
                 rows.map_err(|error| ErrorReply::from(&error))?;
                 written = true;
             }
-            let mutation = Self::naming(plan, id, created_millis, stale);
+            let mutation = Self::naming(plan, id, created_millis, free);
             match request.commit_in(&*self.store, Partition::Names, mutation).await {
                 Ok(_) => return Ok(()),
                 Err(CommitError::Conflict) => {}
@@ -341,7 +345,11 @@ impl S3 {
                 "You have attempted to create more buckets than allowed",
             )));
         }
-        Ok(Claim::Free(stale))
+        // An access point is a host of this name already: its requests must not go elsewhere.
+        match rivals(self, &plan.name).await? {
+            Some(rivals) => Ok(Claim::Free(stale, rivals)),
+            None => Ok(Claim::Taken(error::bucket_already_exists(&plan.name))),
+        }
     }
 
     /// The commit that makes the bucket visible.
@@ -349,9 +357,12 @@ impl S3 {
         plan: &Plan,
         id: BucketId,
         created_millis: i64,
-        stale: Option<(RowVersion, AccountId)>,
+        (stale, rivals): (Option<(RowVersion, AccountId)>, Vec<Vec<u8>>),
     ) -> Mutation {
         let mut mutation = Mutation::new();
+        for rival in rivals {
+            mutation.unchanged(rival, None);
+        }
         mutation.unchanged(row::name(&plan.name), stale.map(|(version, _)| version));
         if let Some((_, former)) = stale {
             mutation.delete(row::account_bucket(former, &plan.name));

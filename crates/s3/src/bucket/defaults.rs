@@ -66,6 +66,8 @@ impl NewBuckets {
             customer_keys_allowed: self == Self::BeforeApril2023,
             public_policy: None,
             acl,
+            abac: false,
+            requester_pays: false,
         }
     }
 }

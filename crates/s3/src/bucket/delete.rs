@@ -41,6 +41,7 @@ impl Handle<op::DeleteBucket> for S3 {
             let bucket = request.bucket()?.clone();
             let partition = bucket.partition();
             self.demand_empty(partition, bucket.name()).await?;
+            self.demand_no_access_point(&bucket).await?;
             if self.purge_uploads(&mut request, partition).await? == Purged::Again {
                 continue;
             }
@@ -88,6 +89,21 @@ impl S3 {
             }
         }
         Ok(())
+    }
+
+    /// The account's own access points keep its bucket, as on AWS. Those of other accounts do not, or anybody could keep it:
+    /// they lead nowhere from then on, as do those that are made while the bucket goes.
+    ///
+    /// Source: S3 User Guide, "Deleting a general purpose bucket"; the answer is S3's.
+    async fn demand_no_access_point(&self, bucket: &BucketGrant) -> Result<(), ErrorReply> {
+        let range = row::bucket_access_points(bucket.id(), bucket.owner());
+        let rows = self.store.scan(Partition::Names, range, 1, Direction::Forward).await;
+        if rows.map_err(|error| ErrorReply::from(&error))?.is_empty() {
+            return Ok(());
+        }
+        let message = "Bucket has access points attached and cannot be deleted.";
+        Err(ErrorReply::new(400, "BucketHasAccessPointsAttached", message)
+            .member("BucketName", bucket.name().as_str()))
     }
 
     async fn rows(&self, partition: Partition, tag: &[u8], limit: usize) -> Result<Vec<Entry>, ErrorReply> {

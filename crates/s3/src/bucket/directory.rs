@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use strongroom_api_s3::Tagging;
 use strongroom_gate::{
     AccessControlList, BucketAccess, BucketAcls, BucketFacts, NamedPolicy, PublicAccessBlock,
 };
@@ -10,6 +11,7 @@ use strongroom_storage::{MetaStore, Partition, Precondition, RowVersion, StoreEr
 use strongroom_types::{AccountId, BucketName, CanonicalUserId};
 
 use super::defaults::NewBuckets;
+use super::document;
 use super::limits::MAX_TRIES;
 use super::public_access::effective;
 use super::settings::name;
@@ -82,13 +84,15 @@ impl BucketDirectory {
             guards,
             access,
             organization_block: PublicAccessBlock::default(),
+            access_point_block: PublicAccessBlock::default(),
         }))
     }
 
     /// Who may reach the bucket beside its account, and the version of its state; `None` without a state. Most buckets
-    /// have no policy and disable lists, and are read no further.
+    /// have no policy, disable lists and let no tags decide, and are read no further.
     ///
-    /// State and policy are two rows: they belong together if the state is the same before and after the policy was read.
+    /// State, policy and tags are rows of their own: they belong together if the state is the same before and after the
+    /// others were read.
     async fn access(
         &self,
         partition: Partition,
@@ -99,27 +103,47 @@ impl BucketDirectory {
         };
         for _ in 0..MAX_TRIES {
             let acls = acls(&state, canonical);
-            let Some(is_public) = state.public_policy else {
-                if acls == BucketAcls::Disabled {
-                    return Ok(Some((generation, Arc::default())));
-                }
-                let block = effective(state.public_access_block, self.account_block(owner).await?);
-                let access = BucketAccess { policy: None, is_public: false, acls, block };
-                return Ok(Some((generation, Arc::new(access))));
+            let is_plain = acls == BucketAcls::Disabled && !state.abac && !state.requester_pays;
+            if state.public_policy.is_none() && is_plain {
+                return Ok(Some((generation, Arc::default())));
+            }
+            let policy = match state.public_policy {
+                Some(_) => self.store.get(partition, &row::config(name::POLICY)).await?,
+                None => None,
             };
-            let policy = self.store.get(partition, &row::config(name::POLICY)).await?;
-            let Some((after, version)) = self.read::<StateRow>(partition, row::STATE).await? else {
-                return Ok(None);
+            let tags = if state.abac { self.tags(partition).await? } else { Vec::new() };
+            let is_alone = state.public_policy.is_none() && !state.abac;
+            let again = if is_alone {
+                Some((state.clone(), generation))
+            } else {
+                self.read::<StateRow>(partition, row::STATE).await?
             };
+            let Some((after, version)) = again else { return Ok(None) };
             if version == generation {
-                let policy = self.compiled(&policy.ok_or_else(corrupt)?.value)?;
-                let block = effective(state.public_access_block, self.account_block(owner).await?);
-                let access = BucketAccess { policy: Some(policy), is_public, acls, block };
+                let access = BucketAccess {
+                    policy: policy.map(|row| self.compiled(&row.value)).transpose()?,
+                    is_public: state.public_policy == Some(true),
+                    acls,
+                    block: effective(state.public_access_block, self.account_block(owner).await?),
+                    tags,
+                    requester_pays: state.requester_pays,
+                };
+                if access.policy.is_some() != state.public_policy.is_some() {
+                    return Err(corrupt());
+                }
                 return Ok(Some((generation, Arc::new(access))));
             }
             (state, generation) = (after, version);
         }
         Err(StoreError::Conflict)
+    }
+
+    async fn tags(&self, partition: Partition) -> Result<Vec<(String, String)>, StoreError> {
+        let Some(stored) = self.store.get(partition, &row::config(name::TAGGING)).await? else {
+            return Ok(Vec::new());
+        };
+        let tags: Tagging = document::decode(&stored.value).map_err(|_| corrupt())?;
+        Ok(tags.tag_set.into_iter().map(|tag| (tag.key, tag.value)).collect())
     }
 
     fn compiled(&self, text: &[u8]) -> Result<NamedPolicy, StoreError> {
@@ -141,7 +165,17 @@ impl BucketDirectory {
         Ok(self.store.get(Partition::Bucket(named.id()), row::BUCKET).await?.is_some())
     }
 
-    async fn read<T: Coded>(
+    /// Where its rows are.
+    pub(crate) fn store(&self) -> &dyn MetaStore {
+        &*self.store
+    }
+
+    /// Policies that were compiled already.
+    pub(crate) fn policies(&self) -> &PolicyCache {
+        &self.policies
+    }
+
+    pub(crate) async fn read<T: Coded>(
         &self,
         partition: Partition,
         key: &[u8],

@@ -9,7 +9,7 @@ use strongroom_api_s3::{
     GetBucketLocationOutput, HeadBucketInput, HeadBucketOutput, ListBucketsInput, ListBucketsOutput, Owner,
     op,
 };
-use strongroom_gate::{Authorized, ErrorReply, Handle, Reply};
+use strongroom_gate::{AccessPointAddress, Authorized, ErrorReply, Handle, Reply};
 use strongroom_storage::{Direction, Entry, Partition};
 use strongroom_types::{AccountId, BucketName, Region};
 
@@ -26,12 +26,13 @@ impl Handle<op::HeadBucket> for S3 {
         &self,
         request: Authorized<HeadBucketInput>,
     ) -> Result<Reply<HeadBucketOutput>, ErrorReply> {
+        let by_alias = matches!(request.target().access_point, Some(AccessPointAddress::Alias(_)));
         Ok(Reply::new(HeadBucketOutput {
             bucket_arn: None,
             bucket_location_type: None,
             bucket_location_name: None,
             bucket_region: Some(request.bucket()?.region().to_string()),
-            access_point_alias: Some(false),
+            access_point_alias: Some(by_alias),
         }))
     }
 }

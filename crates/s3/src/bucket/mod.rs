@@ -4,6 +4,7 @@
 //! it is born with, `intent` what keeps it whole over a kill; `settings` is how a handler changes the bucket's state or one of its configurations, which are stored as [`document`]s; then a
 //! file for each family of configurations. [`cors`] is pure: it decides what a browser may be told.
 
+mod abac;
 mod absent;
 mod acl;
 pub mod cors;
@@ -19,8 +20,8 @@ pub mod limits;
 mod list;
 mod ownership;
 mod payment;
-mod policy;
-mod public_access;
+pub(crate) mod policy;
+pub(crate) mod public_access;
 pub(crate) mod settings;
 pub(crate) mod tagging;
 mod versioning;

@@ -1,4 +1,7 @@
 //! GetBucketRequestPayment, PutBucketRequestPayment.
+//!
+//! Nobody is billed here. What AWS promises beside the bill holds all the same: who is not of the bucket's account must say
+//! that he pays, nobody is anonymous, and the answer says who was charged. The gate sees to it.
 
 use async_trait::async_trait;
 use strongroom_api_s3::{
@@ -7,7 +10,6 @@ use strongroom_api_s3::{
 };
 use strongroom_gate::{Authorized, ErrorReply, Handle, Reply};
 
-use super::settings::not_built;
 use crate::S3;
 use crate::error;
 
@@ -16,26 +18,28 @@ use crate::error;
 impl Handle<op::GetBucketRequestPayment> for S3 {
     async fn handle(
         &self,
-        _: Authorized<GetBucketRequestPaymentInput>,
+        request: Authorized<GetBucketRequestPaymentInput>,
     ) -> Result<Reply<GetBucketRequestPaymentOutput>, ErrorReply> {
-        Ok(Reply::new(GetBucketRequestPaymentOutput { payer: Some(Payer::BucketOwner) }))
+        let (state, _) = self.state(request.bucket()?.partition()).await?;
+        let payer = if state.requester_pays { Payer::Requester } else { Payer::BucketOwner };
+        Ok(Reply::new(GetBucketRequestPaymentOutput { payer: Some(payer) }))
     }
 }
 
-/// Nobody is billed here: the owner may be named, requesters cannot. Source: S3 API Reference,
-/// "PutBucketRequestPayment".
+/// Source: S3 API Reference, "PutBucketRequestPayment".
 #[async_trait]
 impl Handle<op::PutBucketRequestPayment> for S3 {
     async fn handle(
         &self,
-        request: Authorized<PutBucketRequestPaymentInput>,
+        mut request: Authorized<PutBucketRequestPaymentInput>,
     ) -> Result<Reply<PutBucketRequestPaymentOutput>, ErrorReply> {
-        match request.input().request_payment_configuration.payer {
-            Some(Payer::BucketOwner) => Ok(Reply::new(PutBucketRequestPaymentOutput {})),
-            Some(Payer::Requester) => {
-                Err(not_built("Requester Pays is not implemented. The payer is always BucketOwner."))
-            }
-            None => Err(error::malformed_xml()),
-        }
+        let payer = request.input().request_payment_configuration.payer;
+        let requester_pays = payer.ok_or_else(error::malformed_xml)? == Payer::Requester;
+        self.change_state(&mut request, |state| {
+            state.requester_pays = requester_pays;
+            Ok(())
+        })
+        .await?;
+        Ok(Reply::new(PutBucketRequestPaymentOutput {}))
     }
 }

@@ -11,8 +11,10 @@ use strongroom_api_s3::{
     PutBucketPolicyOutput, op,
 };
 use strongroom_gate::generated::{self, Action};
-use strongroom_gate::{Authorized, BucketGrant, CommitError, ErrorReply, Handle, Mutation, Reply};
-use strongroom_policy::document::Statement;
+use strongroom_gate::{
+    Authorized, BucketGrant, CommitError, ErrorReply, Handle, Mutation, Reply, warn_of_findings,
+};
+use strongroom_policy::document::{Statement, Word};
 use strongroom_policy::public::{self, Exposure};
 use strongroom_policy::{Document, Kind, PolicyError, wildcard_match};
 use strongroom_types::BucketName;
@@ -34,6 +36,7 @@ impl Handle<op::PutBucketPolicy> for S3 {
         let document = Document::parse(request.input().policy.as_bytes(), Kind::Bucket)
             .map_err(|error| malformed(&error))?;
         about_this_bucket(&document, bucket.name())?;
+        warn_of_findings(&document);
         let document = request.keep_principals(&document).await?;
         let exposure = public::assess(&document, bucket.owner());
         if let Some(exposure) = &exposure
@@ -62,16 +65,15 @@ impl Handle<op::GetBucketPolicy> for S3 {
         mut request: Authorized<GetBucketPolicyInput>,
     ) -> Result<Reply<GetBucketPolicyOutput>, ErrorReply> {
         let bucket = request.bucket()?.clone();
-        let row = self.store.get(bucket.partition(), &row::config(name::POLICY)).await;
-        let row = row.map_err(|error| ErrorReply::from(&error))?.ok_or_else(|| no_policy(&bucket))?;
-        let text = std::str::from_utf8(&row.value).map_err(|_| error::internal())?;
-        let document = Document::stored(text, Kind::Bucket).map_err(|_| error::internal())?;
+        let document = self.stored_policy(&bucket).await?;
         let shown = request.show_principals(&document).await?;
         Ok(Reply::new(GetBucketPolicyOutput { policy: Some(shown.as_str().to_owned()) }))
     }
 }
 
-/// Source: S3 API Reference, "GetBucketPolicyStatus".
+/// By AWS's published rule alone, as tools know it; what is blocked goes by the exact verdict too.
+///
+/// Source: S3 API Reference, "GetBucketPolicyStatus"; S3 User Guide, "The meaning of public".
 #[async_trait]
 impl Handle<op::GetBucketPolicyStatus> for S3 {
     async fn handle(
@@ -79,8 +81,7 @@ impl Handle<op::GetBucketPolicyStatus> for S3 {
         request: Authorized<GetBucketPolicyStatusInput>,
     ) -> Result<Reply<GetBucketPolicyStatusOutput>, ErrorReply> {
         let bucket = request.bucket()?.clone();
-        let (state, _) = self.state(bucket.partition()).await?;
-        let is_public = state.public_policy.ok_or_else(|| no_policy(&bucket))?;
+        let is_public = public::aws_public(&self.stored_policy(&bucket).await?).is_some();
         let policy_status = Some(Box::new(PolicyStatus { is_public: Some(is_public) }));
         Ok(Reply::new(GetBucketPolicyStatusOutput { policy_status }))
     }
@@ -99,6 +100,13 @@ impl Handle<op::DeleteBucketPolicy> for S3 {
 }
 
 impl S3 {
+    async fn stored_policy(&self, bucket: &BucketGrant) -> Result<Document, ErrorReply> {
+        let row = self.store.get(bucket.partition(), &row::config(name::POLICY)).await;
+        let row = row.map_err(|error| ErrorReply::from(&error))?.ok_or_else(|| no_policy(bucket))?;
+        let text = std::str::from_utf8(&row.value).map_err(|_| error::internal())?;
+        Document::stored(text, Kind::Bucket).map_err(|_| error::internal())
+    }
+
     /// Sets the policy, its text and whether it is public, together with the bucket's state; `None` removes it.
     async fn change_policy<I: Send>(
         &self,
@@ -148,12 +156,18 @@ fn refused_as_public<I>(request: &Authorized<I>, bucket: &BucketName, exposure: 
 fn about_this_bucket(document: &Document, bucket: &BucketName) -> Result<(), ErrorReply> {
     for resource in document.resources() {
         if !names_bucket(resource.as_str(), bucket) {
-            let place = document.place(resource);
-            let message = format!("Policy has invalid resource: {} ({place})", resource.as_str());
-            return Err(ErrorReply::new(400, "MalformedPolicy", message));
+            return Err(invalid_resource(document, resource));
         }
     }
-    document.statements().iter().try_for_each(has_fitting_actions)
+    let is_object = |pattern: &str| pattern.contains('/');
+    document.statements().iter().try_for_each(|statement| has_fitting_actions(statement, is_object))
+}
+
+/// The error for a resource that is none of this policy's.
+pub(crate) fn invalid_resource(document: &Document, resource: &Word) -> ErrorReply {
+    let place = document.place(resource);
+    let message = format!("Policy has invalid resource: {} ({place})", resource.as_str());
+    ErrorReply::new(400, "MalformedPolicy", message)
 }
 
 /// Whether a pattern speaks of this bucket: its name is written out, as AWS demands, and stands at the front.
@@ -162,10 +176,14 @@ fn names_bucket(pattern: &str, bucket: &BucketName) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '*', '?']))
 }
 
-fn has_fitting_actions(statement: &Statement) -> Result<(), ErrorReply> {
+/// Whether each action of a statement is known, and can be done to one of its resources: objects, or what holds them.
+pub(crate) fn has_fitting_actions(
+    statement: &Statement,
+    is_object: impl Fn(&str) -> bool,
+) -> Result<(), ErrorReply> {
     let patterns = || statement.resource.iter().flat_map(|resource| &resource.patterns);
-    let object = patterns().any(|pattern| pattern.as_str().contains('/'));
-    let bucket = patterns().any(|pattern| !pattern.as_str().contains('/'));
+    let object = patterns().any(|pattern| is_object(pattern.as_str()));
+    let bucket = patterns().any(|pattern| !is_object(pattern.as_str()));
     let negated = statement.action.negated || statement.resource.as_ref().is_some_and(|r| r.negated);
     for word in &statement.action.patterns {
         let asked = word.as_str();

@@ -109,6 +109,17 @@ impl From<PublicAccessBlockRow> for PublicAccessBlock {
     }
 }
 
+impl From<PublicAccessBlock> for PublicAccessBlockRow {
+    fn from(block: PublicAccessBlock) -> Self {
+        Self {
+            block_public_acls: block.block_public_acls,
+            ignore_public_acls: block.ignore_public_acls,
+            block_public_policy: block.block_public_policy,
+            restrict_public_buckets: block.restrict_public_buckets,
+        }
+    }
+}
+
 impl S3 {
     /// Block Public Access in effect for a bucket: its own, its account's, and what the organisation sets.
     pub(crate) async fn effective_block(

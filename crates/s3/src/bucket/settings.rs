@@ -107,32 +107,4 @@ impl S3 {
         }
         Err(CommitError::Conflict.reply())
     }
-
-    /// Changes a configuration of the request's bucket by what it was; `None` is none.
-    pub(crate) async fn reconfigure<I: Send, T: Structure + Default + Send>(
-        &self,
-        request: &mut Authorized<I>,
-        name: &str,
-        change: impl Fn(Option<T>) -> Result<Option<T>, ErrorReply> + Send,
-    ) -> Result<(), ErrorReply> {
-        for _ in 0..MAX_TRIES {
-            let (before, version) = match self.configuration(request.bucket()?.partition(), name).await? {
-                Some((value, version)) => (Some(value), Some(version)),
-                None => (None, None),
-            };
-            let mut mutation = Mutation::new();
-            mutation.unchanged(row::config(name), version);
-            match change(before)? {
-                Some(value) => mutation.put(row::config(name), document::encode(&value)),
-                None => mutation.delete(row::config(name)),
-            }
-            mutation.effect(configured());
-            match request.commit(&*self.store, mutation).await {
-                Ok(_) => return Ok(()),
-                Err(CommitError::Conflict) => {}
-                Err(error) => return Err(error.reply()),
-            }
-        }
-        Err(CommitError::Conflict.reply())
-    }
 }

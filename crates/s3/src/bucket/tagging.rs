@@ -7,12 +7,15 @@ use strongroom_api_s3::{
     DeleteBucketTaggingInput, DeleteBucketTaggingOutput, GetBucketTaggingInput, GetBucketTaggingOutput,
     PutBucketTaggingInput, PutBucketTaggingOutput, Tagging, op,
 };
-use strongroom_gate::{Authorized, ErrorReply, Handle, Reply};
+use strongroom_gate::{Authorized, CommitError, ErrorReply, Handle, Mutation, Reply};
 
-use super::limits::{MAX_BUCKET_TAGS, MAX_TAG_KEY_CHARS, MAX_TAG_VALUE_CHARS};
+use super::abac::tags_decide;
+use super::limits::{MAX_BUCKET_TAGS, MAX_TAG_KEY_CHARS, MAX_TAG_VALUE_CHARS, MAX_TRIES};
+use super::settings::configured;
 use super::{document, settings};
 use crate::S3;
 use crate::error;
+use crate::row::{self, Coded as _, StateRow};
 
 /// Source: S3 API Reference, "GetBucketTagging".
 #[async_trait]
@@ -30,17 +33,16 @@ impl Handle<op::GetBucketTagging> for S3 {
     }
 }
 
-/// Replaces all tags; an empty set removes them. Source: S3 API Reference, "PutBucketTagging".
+/// Replaces all tags; an empty set removes them. Not where ABAC is enabled. Source: S3 API Reference, "PutBucketTagging".
 #[async_trait]
 impl Handle<op::PutBucketTagging> for S3 {
     async fn handle(
         &self,
         mut request: Authorized<PutBucketTaggingInput>,
     ) -> Result<Reply<PutBucketTaggingOutput>, ErrorReply> {
-        let tags = &request.input().tagging;
+        let tags = request.input().tagging.clone();
         check(tags.tag_set.iter().map(|tag| (tag.key.as_str(), tag.value.as_str())))?;
-        let document = (!tags.tag_set.is_empty()).then(|| document::encode(tags));
-        self.configure(&mut request, settings::name::TAGGING, document).await?;
+        self.replace_tags(&mut request, (!tags.tag_set.is_empty()).then_some(tags)).await?;
         Ok(Reply::new(PutBucketTaggingOutput {}))
     }
 }
@@ -52,8 +54,53 @@ impl Handle<op::DeleteBucketTagging> for S3 {
         &self,
         mut request: Authorized<DeleteBucketTaggingInput>,
     ) -> Result<Reply<DeleteBucketTaggingOutput>, ErrorReply> {
-        self.configure(&mut request, settings::name::TAGGING, None).await?;
+        self.replace_tags(&mut request, None).await?;
         Ok(Reply::new(DeleteBucketTaggingOutput {}))
+    }
+}
+
+impl S3 {
+    /// Sets all tags of the request's bucket, where they have no say in who may reach it.
+    async fn replace_tags<I: Send>(
+        &self,
+        request: &mut Authorized<I>,
+        tags: Option<Tagging>,
+    ) -> Result<(), ErrorReply> {
+        self.retag(request, |state, _| if state.abac { Err(tags_decide()) } else { Ok(tags.clone()) }).await
+    }
+
+    /// Changes the tags of the request's bucket by what they were; `None` is none. Where they have a say in who may reach
+    /// the bucket, that changes its generation, so that whatever was decided by the old ones is decided anew.
+    pub(crate) async fn retag<I: Send>(
+        &self,
+        request: &mut Authorized<I>,
+        change: impl Fn(&StateRow, Option<Tagging>) -> Result<Option<Tagging>, ErrorReply> + Send,
+    ) -> Result<(), ErrorReply> {
+        let key = row::config(settings::name::TAGGING);
+        for _ in 0..MAX_TRIES {
+            let partition = request.bucket()?.partition();
+            let (mut state, generation) = self.state(partition).await?;
+            let stored = self.configuration(partition, settings::name::TAGGING).await?;
+            let (before, version) = stored.unzip();
+            let mut mutation = Mutation::new();
+            mutation.unchanged(row::STATE, Some(generation));
+            mutation.unchanged(key.clone(), version);
+            match change(&state, before)? {
+                Some(tags) => mutation.put(key.clone(), document::encode(&tags)),
+                None => mutation.delete(key.clone()),
+            }
+            if state.abac {
+                state.generation = state.generation.saturating_add(1);
+                mutation.put(row::STATE, state.encode());
+            }
+            mutation.effect(configured());
+            match request.commit(&*self.store, mutation).await {
+                Ok(_) => return Ok(()),
+                Err(CommitError::Conflict) => {}
+                Err(error) => return Err(error.reply()),
+            }
+        }
+        Err(CommitError::Conflict.reply())
     }
 }
 

@@ -60,6 +60,16 @@ fn account<I>(request: &Authorized<I>) -> Result<AccountId, ErrorReply> {
     request.caller().account().ok_or_else(|| ErrorReply::new(403, "AccessDenied", "Access Denied"))
 }
 
+/// Source: S3 Control API Reference, "PutPublicAccessBlock", "DeletePublicAccessBlock": 403 while a policy of the
+/// organisation manages the account.
+fn managed() -> ErrorReply {
+    let message = "Block Public Access of this account is set by an Amazon S3 policy of its organization. Change or \
+                   detach that policy in AWS Organizations.";
+    ErrorReply::new(403, "AccessDenied", message)
+}
+
+/// What is in effect: the organisation's setting stands over the account's own, which is kept.
+///
 /// Source: S3 Control API Reference, "GetPublicAccessBlock".
 #[async_trait]
 impl Handle<op::GetPublicAccessBlock> for S3 {
@@ -68,6 +78,11 @@ impl Handle<op::GetPublicAccessBlock> for S3 {
         request: Authorized<GetPublicAccessBlockInput>,
     ) -> Result<Reply<GetPublicAccessBlockOutput>, ErrorReply> {
         let account = account(&request)?;
+        if let Some(block) = request.organization_block() {
+            let block = PublicAccessBlockRow::from(block);
+            let public_access_block_configuration = Some(Box::new(block.into()));
+            return Ok(Reply::new(GetPublicAccessBlockOutput { public_access_block_configuration }));
+        }
         let row = self.directory.account_block(account).await;
         let Some(block) = row.map_err(|error| ErrorReply::from(&error))?.block else {
             return Err(ErrorReply::new(
@@ -113,6 +128,9 @@ impl S3 {
         request: &mut Authorized<I>,
         block: Option<PublicAccessBlockRow>,
     ) -> Result<(), ErrorReply> {
+        if request.organization_block().is_some() {
+            return Err(managed());
+        }
         let partition = Partition::Account(account(request)?);
         let mut mutation = Mutation::new();
         mutation.put(KEY, Coded::encode(&AccountBlockRow { block }));

@@ -109,6 +109,12 @@ pub struct StateRow {
     /// Its access control list; `None` for the owner's full control. Kept, without effect, while lists are disabled.
     #[n(7)]
     pub acl: Option<AclRow>,
+    /// Access depends on the bucket's tags (ABAC): a change of them is a change of the generation, too.
+    #[cbor(n(8), default)]
+    pub abac: bool,
+    /// Requesters pay, and must say that they know.
+    #[cbor(n(9), default)]
+    pub requester_pays: bool,
 }
 
 /// The four settings of Block Public Access.

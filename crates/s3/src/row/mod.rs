@@ -17,8 +17,11 @@
 //! | `h` | change, for followers (reserved: written once something follows) | `h` position | |
 //!
 //! The partition [`strongroom_storage::Partition::Names`] holds `n` name → [`NameRow`], `a` account, name → empty,
-//! and `i` bucket id → the name of a bucket that is being made or deleted.
+//! and `i` bucket id → the name of a bucket that is being made or deleted; of access points `p` account, region, name →
+//! [`AccessPointRow`], `t` policy's id → the policy's text, `q` alias → [`AliasRow`], and `r` bucket id, account, region,
+//! name → empty.
 
+mod access_point;
 mod acl;
 mod bucket;
 mod coded;
@@ -26,6 +29,11 @@ mod key;
 mod object;
 mod upload;
 
+pub use access_point::{
+    AccessPointPolicyRow, AccessPointRow, AliasRow, TagRow, access_point, access_point_name,
+    access_point_policy, access_points, alias, bucket_access_point, bucket_access_point_name,
+    bucket_access_points, bucket_access_points_in,
+};
 pub use acl::{AclRow, GrantRow, GranteeRow, OwnerRow, PermissionRow};
 pub use bucket::{BucketRow, NameRow, PublicAccessBlockRow, StateRow, Versioning};
 pub use coded::{Coded, RowError};

@@ -1,6 +1,7 @@
 //! Who signed: a caller out of an authentication input, or the error that AWS gives.
 
 mod fault;
+mod root_use;
 
 use strongroom_gate::{Caller, ErrorReply, SignatureFacts};
 use strongroom_identity::{Credential, Identity};
@@ -13,6 +14,7 @@ use strongroom_types::{AccessKeyId, Region, Timestamp};
 
 use crate::post::PostForm;
 
+pub(crate) use root_use::RootUses;
 pub(crate) use fault::{auth_reply, body_reply, post_reply};
 
 /// Verifies signatures against the installation's credentials.
@@ -51,13 +53,17 @@ impl Authn {
         now: Timestamp,
         body: BodyDigest,
     ) -> Result<Authenticated, ErrorReply> {
-        let AuthInput::Signed(signed) = input else {
-            return Ok(Authenticated {
-                caller: Caller::Anonymous,
-                signature: None,
-                payload: PayloadCheck::Unsigned,
-                region: None,
-            });
+        let signed = match input {
+            AuthInput::Signed(signed) => signed,
+            AuthInput::Anonymous(body) => {
+                let payload = body.check();
+                return Ok(Authenticated {
+                    caller: Caller::Anonymous,
+                    signature: None,
+                    payload,
+                    region: None,
+                });
+            }
         };
         let service = signed.scope().service().to_owned();
         let is_s3 = signed.scope().is_s3();

@@ -33,7 +33,9 @@ pub(crate) fn decode(
         .and_then(|()| strongroom_codec::validate_except(&*input, &PARSED_BY_THE_GATE))
         .map_err(|error| {
             let from_head = !strongroom_codec::needs_body(*protocol, operation) || is_header(error.member);
-            read_reply(*protocol, &error, from_head)
+            let reply = read_reply(*protocol, &error, from_head);
+            let is_list = matches!(operation.name, "PutBucketAcl" | "PutObjectAcl");
+            if is_list && reply.code == "MalformedXML" { malformed_acl(&error) } else { reply }
         })
         .and_then(|()| refuse_encryption_of_reads(operation.name, head.headers))
 }
@@ -62,8 +64,14 @@ fn is_empty_location(error: &ReadError) -> bool {
 }
 
 /// Headers as the model expects them, where S3 takes more. Conditions whose dates are none count as absent (RFC 9110,
-/// sections 13.1.3 and 13.1.4); the AWS SDK for C++ asks for checksums in lower case.
-pub(crate) fn tolerated(mut headers: http::HeaderMap) -> http::HeaderMap {
+/// sections 13.1.3 and 13.1.4); the AWS SDK for C++ asks for checksums in lower case. A presigned URL says in its query
+/// that the requester pays (S3 User Guide, "Downloading objects from Requester Pays buckets").
+pub(crate) fn tolerated(mut headers: http::HeaderMap, query: &[(String, String)]) -> http::HeaderMap {
+    const PAYER: &str = "x-amz-request-payer";
+    let payer = query.iter().find(|(name, _)| name == PAYER).map(|(_, payer)| payer);
+    if let Some(Ok(payer)) = payer.map(http::HeaderValue::try_from) {
+        headers.entry(PAYER).or_insert(payer);
+    }
     const CHECKSUM_MODE: &str = "x-amz-checksum-mode";
     if headers.get(CHECKSUM_MODE).is_some_and(|mode| mode.as_bytes().eq_ignore_ascii_case(b"enabled")) {
         headers.insert(CHECKSUM_MODE, http::HeaderValue::from_static("ENABLED"));
@@ -183,6 +191,15 @@ fn malformed_xml() -> ErrorReply {
         "MalformedXML",
         "The XML you provided was not well-formed or did not validate against our published schema",
     )
+}
+
+/// A list that is XML and has not the form of one. Source: S3 API Reference, "Error responses", MalformedACLError.
+fn malformed_acl(error: &ReadError) -> ErrorReply {
+    if matches!(error.kind, ReadErrorKind::Syntax(_)) {
+        return malformed_xml();
+    }
+    let message = "The ACL that you provided was not well formed or did not validate against our published schema.";
+    ErrorReply::new(400, "MalformedACLError", message)
 }
 
 /// Members of S3's inputs that lie in the head, where a bad value is an argument and not a document.

@@ -1,11 +1,14 @@
 //! The facts that the gate asks for, from the crates that keep them.
 
+pub(crate) mod endpoint;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use strongroom_ec2::Ec2;
 use strongroom_gate::{
-    AccountFacts, BucketFacts, Caller, Facts, Kept, Named, NamedPolicy, ObjectAccess, PrincipalFacts,
-    SecondFactor,
+    AccessPointAddress, AccessPointFacts, AccountFacts, BucketFacts, Caller, EndpointFacts, Facts, Kept,
+    Named, NamedPolicy, ObjectAccess, PrincipalFacts, SecondFactor,
 };
 use strongroom_identity::{Identity, IdentityError};
 use strongroom_organizations::{ACCOUNT_SERVICE, Organizations, OrganizationsError};
@@ -24,6 +27,7 @@ pub(crate) struct InstallationFacts {
     pub(crate) s3: S3,
     pub(crate) identity: Identity,
     pub(crate) organizations: Organizations,
+    pub(crate) ec2: Ec2,
 }
 
 fn store_error(error: IdentityError) -> StoreError {
@@ -52,6 +56,21 @@ fn organizations_error(error: OrganizationsError) -> StoreError {
 impl Facts for InstallationFacts {
     async fn bucket(&self, name: &BucketName) -> Result<Option<BucketFacts>, StoreError> {
         self.s3.directory().bucket(name).await
+    }
+
+    async fn access_point(
+        &self,
+        address: &AccessPointAddress,
+    ) -> Result<Option<Arc<AccessPointFacts>>, StoreError> {
+        self.s3.directory().access_point(address).await
+    }
+
+    async fn resource_tags(&self, resource: &Arn) -> Result<Vec<(String, String)>, StoreError> {
+        self.ec2.tags(resource).await.map_err(endpoint::ec2_error)
+    }
+
+    async fn endpoint(&self, id: &str) -> Result<Option<Arc<EndpointFacts>>, StoreError> {
+        endpoint::facts_of(&self.ec2, &self.organizations, id).await
     }
 
     async fn object_tags(

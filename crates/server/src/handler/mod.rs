@@ -10,6 +10,7 @@ use strongroom_ec2::Ec2;
 use strongroom_gate::{Authorized, Body, Caller, ErrorReply, Gate, Handle, Ledger, Refusal, RequestFacts};
 use strongroom_identity::Identity;
 use strongroom_organizations::Organizations;
+use strongroom_posture::Posture;
 use strongroom_s3::S3;
 use strongroom_shape::{Input, Operation, ServiceSchema, Structure, Untyped};
 
@@ -25,6 +26,7 @@ pub(crate) struct Services {
     pub(crate) identity: Identity,
     pub(crate) organizations: Organizations,
     pub(crate) ec2: Ec2,
+    pub(crate) posture: Posture,
     pub(crate) operator: Operator,
 }
 
@@ -125,11 +127,15 @@ async fn run<O: Operation>(
     let (routed, request_id) = (exchange.routed.clone(), exchange.request_id.clone());
     let authorized = decide::<O::Input>(gate, exchange).await?;
     let concealment = authorized.concealment();
-    let reply = match (handler.handle(authorized).await, concealment) {
+    let is_charged = authorized.is_charged_to_requester();
+    let mut reply = match (handler.handle(authorized).await, concealment) {
         (Ok(reply), _) => reply,
         (Err(error), None) => return Err(error),
         (Err(error), Some(concealment)) => return Err(concealment.of(error).await),
     };
+    if is_charged {
+        reply.headers.push(("x-amz-request-charged", "requester".to_owned()));
+    }
     let (output, extras) = encode::split(reply);
     encode::success(&routed, &output, extras, &request_id)
 }
@@ -189,6 +195,7 @@ impl Services {
             "sts" => self.dispatch_sts(exchange),
             "organizations" => self.dispatch_organizations(exchange),
             "account" => self.dispatch_account(exchange),
+            "accessanalyzer" => self.dispatch_accessanalyzer(exchange),
             "ec2" => self.dispatch_ec2(exchange),
             "strongroom" => self.dispatch_strongroom(exchange),
             _ => Box::pin(refuse(&self.gate, exchange)),

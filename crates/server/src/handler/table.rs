@@ -1,5 +1,6 @@
 //! Which operations are built. Whatever else its service has is answered 501.
 
+use strongroom_api_accessanalyzer as accessanalyzer;
 use strongroom_api_account as account;
 use strongroom_api_ec2 as ec2;
 use strongroom_api_iam as iam;
@@ -28,7 +29,7 @@ table! {
     GetObjectRetention GetObjectTagging GetPublicAccessBlock HeadBucket HeadObject
     ListBucketAnalyticsConfigurations ListBucketIntelligentTieringConfigurations
     ListBucketInventoryConfigurations ListBucketMetricsConfigurations ListBuckets ListMultipartUploads
-    ListObjectVersions ListObjects ListObjectsV2 ListParts PutBucketAcl PutBucketCors
+    ListObjectVersions ListObjects ListObjectsV2 ListParts PutBucketAbac PutBucketAcl PutBucketCors
     PutBucketEncryption PutBucketOwnershipControls PutBucketPolicy PutBucketRequestPayment PutBucketTagging
     PutBucketVersioning PutBucketWebsite PutObject PutObjectAcl PutObjectLegalHold PutObjectRetention
     PutObjectTagging PutPublicAccessBlock RestoreObject UploadPart UploadPartCopy
@@ -36,7 +37,9 @@ table! {
 
 table! {
     dispatch_s3control, s3control, s3:
-    DeletePublicAccessBlock GetPublicAccessBlock ListTagsForResource PutPublicAccessBlock TagResource
+    CreateAccessPoint DeleteAccessPoint DeleteAccessPointPolicy DeletePublicAccessBlock GetAccessPoint
+    GetAccessPointPolicy GetAccessPointPolicyStatus GetPublicAccessBlock ListAccessPoints
+    ListMultiRegionAccessPoints ListTagsForResource PutAccessPointPolicy PutPublicAccessBlock TagResource
     UntagResource
 }
 
@@ -103,8 +106,15 @@ table! {
 }
 
 table! {
+    dispatch_accessanalyzer, accessanalyzer, posture:
+    CheckNoPublicAccess ValidatePolicy
+}
+
+table! {
     dispatch_ec2, ec2, ec2:
-    DescribeRegions
+    CreateTags CreateVpc CreateVpcEndpoint DeleteTags DeleteVpc DeleteVpcEndpoints DescribePrefixLists
+    DescribeRegions DescribeTags DescribeVpcAttribute DescribeVpcEndpointServices DescribeVpcEndpoints
+    DescribeVpcs ModifyVpcAttribute ModifyVpcEndpoint
 }
 
 table! {

@@ -21,6 +21,9 @@ pub struct Connection {
     pub local: SocketAddr,
     /// What TLS agreed on; `None` on a plaintext listener.
     pub tls: Option<TlsFacts>,
+    /// The id of the VPC endpoint that it came through, by its listener or by what a trusted balancer says. It is not
+    /// known yet whether there is one.
+    pub endpoint: Option<Arc<str>>,
 }
 
 /// What a TLS handshake agreed on, in the words of CloudTrail's `tlsDetails` and of S3's access log.

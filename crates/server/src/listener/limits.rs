@@ -45,11 +45,22 @@ pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 /// Sources with connections that are counted one by one; the server refuses new sources beyond it.
 pub const MAX_COUNTED_SOURCES: usize = 65_536;
 
+/// Bytes of a header of PROXY protocol version 2. The specification asks that 536 be taken; Network Load Balancers send
+/// less than 100, and what names a certificate or a unique id may be longer.
+pub const MAX_PROXY_HEADER_BYTES: usize = 1024;
+
+/// Bytes of the endpoint's id in it: `vpce-` and 17 digits on AWS.
+pub const MAX_PROXY_ENDPOINT_BYTES: usize = 64;
+
+/// From the TCP accept to the end of that header. The specification asks for three seconds at least.
+pub const PROXY_HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Pause after the operating system refused to accept (out of descriptors, most likely).
 pub const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
 const _: () = assert!(MAX_REQUEST_LINE_BYTES < MAX_HEAD_BYTES);
 const _: () = assert!(MAX_HEAD_BYTES <= MAX_CONNECTION_BUFFER_BYTES);
+const _: () = assert!(MAX_PROXY_ENDPOINT_BYTES < MAX_PROXY_HEADER_BYTES);
 const _: () = assert!(MAX_METHOD_BYTES < MAX_REQUEST_LINE_BYTES);
 const _: () = assert!(MAX_CHUNK_SIZE_DIGITS < MAX_CHUNK_LINE_BYTES);
 

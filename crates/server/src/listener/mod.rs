@@ -5,10 +5,15 @@
 
 mod checked;
 mod connection;
+mod entrance;
+#[cfg(test)]
+mod entrance_tests;
 pub mod fault;
 pub mod flood;
 pub mod head;
 pub mod limits;
+mod network;
+pub mod proxy;
 mod shutdown;
 pub mod source;
 
@@ -24,10 +29,12 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use self::connection::Serve;
+pub use self::entrance::Entrance;
 pub use self::fault::HeadFault;
 pub use self::flood::{Admit, FloodBudget, FloodLimits, Refusals};
 use self::limits::ACCEPT_RETRY;
 pub use self::limits::ConnectionLimits;
+pub use self::network::{Network, NotANetwork};
 pub use self::shutdown::{Shutdown, ShutdownTrigger};
 use self::source::ConnectionCounts;
 pub use self::source::Source;
@@ -43,6 +50,8 @@ pub struct Addresses {
     pub listen_plaintext: Option<SocketAddr>,
     /// The admin listener; a loopback address.
     pub admin: SocketAddr,
+    /// Those of VPC endpoints and of balancers.
+    pub entrances: Vec<Entrance>,
 }
 
 /// Why the listeners could not be opened.
@@ -71,9 +80,11 @@ pub enum ListenError {
 /// Open sockets.
 #[derive(Debug)]
 pub struct Listeners {
-    tls: Option<(TcpListener, Arc<ServerConfig>)>,
+    tls: Option<TcpListener>,
     plaintext: Option<TcpListener>,
+    entrances: Vec<(TcpListener, Entrance)>,
     admin: Admin,
+    config: Arc<ServerConfig>,
     limits: ConnectionLimits,
 }
 
@@ -84,7 +95,7 @@ impl Listeners {
     /// [`ListenError`], before any socket serves.
     pub async fn bind(
         addresses: &Addresses,
-        tls: Arc<ServerConfig>,
+        config: Arc<ServerConfig>,
         limits: ConnectionLimits,
     ) -> Result<Self, ListenError> {
         if addresses.listen.is_none() && addresses.listen_plaintext.is_none() {
@@ -92,24 +103,35 @@ impl Listeners {
         }
         let admin = Admin::bind(addresses.admin).await?;
         let tls = match addresses.listen {
-            Some(address) => Some((bind(address).await?, tls)),
+            Some(address) => Some(bind(address).await?),
             None => None,
         };
         let plaintext = match addresses.listen_plaintext {
             Some(address) => Some(bind(address).await?),
             None => None,
         };
-        Ok(Self { tls, plaintext, admin, limits })
+        let mut entrances = Vec::with_capacity(addresses.entrances.len());
+        for entrance in &addresses.entrances {
+            let address = entrance.listen;
+            let listener = entrance.bind().await.map_err(|source| ListenError::Bind { address, source })?;
+            entrances.push((listener, entrance.clone()));
+        }
+        Ok(Self { tls, plaintext, entrances, admin, config, limits })
     }
 
     /// The address of the TLS listener, with the port that port 0 became.
     pub fn tls_address(&self) -> Option<SocketAddr> {
-        self.tls.as_ref().and_then(|(listener, _)| listener.local_addr().ok())
+        self.tls.as_ref().and_then(|listener| listener.local_addr().ok())
     }
 
     /// The address of the plaintext listener.
     pub fn plaintext_address(&self) -> Option<SocketAddr> {
         self.plaintext.as_ref().and_then(|listener| listener.local_addr().ok())
+    }
+
+    /// The addresses of VPC endpoints and balancers, in the order in which they were given.
+    pub fn entrances(&self) -> impl Iterator<Item = Option<SocketAddr>> {
+        self.entrances.iter().map(|(listener, _)| listener.local_addr().ok())
     }
 
     /// The address of the admin listener.
@@ -125,7 +147,7 @@ impl Listeners {
         readiness: Arc<dyn Fn() -> Readiness + Send + Sync>,
         shutdown: Shutdown,
     ) {
-        let Self { tls, plaintext, admin, limits } = self;
+        let Self { tls, plaintext, entrances, admin, config, limits } = self;
         let (admin_end, admin_shutdown) = ShutdownTrigger::new();
         let admin = tokio::spawn(admin.run(readiness, admin_shutdown));
         let (alive, mut ended) = mpsc::channel::<()>(1);
@@ -138,11 +160,18 @@ impl Listeners {
             alive,
         };
         let mut accepting = JoinSet::new();
-        if let Some((listener, tls)) = tls {
-            accepting.spawn(front.clone().accept(listener, Some(TlsAcceptor::from(tls))));
+        let acceptor = Some(TlsAcceptor::from(config));
+        if let Some(listener) = tls {
+            accepting
+                .spawn(front.clone().accept(listener, Way { acceptor: acceptor.clone(), entrance: None }));
         }
         if let Some(listener) = plaintext {
-            accepting.spawn(front.clone().accept(listener, None));
+            accepting.spawn(front.clone().accept(listener, Way { acceptor: None, entrance: None }));
+        }
+        for (listener, entrance) in entrances {
+            let acceptor = acceptor.clone().filter(|_| !entrance.plaintext);
+            let way = Way { acceptor, entrance: Some(Arc::new(entrance)) };
+            accepting.spawn(front.clone().accept(listener, way));
         }
         drop(front);
         while accepting.join_next().await.is_some() {}
@@ -159,6 +188,13 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, ListenError> {
     TcpListener::bind(address).await.map_err(|source| ListenError::Bind { address, source })
 }
 
+/// How connections come in on one address.
+#[derive(Clone)]
+struct Way {
+    acceptor: Option<TlsAcceptor>,
+    entrance: Option<Arc<Entrance>>,
+}
+
 /// What every accepted connection shares.
 #[derive(Clone)]
 struct Front {
@@ -171,7 +207,7 @@ struct Front {
 }
 
 impl Front {
-    async fn accept(self, listener: TcpListener, acceptor: Option<TlsAcceptor>) {
+    async fn accept(self, listener: TcpListener, way: Way) {
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -179,7 +215,7 @@ impl Front {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => self.admit(stream, peer, acceptor.clone()),
+                Ok((stream, peer)) => self.admit(stream, peer, way.clone()),
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_RETRY).await;
@@ -189,12 +225,19 @@ impl Front {
     }
 
     /// Serves a connection in a task of its own, or closes it when there are too many.
-    fn admit(&self, stream: TcpStream, peer: SocketAddr, acceptor: Option<TlsAcceptor>) {
+    fn admit(&self, mut stream: TcpStream, peer: SocketAddr, Way { acceptor, entrance }: Way) {
+        if entrance.as_ref().is_some_and(|entrance| !entrance.admits(peer.ip())) {
+            tracing::debug!(%peer, "a peer was refused that is none of the balancers");
+            return;
+        }
         // The client may be gone already; then there is nobody to serve.
         let Ok(local) = stream.local_addr() else { return };
         let id = self.ids.fetch_add(1, Ordering::Relaxed);
-        let connection = Connection { id, peer, local, tls: None };
-        let Some(place) = self.counts.enter(peer.ip()) else {
+        let mut connection = Connection { id, peer, local, tls: None, endpoint: None };
+        let behind_balancer = entrance.as_ref().is_some_and(|entrance| entrance.is_behind_balancer());
+        let place =
+            if behind_balancer { self.counts.enter_from_balancer() } else { self.counts.enter(peer.ip()) };
+        let Some(mut place) = place else {
             self.handler.overloaded(&connection);
             return;
         };
@@ -208,6 +251,12 @@ impl Front {
             alive: self.alive.clone(),
         };
         tokio::spawn(async move {
+            if let Some(entrance) = entrance {
+                let handler = Arc::clone(&serve.handler);
+                if !entrance.introduce(&mut stream, &mut connection, &mut place, &*handler).await {
+                    return;
+                }
+            }
             serve.stream(stream, connection, acceptor).await;
             drop(place);
         });

@@ -61,16 +61,19 @@ impl ConnectionCounts {
 
     /// A place for one more connection from `address`, given back when dropped; `None` beyond a limit.
     pub fn enter(&self, address: IpAddr) -> Option<ConnectionPlace> {
-        let source = Source::of(address);
+        let mut place = self.enter_from_balancer()?;
+        place.belongs_to(address).then_some(place)
+    }
+
+    /// A place for one more connection of which a balancer is still to say where it comes from; `None` beyond the limit
+    /// of all.
+    pub fn enter_from_balancer(&self) -> Option<ConnectionPlace> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let here = counts.sources.get(&source).copied().unwrap_or(0);
-        let new_source = here == 0 && counts.sources.len() >= MAX_COUNTED_SOURCES;
-        if counts.total >= self.total || here >= self.per_source || new_source {
+        if counts.total >= self.total {
             return None;
         }
         counts.total += 1;
-        counts.sources.insert(source, here + 1);
-        Some(ConnectionPlace { counts: Arc::clone(&self.counts), source })
+        Some(ConnectionPlace { counts: Arc::clone(&self.counts), per_source: self.per_source, source: None })
     }
 
     /// Connections open now.
@@ -83,18 +86,36 @@ impl ConnectionCounts {
 #[derive(Debug)]
 pub struct ConnectionPlace {
     counts: Arc<Mutex<Counts>>,
-    source: Source,
+    per_source: usize,
+    source: Option<Source>,
+}
+
+impl ConnectionPlace {
+    /// Counts it among those of `address`. `false`: they have as many as they may.
+    pub(super) fn belongs_to(&mut self, address: IpAddr) -> bool {
+        let source = Source::of(address);
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let here = counts.sources.get(&source).copied().unwrap_or(0);
+        let new_source = here == 0 && counts.sources.len() >= MAX_COUNTED_SOURCES;
+        if self.source.is_some() || here >= self.per_source || new_source {
+            return false;
+        }
+        counts.sources.insert(source, here + 1);
+        self.source = Some(source);
+        true
+    }
 }
 
 impl Drop for ConnectionPlace {
     fn drop(&mut self) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.total = counts.total.saturating_sub(1);
-        let left = counts.sources.get(&self.source).copied().unwrap_or(0).saturating_sub(1);
+        let Some(source) = self.source else { return };
+        let left = counts.sources.get(&source).copied().unwrap_or(0).saturating_sub(1);
         if left == 0 {
-            counts.sources.remove(&self.source);
+            counts.sources.remove(&source);
         } else {
-            counts.sources.insert(self.source, left);
+            counts.sources.insert(source, left);
         }
     }
 }
@@ -117,6 +138,20 @@ mod tests {
         drop(first);
         assert!(counts.enter(greedy).is_some(), "a place is given back");
         assert_eq!(counts.open(), 2);
+    }
+
+    #[test]
+    fn a_balancers_connections_are_counted_among_those_of_its_clients() {
+        let counts = ConnectionCounts::new(3, 1);
+        let (one, two) = (IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::BROADCAST));
+        let mut places: Vec<_> = (0..4).filter_map(|_| counts.enter_from_balancer()).collect();
+        assert_eq!(places.len(), 3, "the total holds before their headers");
+        assert!(places[0].belongs_to(one) && !places[1].belongs_to(one) && places[2].belongs_to(two));
+        places.remove(0);
+        assert!(places[0].belongs_to(one), "a place is given back");
+        drop(places);
+        assert_eq!(counts.open(), 0);
+        assert!(counts.counts.lock().is_ok_and(|counts| counts.sources.is_empty()));
     }
 
     #[test]

@@ -62,6 +62,11 @@ impl Handler for Dummy {
         let (method, target) = (incoming.method.to_string(), incoming.target.clone());
         let _ = self.seen.send(Seen::Request { method, target: target.clone(), tls });
         match target.as_str() {
+            "/whose" => {
+                let Connection { peer, endpoint, .. } = &*incoming.connection;
+                let text = format!("{} {}", peer.ip(), endpoint.as_deref().unwrap_or("public"));
+                self.outgoing(200, OutgoingBody::Full(text.into()))
+            }
             "/panic" => panic!("a handler that panics"),
             "/deny" => self.outgoing(403, OutgoingBody::Full(Bytes::from_static(b"denied"))),
             "/nothing" => self.outgoing(204, OutgoingBody::Full(Bytes::from_static(b"must not be sent"))),
@@ -112,8 +117,9 @@ impl Handler for Dummy {
     }
 }
 
-struct Server {
+pub(super) struct Server {
     plaintext: SocketAddr,
+    pub(super) entrances: Vec<SocketAddr>,
     tls: SocketAddr,
     admin: SocketAddr,
     authority: CertificateAuthority,
@@ -129,7 +135,7 @@ fn now() -> Timestamp {
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap())
 }
 
-fn limits() -> ConnectionLimits {
+pub(super) fn limits() -> ConnectionLimits {
     ConnectionLimits { shutdown_grace: Duration::from_secs(5), ..ConnectionLimits::default() }
 }
 
@@ -140,21 +146,26 @@ fn issue(authority: &CertificateAuthority) -> rustls::sign::CertifiedKey {
 }
 
 async fn serve(limits: ConnectionLimits) -> Server {
+    serve_at(limits, Vec::new()).await
+}
+
+pub(super) async fn serve_at(limits: ConnectionLimits, entrances: Vec<Entrance>) -> Server {
     let authority = CertificateAuthority::create("test", now(), &|buffer: &mut [u8]| buffer.fill(7)).unwrap();
     let resolver = ReloadingResolver::new(issue(&authority));
     let any = "127.0.0.1:0".parse().unwrap();
-    let addresses = Addresses { listen: Some(any), listen_plaintext: Some(any), admin: any };
+    let addresses = Addresses { listen: Some(any), listen_plaintext: Some(any), admin: any, entrances };
     let config = server_config(Arc::clone(&resolver), None).unwrap();
     let listeners = Listeners::bind(&addresses, config, limits).await.unwrap();
     let (plaintext, tls) = (listeners.plaintext_address().unwrap(), listeners.tls_address().unwrap());
     let admin = listeners.admin_address().unwrap();
+    let entrances = listeners.entrances().map(Option::unwrap).collect();
     let (sender, seen) = mpsc::unbounded_channel();
     let handler = Arc::new(Dummy { seen: sender, gate: Semaphore::new(0), entered: Notify::new() });
     let (trigger, shutdown) = ShutdownTrigger::new();
     let readiness = Arc::new(|| Readiness::Ready);
     let running = tokio::spawn(listeners.run(Arc::clone(&handler) as Arc<dyn Handler>, readiness, shutdown));
     let seen = Mutex::new(seen);
-    Server { plaintext, tls, admin, authority, resolver, handler, seen, trigger, running }
+    Server { plaintext, entrances, tls, admin, authority, resolver, handler, seen, trigger, running }
 }
 
 impl Server {
@@ -184,7 +195,7 @@ impl Server {
     }
 }
 
-async fn rest(stream: &mut (impl AsyncRead + Unpin)) -> String {
+pub(super) async fn rest(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut answer = Vec::new();
     let read = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut answer)).await;
     read.expect("the server closes the connection").unwrap();
@@ -606,6 +617,7 @@ async fn an_address_in_use_is_named() {
         listen: None,
         listen_plaintext: Some(server.plaintext),
         admin: "127.0.0.1:0".parse().unwrap(),
+        entrances: Vec::new(),
     };
     let config = server_config(Arc::clone(&server.resolver), None).unwrap();
     let error = Listeners::bind(&addresses, Arc::clone(&config), limits()).await.unwrap_err();

@@ -18,7 +18,8 @@ pub(crate) use query::{parse_query, redacted_target};
 const S3_CONTROL_PREFIX: &str = "/v20180820/";
 
 /// The services that are served beside S3 and S3 Control.
-static SERVICES: [&ServiceSchema; 6] = [
+static SERVICES: [&ServiceSchema; 7] = [
+    &strongroom_api_accessanalyzer::SERVICE,
     &strongroom_api_account::SERVICE,
     &strongroom_api_ec2::SERVICE,
     &strongroom_api_iam::SERVICE,
@@ -72,6 +73,7 @@ pub(crate) struct Routes {
     s3: Router,
     s3control: Router,
     account: Router,
+    accessanalyzer: Router,
     locator: Locator,
 }
 
@@ -81,6 +83,7 @@ impl Routes {
             s3: strongroom_api_s3::router(),
             s3control: strongroom_api_s3control::router(),
             account: strongroom_api_account::router(),
+            accessanalyzer: strongroom_api_accessanalyzer::router(),
             locator,
         }
     }
@@ -172,7 +175,8 @@ impl Routes {
         let protocol = protocol(service);
         let name = match protocol {
             Protocol::RestXml | Protocol::RestJson1 => {
-                return Self::by_path(service, &self.account, head).map_err(|_| unknown(protocol));
+                let router = if service.name == "account" { &self.account } else { &self.accessanalyzer };
+                return Self::by_path(service, router, head).map_err(|_| unknown(protocol));
             }
             Protocol::AwsQuery | Protocol::Ec2Query => action(head.query, body),
             Protocol::AwsJson10 | Protocol::AwsJson11 | Protocol::RpcV2Cbor => target(service, head.headers),

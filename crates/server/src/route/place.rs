@@ -1,4 +1,5 @@
-//! Bucket and key, by path style and by virtual-host style.
+//! Bucket and key, by path style and by virtual-host style. What stands in a bucket's place may be an access point: its ARN,
+//! its alias, or by virtual-host style its name and account. Which it is, the gate finds out.
 
 use strongroom_gate::ErrorReply;
 
@@ -31,7 +32,7 @@ impl Locator {
         if let Some(bucket) = self.bucket_of_host(headers) {
             return Ok(Located { bucket: Some(bucket), key: non_empty(path)? });
         }
-        let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+        let (bucket, key) = split(path);
         let bucket = non_empty(bucket)?;
         if bucket.is_none() && !key.is_empty() {
             return Err(invalid_uri());
@@ -53,6 +54,19 @@ impl Locator {
         let bucket = host.strip_suffix(longest.as_str())?;
         (!bucket.is_empty()).then(|| bucket.to_owned())
     }
+}
+
+/// Parts a path behind the bucket: behind the first slash, or where an ARN `…:accesspoint/NAME` is written out, behind the
+/// second.
+fn split(path: &str) -> (&str, &str) {
+    let Some((first, rest)) = path.split_once('/') else { return (path, "") };
+    let before_name = [":accesspoint", "%3Aaccesspoint", "%3aaccesspoint"];
+    if !first.starts_with("arn") || !before_name.iter().any(|end| first.ends_with(end)) {
+        return (first, rest);
+    }
+    let name = rest.split('/').next().unwrap_or_default();
+    let (bucket, key) = path.split_at_checked(first.len() + 1 + name.len()).unwrap_or((path, ""));
+    (bucket, key.strip_prefix('/').unwrap_or(key))
 }
 
 fn non_empty(raw: &str) -> Result<Option<String>, ErrorReply> {
@@ -81,5 +95,33 @@ mod tests {
         assert_eq!(locate("a.b.s3.localhost", "/"), (some("a.b"), None));
         assert_eq!(locate("b.s3.localhost.:9000", "/k"), (some("b"), some("k")));
         assert_eq!(locate("s3.localhost", "/b/k"), (some("b"), some("k")));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn bucket_and_key_are_the_whole_path(path in "(arn:a(:|%3A|%3a)accesspoint/)?[a:/%-]{0,12}") {
+            let (bucket, key) = split(&path);
+            let whole =
+                if path.len() == bucket.len() { bucket.to_owned() } else { format!("{bucket}/{key}") };
+            proptest::prop_assert_eq!(whole, path);
+        }
+    }
+
+    #[test]
+    fn an_access_point_stands_in_a_buckets_place() {
+        let some = |text: &str| Some(text.to_owned());
+        let arn = "arn:aws:s3:us-east-1:123456789012:accesspoint/ap1";
+        let colon = "arn:aws:s3:us-east-1:123456789012:accesspoint:ap1";
+        let encoded = "arn%3Aaws%3As3%3Aus-east-1%3A123456789012%3Aaccesspoint%2Fap1";
+        let half = "arn%3Aaws%3As3%3Aus-east-1%3A123456789012%3Aaccesspoint/ap1";
+        assert_eq!(locate("localhost", &format!("/{arn}/k/l")), (some(arn), some("k/l")));
+        assert_eq!(locate("localhost", &format!("/{arn}")), (some(arn), None));
+        assert_eq!(locate("localhost", &format!("/{arn}/")), (some(arn), None));
+        assert_eq!(locate("localhost", &format!("/{colon}/k")), (some(colon), some("k")));
+        assert_eq!(locate("localhost", &format!("/{encoded}/k%2Fl")), (some(arn), some("k/l")));
+        assert_eq!(locate("localhost", &format!("/{half}/k")), (some(arn), some("k")));
+        assert_eq!(locate("localhost", "/a-x-s3alias/k"), (some("a-x-s3alias"), some("k")));
+        assert_eq!(locate("ap1-123456789012.s3.localhost", "/k"), (some("ap1-123456789012"), some("k")));
+        assert_eq!(locate("localhost", "/b:accesspoint/k"), (some("b:accesspoint"), some("k")));
     }
 }

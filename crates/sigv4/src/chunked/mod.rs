@@ -51,6 +51,12 @@ impl ChunkedBody {
         let chain = signed.then(|| Chain::new(key.clone(), seed, amz_date, scope));
         Self { decoded_bytes: head.decoded_bytes, declared: head.trailers.clone(), chain, has_trailer }
     }
+
+    /// A body of which nothing is signed, with a trailer.
+    pub(crate) fn unsigned(head: &ChunkedHead) -> Self {
+        let declared = head.trailers.clone();
+        Self { decoded_bytes: head.decoded_bytes, declared, chain: None, has_trailer: true }
+    }
 }
 
 /// The trailer headers of a body that was verified to its end, names in lower case.

@@ -19,7 +19,7 @@ use crate::limits::{MAX_SESSION_TOKEN_BYTES, MAX_SIGNATURE_BYTES};
 use crate::scope::{Credential, CredentialScope};
 
 pub(crate) use payload::ChunkedHead;
-pub use payload::PayloadMode;
+pub use payload::{AnonymousBody, PayloadMode};
 
 pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const ALGORITHM_V4A: &str = "AWS4-ECDSA-P256-SHA256";
@@ -28,7 +28,7 @@ const ALGORITHM_V4A: &str = "AWS4-ECDSA-P256-SHA256";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AuthInput {
     /// It does not.
-    Anonymous,
+    Anonymous(AnonymousBody),
     /// By a signature in its head that is not verified yet.
     Signed(Box<SignedRequest>),
 }
@@ -104,7 +104,7 @@ impl AuthInput {
         let presigned = presigned::PARAMETERS.iter().any(|name| query.contains(name));
         let version2 = query.contains("AWSAccessKeyId") || query.contains("Signature");
         match (head.single("authorization"), presigned, version2) {
-            (Single::Absent, false, false) => payload::refuse_streaming(head).map(|()| Self::Anonymous),
+            (Single::Absent, false, false) => payload::of_anonymous(head).map(Self::Anonymous),
             (Single::Absent, true, false) => {
                 presigned::parse(head, &query).map(|request| Self::Signed(Box::new(request)))
             }

@@ -2,7 +2,9 @@
 
 use super::Mechanism;
 use super::presigned::one;
+use crate::PayloadCheck;
 use crate::canonical::{CanonicalQuery, SignedHeaders, is_token};
+use crate::chunked::ChunkedBody;
 use crate::error::AuthError;
 use crate::head::{RequestHead, Single};
 use crate::limits::MAX_TRAILERS;
@@ -105,6 +107,22 @@ pub(crate) struct ChunkedHead {
     pub(crate) decoded_bytes: u64,
     /// The names of `x-amz-trailer`, in lower case.
     pub(crate) trailers: Vec<String>,
+}
+
+/// What the head of a request that nobody signed says about its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnonymousBody {
+    chunked: Option<ChunkedHead>,
+}
+
+impl AnonymousBody {
+    /// What is still to be checked of the body: of aws-chunked, that it decodes; else nothing.
+    pub fn check(&self) -> PayloadCheck {
+        match &self.chunked {
+            Some(head) => PayloadCheck::Chunked(Box::new(ChunkedBody::unsigned(head))),
+            None => PayloadCheck::Unsigned,
+        }
+    }
 }
 
 pub(super) struct Payload {
@@ -243,11 +261,20 @@ pub(super) fn refuse_unsigned_headers(
     if unsigned.is_empty() { Ok(()) } else { Err(AuthError::HeadersNotSigned(unsigned)) }
 }
 
-/// A request without a signature cannot have a streaming mode.
-pub(super) fn refuse_streaming(head: &RequestHead<'_>) -> Result<(), AuthError> {
-    let mut values = head.headers.get_all(CONTENT_SHA256).iter();
-    if values.any(|value| value.as_bytes().starts_with(b"STREAMING-")) {
-        return Err(AuthError::StreamingNeedsHeaderSignature);
+/// What the head of a request without a signature says about its body. Of the streaming modes it can only have the one
+/// that signs nothing, which the SDKs choose for whoever has no credentials as for all others.
+pub(super) fn of_anonymous(head: &RequestHead<'_>) -> Result<AnonymousBody, AuthError> {
+    let mode = PayloadMode::StreamingUnsignedTrailer;
+    match head.single(CONTENT_SHA256) {
+        Single::Value(value) if PayloadMode::parse(value) == Ok(mode) => {
+            chunked_head(head, mode).map(|chunked| AnonymousBody { chunked })
+        }
+        _ => {
+            let mut values = head.headers.get_all(CONTENT_SHA256).iter();
+            if values.any(|value| value.as_bytes().starts_with(b"STREAMING-")) {
+                return Err(AuthError::StreamingNeedsHeaderSignature);
+            }
+            Ok(AnonymousBody { chunked: None })
+        }
     }
-    Ok(())
 }

@@ -1,6 +1,7 @@
 //! How other stores were broken, tried here. Numbers are those of public advisories.
 
-use strongroom_sigv4::{AuthError, AuthInput, BodyError, Code, PayloadToSign};
+use bytes::Bytes;
+use strongroom_sigv4::{AuthError, AuthInput, BodyDecoder, BodyError, Code, PayloadToSign};
 use strongroom_types::SecretAccessKey;
 
 use crate::support::{Refusal, Request, now, secret};
@@ -92,16 +93,46 @@ fn no_incomplete_set_of_presign_parameters_is_taken_for_anonymous() {
     }
 }
 
-/// Family 1: a streaming body without a signature is refused, not anonymous.
+/// Family 1: a streaming body without a signature is refused, or it is anonymous and nothing more.
 #[test]
-fn a_streaming_body_needs_a_signature() {
+fn a_signed_streaming_body_needs_a_signature() {
     for streaming in STREAMING {
-        let request = Request::new("PUT", "/b/k", "").with("x-amz-content-sha256", streaming);
-        assert_eq!(request.input(), Err(AuthError::StreamingNeedsHeaderSignature));
-        let twice =
-            request.set("x-amz-content-sha256", "UNSIGNED-PAYLOAD").with("x-amz-content-sha256", streaming);
+        let request = Request::new("PUT", "/b/k", "").with("x-amz-content-sha256", "UNSIGNED-PAYLOAD");
+        let twice = request.with("x-amz-content-sha256", streaming);
         assert_eq!(twice.input(), Err(AuthError::StreamingNeedsHeaderSignature));
+        let request = Request::new("PUT", "/b/k", "").with("x-amz-content-sha256", streaming);
+        let request = request.with("x-amz-decoded-content-length", "4");
+        if streaming == STREAMING[2] {
+            assert!(matches!(request.input(), Ok(AuthInput::Anonymous(_))));
+        } else {
+            assert_eq!(request.input(), Err(AuthError::StreamingNeedsHeaderSignature));
+        }
     }
+}
+
+/// What the SDKs send for whoever has no credentials: the chunks are decoded, and what they say of themselves must be so.
+#[test]
+fn an_anonymous_streaming_body_is_decoded_and_checked() {
+    let head = |length: &str| {
+        Request::new("PUT", "/b/k", "")
+            .with("x-amz-content-sha256", STREAMING[2])
+            .with("x-amz-decoded-content-length", length)
+            .with("x-amz-trailer", "x-amz-checksum-crc32")
+    };
+    let open = |length: &str, wire: &[u8]| {
+        let Ok(AuthInput::Anonymous(body)) = head(length).input() else { panic!("not anonymous") };
+        let (mut decoder, mut out) = (BodyDecoder::new(body.check()), Vec::new());
+        decoder.feed(Bytes::copy_from_slice(wire), &mut out)?;
+        decoder.finish().map(|body| (out.concat(), body.trailers().get("x-amz-checksum-crc32").is_some()))
+    };
+    let wire = b"4\r\ndata\r\n0\r\nx-amz-checksum-crc32:rfOlDQ==\r\n\r\n";
+    assert_eq!(open("4", wire), Ok((b"data".to_vec(), true)));
+    for (length, wire) in [("5", &wire[..]), ("3", &wire[..]), ("4", &wire[..20]), ("4", b"data")] {
+        assert!(open(length, wire).is_err(), "{length}");
+    }
+    assert_eq!(head("4x").head_code(), Code::InvalidArgument);
+    let no_length = Request::new("PUT", "/b/k", "").with("x-amz-content-sha256", STREAMING[2]);
+    assert_eq!(no_length.head_code(), Code::MissingContentLength);
 }
 
 /// MinIO CVE-2020-11012: any secret went with a known key id. Family 1, over every payload mode.

@@ -120,6 +120,16 @@ fn requesters_are_shown_as_aws_shows_them() {
 }
 
 #[test]
+fn the_access_point_and_the_need_of_a_list_are_told() {
+    let (decided, completed) = sample();
+    let fields = |decided: &Decided| split(&line(decided, &completed).unwrap())[24..].to_vec();
+    assert_eq!(fields(&decided), ["-", "-", "-"]);
+    let arn = "arn:aws:s3:us-west-2:111122223333:accesspoint/reports";
+    let listed = Decided { access_point_arn: Some(arn.into()), acl_required: true, ..decided };
+    assert_eq!(fields(&listed), [arn, "Yes", "-"]);
+}
+
+#[test]
 fn what_clients_send_can_forge_neither_field_nor_line() {
     let (decided, completed) = sample();
     let evil = "x\" 200 - 1 \"\r\nforged\\";

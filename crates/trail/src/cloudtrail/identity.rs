@@ -24,6 +24,8 @@ pub(crate) struct UserIdentity<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     session_context: Option<Map<String, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    identity_provider: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     invoked_by: Option<&'a str>,
 }
 
@@ -38,6 +40,7 @@ impl<'a> UserIdentity<'a> {
             access_key_id: caller.access_key_id.as_deref().map(cut),
             user_name: None,
             session_context: None,
+            identity_provider: None,
             invoked_by: None,
         };
         let name = caller.name.as_deref().map(cut);
@@ -57,6 +60,12 @@ impl<'a> UserIdentity<'a> {
                 Self { kind: "AssumedRole", session_context: role_session(caller), ..identity }
             }
             CallerKind::FederatedUser => Self { kind: "FederatedUser", ..identity },
+            CallerKind::WebIdentityUser => Self {
+                kind: "WebIdentityUser",
+                user_name: name,
+                identity_provider: caller.identity_provider.as_deref().map(cut),
+                ..identity
+            },
             CallerKind::AwsService => Self {
                 kind: "AWSService",
                 principal_id: None,

@@ -69,6 +69,8 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     vpc_endpoint_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    vpc_endpoint_account_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     addendum: Option<Map<String, Value>>,
     event_category: &'static str,
     #[serde(skip_serializing_if = "Map::is_empty")]
@@ -85,6 +87,11 @@ struct Resource<'a> {
     arn: Option<String>,
     #[serde(rename = "ARNPrefix", skip_serializing_if = "Option::is_none")]
     arn_prefix: Option<String>,
+}
+
+/// Whether CloudTrail takes requests for this operation for data events, of which there are many.
+pub fn is_data_event(service: &str, operation: &str, has_key: bool) -> bool {
+    names::is_data(service, names::event_name(service, operation, true), has_key)
 }
 
 /// The events of a request: one, and for DeleteObjects one more, `DeleteObject`, for each key. Ids depend on the record
@@ -149,6 +156,7 @@ pub fn render_coalesced(coalesced: &Coalesced) -> String {
         recipient_account_id: None,
         service_event_details: object(details),
         vpc_endpoint_id: None,
+        vpc_endpoint_account_id: None,
         addendum: None,
         event_category: "Management",
         tls_details: Map::new(),
@@ -169,7 +177,8 @@ pub(crate) fn render_event(event: &Event) -> Vec<String> {
 
 fn main_line<'a>(decided: &'a Decided, completed: Option<&'a Completed>) -> Line<'a> {
     let s3 = names::is_s3(&decided.service);
-    let event_name = names::event_name(&decided.service, cut(&decided.operation), decided.bucket.is_some());
+    let on_bucket = decided.bucket.is_some() || names::leads_to_bucket(&decided.target);
+    let event_name = names::event_name(&decided.service, cut(&decided.operation), on_bucket);
     let data = names::is_data(&decided.service, event_name, decided.key.is_some());
     let from_service = decided.caller.kind == CallerKind::AwsService;
     let ended = completed.map_or(decided.decided_at_millis, |completed| completed.completed_at_millis);
@@ -197,6 +206,7 @@ fn main_line<'a>(decided: &'a Decided, completed: Option<&'a Completed>) -> Line
         recipient_account_id: decided.bucket_owner.as_deref().or(decided.caller.account.as_deref()).map(cut),
         service_event_details: None,
         vpc_endpoint_id: decided.vpc_endpoint_id.as_deref().map(cut),
+        vpc_endpoint_account_id: decided.vpc_endpoint_account.as_deref().map(cut),
         addendum: None,
         event_category: if data { "Data" } else { "Management" },
         tls_details: tls_details(decided),
@@ -347,6 +357,9 @@ fn additional_event_data(decided: &Decided, completed: Option<&Completed>, s3: b
         add("bytesTransferredIn", completed.map_or(0, |completed| completed.bytes_in).into());
         add("bytesTransferredOut", completed.map_or(0, |completed| completed.bytes_out).into());
         add("x-amz-id-2", cut_short(&decided.host_id).into());
+        if decided.acl_required {
+            add("aclRequired", "Yes".into());
+        }
     }
     match completed.map(|completed| completed.outcome) {
         Some(Outcome::Sent) => {}

@@ -72,6 +72,12 @@ pub(crate) fn event_name<'a>(service: &str, operation: &'a str, on_bucket: bool)
     RENAMED.iter().find(|(name, _)| *name == operation).map_or(operation, |(_, renamed)| renamed)
 }
 
+/// Whether a request to S3 with this target would be about a bucket, were it let in: a request that was refused before it
+/// was decided on has no bucket in its record. Those of S3 Control, and work without a request, are about an account.
+pub(crate) fn leads_to_bucket(target: &str) -> bool {
+    !target.is_empty() && !target.starts_with("/v20180820/")
+}
+
 /// Whether an event of this name is a data event. Operations that AWS lists nowhere are, if they name a key.
 pub(crate) fn is_data(service: &str, event_name: &str, has_key: bool) -> bool {
     is_s3(service) && (has_key || DATA.contains(&event_name))

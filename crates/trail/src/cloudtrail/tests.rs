@@ -20,6 +20,7 @@ fn sample() -> (Decided, Completed) {
             canonical_user_id: None,
             access_key_id: Some("AKIAIOSFODNN7EXAMPLE".into()),
             name: None,
+            identity_provider: None,
         },
         service: "s3".into(),
         operation: "PutObject".into(),
@@ -146,12 +147,25 @@ fn operations_bear_the_names_of_the_documented_list() {
         told("GetBucketObjectLockConfiguration", "Management")
     );
     assert_eq!(named("PutPublicAccessBlock", None, b), told("PutBucketPublicAccessBlock", "Management"));
-    assert_eq!(named("PutPublicAccessBlock", None, None), told("PutAccountPublicAccessBlock", "Management"));
     assert_eq!(named("ListObjectsV2", None, b), told("ListObjects", "Data"));
     assert_eq!(named("HeadBucket", None, b), told("HeadBucket", "Data"));
     assert_eq!(named("ListBuckets", None, None), told("ListBuckets", "Management"));
     assert_eq!(named("GetObject", Some("k"), b), told("GetObject", "Data"));
     assert_eq!(named("", None, None), told("UnknownOperation", "Management"));
+}
+
+#[test]
+fn a_block_of_an_account_is_told_from_one_of_a_bucket_though_nothing_was_decided() {
+    let (decided, completed) = sample();
+    let named = |target: &str| {
+        let operation = "DeletePublicAccessBlock".into();
+        let decided = Decided { operation, target: target.into(), bucket: None, ..decided.clone() };
+        event(&decided, &completed)["eventName"].clone()
+    };
+    assert_eq!(named("/photos?publicAccessBlock"), "DeleteBucketPublicAccessBlock");
+    assert_eq!(named("/?publicAccessBlock"), "DeleteBucketPublicAccessBlock");
+    assert_eq!(named("/v20180820/configuration/publicAccessBlock"), "DeleteAccountPublicAccessBlock");
+    assert_eq!(named(""), "DeleteAccountPublicAccessBlock");
 }
 
 #[test]
@@ -191,6 +205,19 @@ fn each_kind_of_caller_has_its_identity() {
         identity(role)["sessionContext"]["sessionIssuer"],
         json!({"type": "Role", "principalId": "AROAIDPPEZS35WEXAMPLE", "accountId": "111122223333",
                "arn": "arn:aws:iam::111122223333:role/RoleToBeAssumed", "userName": "RoleToBeAssumed"})
+    );
+    let web = CallerRecord {
+        kind: CallerKind::WebIdentityUser,
+        principal_id: Some("arn:aws:iam::111122223333:oidc-provider/idp.example.com:store:42".into()),
+        name: Some("42".into()),
+        identity_provider: Some("arn:aws:iam::111122223333:oidc-provider/idp.example.com".into()),
+        ..CallerRecord::default()
+    };
+    assert_eq!(
+        identity(web),
+        json!({"type": "WebIdentityUser", "userName": "42",
+               "principalId": "arn:aws:iam::111122223333:oidc-provider/idp.example.com:store:42",
+               "identityProvider": "arn:aws:iam::111122223333:oidc-provider/idp.example.com"})
     );
     let service =
         CallerRecord { kind: CallerKind::AwsService, name: Some("logging.s3.amazonaws.com".into()), ..base };
@@ -308,7 +335,7 @@ proptest! {
         long in "[\\u{0}-\\u{2100}]{0,3000}",
         times: [i64; 2],
         status: u16,
-        kind in 0_u8..6,
+        kind in 0_u8..7,
         which in 0_usize..5,
         resources in 0_usize..40,
     ) {
@@ -316,7 +343,7 @@ proptest! {
         let operation = [text(0), "DeleteObjects".into(), "PutObject".into(), "ListObjects".into(), String::new()];
         let kinds = [
             CallerKind::Anonymous, CallerKind::Root, CallerKind::AwsService, CallerKind::IamUser,
-            CallerKind::AssumedRole, CallerKind::FederatedUser,
+            CallerKind::AssumedRole, CallerKind::FederatedUser, CallerKind::WebIdentityUser,
         ];
         let resource = ResourceRecord { arn: long.clone(), account: Some(text(1)), kind: text(2) };
         let decided = Decided {
@@ -325,6 +352,7 @@ proptest! {
                 kind: kinds[usize::from(kind)], principal_id: Some(text(6)),
                 arn: Some(format!("arn:aws:sts::1:assumed-role/{}", text(7))), account: Some(long.clone()),
                 canonical_user_id: None, access_key_id: Some(text(8)), name: Some(text(9)),
+                identity_provider: Some(long.clone()),
             },
             service: if which == 0 { text(10) } else { "s3".into() },
             operation: operation[which].clone(), region: text(11), resources: vec![resource; resources],

@@ -14,7 +14,7 @@ pub(crate) fn emit(definition: &Json, prefixes: &[String]) -> Outcome<String> {
          /// The services, by their prefix in policies.\npub static SERVICES: &[&Service] = &["
     );
     for prefix in prefixes {
-        write!(out, "&{}, ", prefix.to_ascii_uppercase())?;
+        write!(out, "&{}, ", name_of(prefix))?;
     }
     out.push_str("];\n");
     for prefix in prefixes {
@@ -28,7 +28,7 @@ pub(crate) fn emit(definition: &Json, prefixes: &[String]) -> Outcome<String> {
 }
 
 fn one(out: &mut String, prefix: &str, service: &Json) -> Outcome<()> {
-    let upper = prefix.to_ascii_uppercase();
+    let upper = name_of(prefix);
     writeln!(
         out,
         "/// `{prefix}`.\npub static {upper}: Service = Service {{ prefix: {prefix:?}, actions: &["
@@ -79,6 +79,54 @@ fn one(out: &mut String, prefix: &str, service: &Json) -> Outcome<()> {
     }
     out.push_str("] };\n");
     Ok(())
+}
+
+/// The name of a service's table.
+fn name_of(prefix: &str) -> String {
+    prefix.to_ascii_uppercase().replace('-', "_")
+}
+
+/// Writes the names that every service has: actions with the numbers of the resource types that they can be done to, the
+/// forms of those types' ARNs, and condition keys. Texts with spaces between, since there are some twenty thousand.
+pub(crate) fn vocabulary(definition: &Json) -> Outcome<String> {
+    let mut out = format!(
+        "{HEADER}\n//! What every service has, as the Service Authorization Reference lists it.\n\n\
+         use super::super::ServiceWords;\n\n\
+         /// The services, sorted by prefix.\npub(in super::super) static SERVICES: &[ServiceWords] = &[\n"
+    );
+    for (prefix, service) in sorted(definition) {
+        let resources = sorted(service.get("resources"));
+        if service.get("privileges").is_null() {
+            continue; // The definition's own version stands among the services.
+        }
+        let mut actions = Vec::new();
+        for (name, action) in sorted(service.get("privileges")) {
+            let numbers = sorted(action.get("resource_types")).into_iter().filter_map(|(wanted, _)| {
+                resources.iter().position(|(resource, _)| *resource == wanted).map(|at| at.to_string())
+            });
+            let numbers: Vec<_> = numbers.collect();
+            actions.push(if numbers.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{name}:{}", numbers.join(","))
+            });
+        }
+        let forms: Vec<_> = resources
+            .iter()
+            .map(|(_, resource)| resource.get("arn").text().unwrap_or_default().replace(' ', ""))
+            .collect();
+        let keys: Vec<_> =
+            sorted(service.get("conditions")).into_iter().map(|(name, _)| name.replace(' ', "")).collect();
+        writeln!(
+            out,
+            "ServiceWords {{ prefix: {prefix:?}, actions: {:?}, resources: {:?}, keys: {:?} }},",
+            actions.join(" "),
+            forms.join(" "),
+            keys.join(" "),
+        )?;
+    }
+    out.push_str("];\n");
+    Ok(out)
 }
 
 /// By name, so that a table can be searched by halves.

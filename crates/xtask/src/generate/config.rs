@@ -53,6 +53,12 @@ pub(crate) struct Service {
     /// Names of XML roots of answers by operation.
     #[serde(default)]
     pub(crate) output_root: BTreeMap<String, String>,
+    /// Enums whose values begin with a small letter on the wire, other than the model says.
+    #[serde(default)]
+    pub(crate) lower_case: Vec<String>,
+    /// Values of enums that the service documents and its model leaves out.
+    #[serde(default)]
+    pub(crate) more_values: BTreeMap<String, Vec<String>>,
 }
 
 /// A choice of operations.
@@ -85,6 +91,8 @@ pub(crate) struct Actions {
     pub(crate) definition: String,
     /// Services by their prefix in policies.
     pub(crate) prefixes: Vec<String>,
+    /// Folder of the names alone, of all services.
+    pub(crate) vocabulary: String,
 }
 
 /// Reads the file.

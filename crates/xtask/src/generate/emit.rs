@@ -58,8 +58,11 @@ impl<'a> Emitter<'a> {
             let name = self.shapes.types.get(shape).map_or("", String::as_str);
             write!(out, "strongroom_shape::enumeration! {{ {name} {{ ")?;
             let mut taken = Vec::new();
-            for value in self.model.shape(shape).get("enum").texts() {
+            let more = self.service.more_values.get(*shape).into_iter().flatten().map(String::as_str);
+            for value in self.model.shape(shape).get("enum").texts().chain(more) {
                 let mut variant = names::variant(value);
+                let lower = self.service.lower_case.iter().any(|name| name == shape);
+                let value = if lower { names::lower_first(value) } else { value.to_owned() };
                 while taken.contains(&variant) {
                     variant.push('_');
                 }

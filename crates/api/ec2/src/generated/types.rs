@@ -8,6 +8,164 @@ use strongroom_shape::{
 };
 use strongroom_types::Timestamp;
 
+/// Shape `AttributeBooleanValue`.
+#[derive(Clone, Default)]
+pub struct AttributeBooleanValue {
+    /// Member `Value`.
+    pub value: Option<bool>,
+}
+impl Structure for AttributeBooleanValue {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::ATTRIBUTE_BOOLEAN_VALUE
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::ATTRIBUTE_BOOLEAN_VALUE_MEMBERS;
+        opt(&self.value, &m[0], w);
+    }
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::ATTRIBUTE_BOOLEAN_VALUE_MEMBERS;
+        match index {
+            0 => set(&mut self.value, &m[0], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `BlockPublicAccessStates`.
+#[derive(Clone, Default)]
+pub struct BlockPublicAccessStates {
+    /// Member `InternetGatewayBlockMode`.
+    pub internet_gateway_block_mode: Option<BlockPublicAccessMode>,
+}
+impl Structure for BlockPublicAccessStates {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::BLOCK_PUBLIC_ACCESS_STATES
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::BLOCK_PUBLIC_ACCESS_STATES_MEMBERS;
+        opt(&self.internet_gateway_block_mode, &m[0], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::BLOCK_PUBLIC_ACCESS_STATES_MEMBERS;
+        match index {
+            0 => set(&mut self.internet_gateway_block_mode, &m[0], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `DnsEntry`.
+#[derive(Clone, Default)]
+pub struct DnsEntry {
+    /// Member `DnsName`.
+    pub dns_name: Option<String>,
+    /// Member `HostedZoneId`.
+    pub hosted_zone_id: Option<String>,
+}
+impl Structure for DnsEntry {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::DNS_ENTRY
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::DNS_ENTRY_MEMBERS;
+        opt(&self.dns_name, &m[0], w);
+        opt(&self.hosted_zone_id, &m[1], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::DNS_ENTRY_MEMBERS;
+        match index {
+            0 => set(&mut self.dns_name, &m[0], r)?,
+            1 => set(&mut self.hosted_zone_id, &m[1], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `DnsOptions`.
+#[derive(Clone, Default)]
+pub struct DnsOptions {
+    /// Member `DnsRecordIpType`.
+    pub dns_record_ip_type: Option<DnsRecordIpType>,
+    /// Member `PrivateDnsOnlyForInboundResolverEndpoint`.
+    pub private_dns_only_for_inbound_resolver_endpoint: Option<bool>,
+    /// Member `PrivateDnsPreference`.
+    pub private_dns_preference: Option<String>,
+    /// Member `PrivateDnsSpecifiedDomains`.
+    pub private_dns_specified_domains: Option<Vec<String>>,
+}
+impl Structure for DnsOptions {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::DNS_OPTIONS
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::DNS_OPTIONS_MEMBERS;
+        opt(&self.dns_record_ip_type, &m[0], w);
+        opt(&self.private_dns_only_for_inbound_resolver_endpoint, &m[1], w);
+        opt(&self.private_dns_preference, &m[2], w);
+        opt(&self.private_dns_specified_domains, &m[3], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::DNS_OPTIONS_MEMBERS;
+        match index {
+            0 => set(&mut self.dns_record_ip_type, &m[0], r)?,
+            1 => set(&mut self.private_dns_only_for_inbound_resolver_endpoint, &m[1], r)?,
+            2 => set(&mut self.private_dns_preference, &m[2], r)?,
+            3 => set(&mut self.private_dns_specified_domains, &m[3], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `DnsOptionsSpecification`.
+#[derive(Clone, Default)]
+pub struct DnsOptionsSpecification {
+    /// Member `DnsRecordIpType`.
+    pub dns_record_ip_type: Option<DnsRecordIpType>,
+    /// Member `PrivateDnsOnlyForInboundResolverEndpoint`.
+    pub private_dns_only_for_inbound_resolver_endpoint: Option<bool>,
+    /// Member `PrivateDnsPreference`.
+    pub private_dns_preference: Option<String>,
+    /// Member `PrivateDnsSpecifiedDomains`.
+    pub private_dns_specified_domains: Option<Vec<String>>,
+}
+impl Structure for DnsOptionsSpecification {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::DNS_OPTIONS_SPECIFICATION
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::DNS_OPTIONS_SPECIFICATION_MEMBERS;
+        opt(&self.dns_record_ip_type, &m[0], w);
+        opt(&self.private_dns_only_for_inbound_resolver_endpoint, &m[1], w);
+        opt(&self.private_dns_preference, &m[2], w);
+        opt(&self.private_dns_specified_domains, &m[3], w);
+    }
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::DNS_OPTIONS_SPECIFICATION_MEMBERS;
+        match index {
+            0 => set(&mut self.dns_record_ip_type, &m[0], r)?,
+            1 => set(&mut self.private_dns_only_for_inbound_resolver_endpoint, &m[1], r)?,
+            2 => set(&mut self.private_dns_preference, &m[2], r)?,
+            3 => set(&mut self.private_dns_specified_domains, &m[3], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
 /// Shape `Filter`.
 #[derive(Clone, Default)]
 pub struct Filter {
@@ -30,6 +188,170 @@ impl Structure for Filter {
         match index {
             0 => set(&mut self.name, &m[0], r)?,
             1 => set(&mut self.values, &m[1], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `LastError`.
+#[derive(Clone, Default)]
+pub struct LastError {
+    /// Member `Message`.
+    pub message: Option<String>,
+    /// Member `Code`.
+    pub code: Option<String>,
+}
+impl Structure for LastError {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::LAST_ERROR
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::LAST_ERROR_MEMBERS;
+        opt(&self.message, &m[0], w);
+        opt(&self.code, &m[1], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::LAST_ERROR_MEMBERS;
+        match index {
+            0 => set(&mut self.message, &m[0], r)?,
+            1 => set(&mut self.code, &m[1], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `NetworkFirewallAssociation`.
+#[derive(Clone, Default)]
+pub struct NetworkFirewallAssociation {
+    /// Member `FirewallArn`.
+    pub firewall_arn: Option<String>,
+    /// Member `FirewallOnboardingStatus`.
+    pub firewall_onboarding_status: Option<FirewallOnboardingStatus>,
+    /// Member `FirewallMode`.
+    pub firewall_mode: Option<FirewallMode>,
+}
+impl Structure for NetworkFirewallAssociation {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::NETWORK_FIREWALL_ASSOCIATION
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::NETWORK_FIREWALL_ASSOCIATION_MEMBERS;
+        opt(&self.firewall_arn, &m[0], w);
+        opt(&self.firewall_onboarding_status, &m[1], w);
+        opt(&self.firewall_mode, &m[2], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::NETWORK_FIREWALL_ASSOCIATION_MEMBERS;
+        match index {
+            0 => set(&mut self.firewall_arn, &m[0], r)?,
+            1 => set(&mut self.firewall_onboarding_status, &m[1], r)?,
+            2 => set(&mut self.firewall_mode, &m[2], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `PayerResponsibilityEntry`.
+#[derive(Clone, Default)]
+pub struct PayerResponsibilityEntry {
+    /// Member `Scope`.
+    pub scope: Option<PayerResponsibilityScope>,
+    /// Member `PayerResponsibilityType`.
+    pub payer_responsibility_type: Option<PayerResponsibilityType>,
+}
+impl Structure for PayerResponsibilityEntry {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::PAYER_RESPONSIBILITY_ENTRY
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::PAYER_RESPONSIBILITY_ENTRY_MEMBERS;
+        opt(&self.scope, &m[0], w);
+        opt(&self.payer_responsibility_type, &m[1], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::PAYER_RESPONSIBILITY_ENTRY_MEMBERS;
+        match index {
+            0 => set(&mut self.scope, &m[0], r)?,
+            1 => set(&mut self.payer_responsibility_type, &m[1], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `PrefixList`.
+#[derive(Clone, Default)]
+pub struct PrefixList {
+    /// Member `Cidrs`.
+    pub cidrs: Option<Vec<String>>,
+    /// Member `PrefixListId`.
+    pub prefix_list_id: Option<String>,
+    /// Member `PrefixListName`.
+    pub prefix_list_name: Option<String>,
+}
+impl Structure for PrefixList {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::PREFIX_LIST
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::PREFIX_LIST_MEMBERS;
+        opt(&self.cidrs, &m[0], w);
+        opt(&self.prefix_list_id, &m[1], w);
+        opt(&self.prefix_list_name, &m[2], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::PREFIX_LIST_MEMBERS;
+        match index {
+            0 => set(&mut self.cidrs, &m[0], r)?,
+            1 => set(&mut self.prefix_list_id, &m[1], r)?,
+            2 => set(&mut self.prefix_list_name, &m[2], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `PrivateDnsDetails`.
+#[derive(Clone, Default)]
+pub struct PrivateDnsDetails {
+    /// Member `PrivateDnsName`.
+    pub private_dns_name: Option<String>,
+}
+impl Structure for PrivateDnsDetails {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::PRIVATE_DNS_DETAILS
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::PRIVATE_DNS_DETAILS_MEMBERS;
+        opt(&self.private_dns_name, &m[0], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::PRIVATE_DNS_DETAILS_MEMBERS;
+        match index {
+            0 => set(&mut self.private_dns_name, &m[0], r)?,
             _ => {}
         }
         Ok(())
@@ -103,4 +425,936 @@ impl Structure for RegionGeography {
         Ok(())
     }
 }
-strongroom_shape::structures! { Filter Region RegionGeography }
+/// Shape `SecurityGroupIdentifier`.
+#[derive(Clone, Default)]
+pub struct SecurityGroupIdentifier {
+    /// Member `GroupId`.
+    pub group_id: Option<String>,
+    /// Member `GroupName`.
+    pub group_name: Option<String>,
+}
+impl Structure for SecurityGroupIdentifier {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::SECURITY_GROUP_IDENTIFIER
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::SECURITY_GROUP_IDENTIFIER_MEMBERS;
+        opt(&self.group_id, &m[0], w);
+        opt(&self.group_name, &m[1], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::SECURITY_GROUP_IDENTIFIER_MEMBERS;
+        match index {
+            0 => set(&mut self.group_id, &m[0], r)?,
+            1 => set(&mut self.group_name, &m[1], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `ServiceDetail`.
+#[derive(Clone, Default)]
+pub struct ServiceDetail {
+    /// Member `ServiceName`.
+    pub service_name: Option<String>,
+    /// Member `ServiceId`.
+    pub service_id: Option<String>,
+    /// Member `ServiceType`.
+    pub service_type: Option<Vec<ServiceTypeDetail>>,
+    /// Member `ServiceRegion`.
+    pub service_region: Option<String>,
+    /// Member `AvailabilityZoneIds`.
+    pub availability_zone_ids: Option<Vec<String>>,
+    /// Member `AvailabilityZones`.
+    pub availability_zones: Option<Vec<String>>,
+    /// Member `Owner`.
+    pub owner: Option<String>,
+    /// Member `BaseEndpointDnsNames`.
+    pub base_endpoint_dns_names: Option<Vec<String>>,
+    /// Member `PrivateDnsName`.
+    pub private_dns_name: Option<String>,
+    /// Member `PrivateDnsNames`.
+    pub private_dns_names: Option<Vec<PrivateDnsDetails>>,
+    /// Member `VpcEndpointPolicySupported`.
+    pub vpc_endpoint_policy_supported: Option<bool>,
+    /// Member `AcceptanceRequired`.
+    pub acceptance_required: Option<bool>,
+    /// Member `ManagesVpcEndpoints`.
+    pub manages_vpc_endpoints: Option<bool>,
+    /// Member `PayerResponsibility`.
+    pub payer_responsibility: Option<PayerResponsibility>,
+    /// Member `Tags`.
+    pub tags: Option<Vec<Tag>>,
+    /// Member `PrivateDnsNameVerificationState`.
+    pub private_dns_name_verification_state: Option<DnsNameState>,
+    /// Member `SupportedIpAddressTypes`.
+    pub supported_ip_address_types: Option<Vec<ServiceConnectivityType>>,
+}
+impl Structure for ServiceDetail {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::SERVICE_DETAIL
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::SERVICE_DETAIL_MEMBERS;
+        opt(&self.service_name, &m[0], w);
+        opt(&self.service_id, &m[1], w);
+        opt(&self.service_type, &m[2], w);
+        opt(&self.service_region, &m[3], w);
+        opt(&self.availability_zone_ids, &m[4], w);
+        opt(&self.availability_zones, &m[5], w);
+        opt(&self.owner, &m[6], w);
+        opt(&self.base_endpoint_dns_names, &m[7], w);
+        opt(&self.private_dns_name, &m[8], w);
+        opt(&self.private_dns_names, &m[9], w);
+        opt(&self.vpc_endpoint_policy_supported, &m[10], w);
+        opt(&self.acceptance_required, &m[11], w);
+        opt(&self.manages_vpc_endpoints, &m[12], w);
+        opt(&self.payer_responsibility, &m[13], w);
+        opt(&self.tags, &m[14], w);
+        opt(&self.private_dns_name_verification_state, &m[15], w);
+        opt(&self.supported_ip_address_types, &m[16], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::SERVICE_DETAIL_MEMBERS;
+        match index {
+            0 => set(&mut self.service_name, &m[0], r)?,
+            1 => set(&mut self.service_id, &m[1], r)?,
+            2 => set(&mut self.service_type, &m[2], r)?,
+            3 => set(&mut self.service_region, &m[3], r)?,
+            4 => set(&mut self.availability_zone_ids, &m[4], r)?,
+            5 => set(&mut self.availability_zones, &m[5], r)?,
+            6 => set(&mut self.owner, &m[6], r)?,
+            7 => set(&mut self.base_endpoint_dns_names, &m[7], r)?,
+            8 => set(&mut self.private_dns_name, &m[8], r)?,
+            9 => set(&mut self.private_dns_names, &m[9], r)?,
+            10 => set(&mut self.vpc_endpoint_policy_supported, &m[10], r)?,
+            11 => set(&mut self.acceptance_required, &m[11], r)?,
+            12 => set(&mut self.manages_vpc_endpoints, &m[12], r)?,
+            13 => set(&mut self.payer_responsibility, &m[13], r)?,
+            14 => set(&mut self.tags, &m[14], r)?,
+            15 => set(&mut self.private_dns_name_verification_state, &m[15], r)?,
+            16 => set(&mut self.supported_ip_address_types, &m[16], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `ServiceTypeDetail`.
+#[derive(Clone, Default)]
+pub struct ServiceTypeDetail {
+    /// Member `ServiceType`.
+    pub service_type: Option<ServiceType>,
+}
+impl Structure for ServiceTypeDetail {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::SERVICE_TYPE_DETAIL
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::SERVICE_TYPE_DETAIL_MEMBERS;
+        opt(&self.service_type, &m[0], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::SERVICE_TYPE_DETAIL_MEMBERS;
+        match index {
+            0 => set(&mut self.service_type, &m[0], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `SubnetConfiguration`.
+#[derive(Clone, Default)]
+pub struct SubnetConfiguration {
+    /// Member `SubnetId`.
+    pub subnet_id: Option<String>,
+    /// Member `Ipv4`.
+    pub ipv4: Option<String>,
+    /// Member `Ipv6`.
+    pub ipv6: Option<String>,
+}
+impl Structure for SubnetConfiguration {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::SUBNET_CONFIGURATION
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::SUBNET_CONFIGURATION_MEMBERS;
+        opt(&self.subnet_id, &m[0], w);
+        opt(&self.ipv4, &m[1], w);
+        opt(&self.ipv6, &m[2], w);
+    }
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::SUBNET_CONFIGURATION_MEMBERS;
+        match index {
+            0 => set(&mut self.subnet_id, &m[0], r)?,
+            1 => set(&mut self.ipv4, &m[1], r)?,
+            2 => set(&mut self.ipv6, &m[2], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `SubnetIpPrefixes`.
+#[derive(Clone, Default)]
+pub struct SubnetIpPrefixes {
+    /// Member `SubnetId`.
+    pub subnet_id: Option<String>,
+    /// Member `IpPrefixes`.
+    pub ip_prefixes: Option<Vec<String>>,
+}
+impl Structure for SubnetIpPrefixes {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::SUBNET_IP_PREFIXES
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::SUBNET_IP_PREFIXES_MEMBERS;
+        opt(&self.subnet_id, &m[0], w);
+        opt(&self.ip_prefixes, &m[1], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::SUBNET_IP_PREFIXES_MEMBERS;
+        match index {
+            0 => set(&mut self.subnet_id, &m[0], r)?,
+            1 => set(&mut self.ip_prefixes, &m[1], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `Tag`.
+#[derive(Clone, Default)]
+pub struct Tag {
+    /// Member `Key`.
+    pub key: Option<String>,
+    /// Member `Value`.
+    pub value: Option<String>,
+}
+impl Structure for Tag {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::TAG
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::TAG_MEMBERS;
+        opt(&self.key, &m[0], w);
+        opt(&self.value, &m[1], w);
+    }
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::TAG_MEMBERS;
+        match index {
+            0 => set(&mut self.key, &m[0], r)?,
+            1 => set(&mut self.value, &m[1], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `TagDescription`.
+#[derive(Clone, Default)]
+pub struct TagDescription {
+    /// Member `Key`.
+    pub key: Option<String>,
+    /// Member `ResourceId`.
+    pub resource_id: Option<String>,
+    /// Member `ResourceType`.
+    pub resource_type: Option<ResourceType>,
+    /// Member `Value`.
+    pub value: Option<String>,
+}
+impl Structure for TagDescription {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::TAG_DESCRIPTION
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::TAG_DESCRIPTION_MEMBERS;
+        opt(&self.key, &m[0], w);
+        opt(&self.resource_id, &m[1], w);
+        opt(&self.resource_type, &m[2], w);
+        opt(&self.value, &m[3], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::TAG_DESCRIPTION_MEMBERS;
+        match index {
+            0 => set(&mut self.key, &m[0], r)?,
+            1 => set(&mut self.resource_id, &m[1], r)?,
+            2 => set(&mut self.resource_type, &m[2], r)?,
+            3 => set(&mut self.value, &m[3], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `TagSpecification`.
+#[derive(Clone, Default)]
+pub struct TagSpecification {
+    /// Member `ResourceType`.
+    pub resource_type: Option<ResourceType>,
+    /// Member `Tags`.
+    pub tags: Option<Vec<Tag>>,
+}
+impl Structure for TagSpecification {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::TAG_SPECIFICATION
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::TAG_SPECIFICATION_MEMBERS;
+        opt(&self.resource_type, &m[0], w);
+        opt(&self.tags, &m[1], w);
+    }
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::TAG_SPECIFICATION_MEMBERS;
+        match index {
+            0 => set(&mut self.resource_type, &m[0], r)?,
+            1 => set(&mut self.tags, &m[1], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `UnsuccessfulItem`.
+#[derive(Clone, Default)]
+pub struct UnsuccessfulItem {
+    /// Member `Error`.
+    pub error: Option<Box<UnsuccessfulItemError>>,
+    /// Member `ResourceId`.
+    pub resource_id: Option<String>,
+}
+impl Structure for UnsuccessfulItem {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::UNSUCCESSFUL_ITEM
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::UNSUCCESSFUL_ITEM_MEMBERS;
+        opt(&self.error, &m[0], w);
+        opt(&self.resource_id, &m[1], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::UNSUCCESSFUL_ITEM_MEMBERS;
+        match index {
+            0 => set(&mut self.error, &m[0], r)?,
+            1 => set(&mut self.resource_id, &m[1], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `UnsuccessfulItemError`.
+#[derive(Clone, Default)]
+pub struct UnsuccessfulItemError {
+    /// Member `Code`.
+    pub code: Option<String>,
+    /// Member `Message`.
+    pub message: Option<String>,
+}
+impl Structure for UnsuccessfulItemError {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::UNSUCCESSFUL_ITEM_ERROR
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::UNSUCCESSFUL_ITEM_ERROR_MEMBERS;
+        opt(&self.code, &m[0], w);
+        opt(&self.message, &m[1], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::UNSUCCESSFUL_ITEM_ERROR_MEMBERS;
+        match index {
+            0 => set(&mut self.code, &m[0], r)?,
+            1 => set(&mut self.message, &m[1], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `Vpc`.
+#[derive(Clone, Default)]
+pub struct Vpc {
+    /// Member `OwnerId`.
+    pub owner_id: Option<String>,
+    /// Member `InstanceTenancy`.
+    pub instance_tenancy: Option<Tenancy>,
+    /// Member `Ipv6CidrBlockAssociationSet`.
+    pub ipv6_cidr_block_association_set: Option<Vec<VpcIpv6CidrBlockAssociation>>,
+    /// Member `CidrBlockAssociationSet`.
+    pub cidr_block_association_set: Option<Vec<VpcCidrBlockAssociation>>,
+    /// Member `IsDefault`.
+    pub is_default: Option<bool>,
+    /// Member `EncryptionControl`.
+    pub encryption_control: Option<Box<VpcEncryptionControl>>,
+    /// Member `Tags`.
+    pub tags: Option<Vec<Tag>>,
+    /// Member `BlockPublicAccessStates`.
+    pub block_public_access_states: Option<Box<BlockPublicAccessStates>>,
+    /// Member `NetworkFirewallAssociations`.
+    pub network_firewall_associations: Option<Vec<NetworkFirewallAssociation>>,
+    /// Member `VpcId`.
+    pub vpc_id: Option<String>,
+    /// Member `State`.
+    pub state: Option<VpcState>,
+    /// Member `CidrBlock`.
+    pub cidr_block: Option<String>,
+    /// Member `DhcpOptionsId`.
+    pub dhcp_options_id: Option<String>,
+}
+impl Structure for Vpc {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::VPC
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::VPC_MEMBERS;
+        opt(&self.owner_id, &m[0], w);
+        opt(&self.instance_tenancy, &m[1], w);
+        opt(&self.ipv6_cidr_block_association_set, &m[2], w);
+        opt(&self.cidr_block_association_set, &m[3], w);
+        opt(&self.is_default, &m[4], w);
+        opt(&self.encryption_control, &m[5], w);
+        opt(&self.tags, &m[6], w);
+        opt(&self.block_public_access_states, &m[7], w);
+        opt(&self.network_firewall_associations, &m[8], w);
+        opt(&self.vpc_id, &m[9], w);
+        opt(&self.state, &m[10], w);
+        opt(&self.cidr_block, &m[11], w);
+        opt(&self.dhcp_options_id, &m[12], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::VPC_MEMBERS;
+        match index {
+            0 => set(&mut self.owner_id, &m[0], r)?,
+            1 => set(&mut self.instance_tenancy, &m[1], r)?,
+            2 => set(&mut self.ipv6_cidr_block_association_set, &m[2], r)?,
+            3 => set(&mut self.cidr_block_association_set, &m[3], r)?,
+            4 => set(&mut self.is_default, &m[4], r)?,
+            5 => set(&mut self.encryption_control, &m[5], r)?,
+            6 => set(&mut self.tags, &m[6], r)?,
+            7 => set(&mut self.block_public_access_states, &m[7], r)?,
+            8 => set(&mut self.network_firewall_associations, &m[8], r)?,
+            9 => set(&mut self.vpc_id, &m[9], r)?,
+            10 => set(&mut self.state, &m[10], r)?,
+            11 => set(&mut self.cidr_block, &m[11], r)?,
+            12 => set(&mut self.dhcp_options_id, &m[12], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `VpcCidrBlockAssociation`.
+#[derive(Clone, Default)]
+pub struct VpcCidrBlockAssociation {
+    /// Member `AssociationId`.
+    pub association_id: Option<String>,
+    /// Member `CidrBlock`.
+    pub cidr_block: Option<String>,
+    /// Member `CidrBlockState`.
+    pub cidr_block_state: Option<Box<VpcCidrBlockState>>,
+}
+impl Structure for VpcCidrBlockAssociation {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::VPC_CIDR_BLOCK_ASSOCIATION
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::VPC_CIDR_BLOCK_ASSOCIATION_MEMBERS;
+        opt(&self.association_id, &m[0], w);
+        opt(&self.cidr_block, &m[1], w);
+        opt(&self.cidr_block_state, &m[2], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::VPC_CIDR_BLOCK_ASSOCIATION_MEMBERS;
+        match index {
+            0 => set(&mut self.association_id, &m[0], r)?,
+            1 => set(&mut self.cidr_block, &m[1], r)?,
+            2 => set(&mut self.cidr_block_state, &m[2], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `VpcCidrBlockState`.
+#[derive(Clone, Default)]
+pub struct VpcCidrBlockState {
+    /// Member `State`.
+    pub state: Option<VpcCidrBlockStateCode>,
+    /// Member `StatusMessage`.
+    pub status_message: Option<String>,
+}
+impl Structure for VpcCidrBlockState {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::VPC_CIDR_BLOCK_STATE
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::VPC_CIDR_BLOCK_STATE_MEMBERS;
+        opt(&self.state, &m[0], w);
+        opt(&self.status_message, &m[1], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::VPC_CIDR_BLOCK_STATE_MEMBERS;
+        match index {
+            0 => set(&mut self.state, &m[0], r)?,
+            1 => set(&mut self.status_message, &m[1], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `VpcEncryptionControl`.
+#[derive(Clone, Default)]
+pub struct VpcEncryptionControl {
+    /// Member `VpcId`.
+    pub vpc_id: Option<String>,
+    /// Member `VpcEncryptionControlId`.
+    pub vpc_encryption_control_id: Option<String>,
+    /// Member `Mode`.
+    pub mode: Option<VpcEncryptionControlMode>,
+    /// Member `State`.
+    pub state: Option<VpcEncryptionControlState>,
+    /// Member `StateMessage`.
+    pub state_message: Option<String>,
+    /// Member `ResourceExclusions`.
+    pub resource_exclusions: Option<Box<VpcEncryptionControlExclusions>>,
+    /// Member `Tags`.
+    pub tags: Option<Vec<Tag>>,
+}
+impl Structure for VpcEncryptionControl {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::VPC_ENCRYPTION_CONTROL
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::VPC_ENCRYPTION_CONTROL_MEMBERS;
+        opt(&self.vpc_id, &m[0], w);
+        opt(&self.vpc_encryption_control_id, &m[1], w);
+        opt(&self.mode, &m[2], w);
+        opt(&self.state, &m[3], w);
+        opt(&self.state_message, &m[4], w);
+        opt(&self.resource_exclusions, &m[5], w);
+        opt(&self.tags, &m[6], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::VPC_ENCRYPTION_CONTROL_MEMBERS;
+        match index {
+            0 => set(&mut self.vpc_id, &m[0], r)?,
+            1 => set(&mut self.vpc_encryption_control_id, &m[1], r)?,
+            2 => set(&mut self.mode, &m[2], r)?,
+            3 => set(&mut self.state, &m[3], r)?,
+            4 => set(&mut self.state_message, &m[4], r)?,
+            5 => set(&mut self.resource_exclusions, &m[5], r)?,
+            6 => set(&mut self.tags, &m[6], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `VpcEncryptionControlConfiguration`.
+#[derive(Clone, Default)]
+pub struct VpcEncryptionControlConfiguration {
+    /// Member `Mode`.
+    pub mode: Option<VpcEncryptionControlMode>,
+    /// Member `InternetGatewayExclusion`.
+    pub internet_gateway_exclusion: Option<VpcEncryptionControlExclusionStateInput>,
+    /// Member `EgressOnlyInternetGatewayExclusion`.
+    pub egress_only_internet_gateway_exclusion: Option<VpcEncryptionControlExclusionStateInput>,
+    /// Member `NatGatewayExclusion`.
+    pub nat_gateway_exclusion: Option<VpcEncryptionControlExclusionStateInput>,
+    /// Member `VirtualPrivateGatewayExclusion`.
+    pub virtual_private_gateway_exclusion: Option<VpcEncryptionControlExclusionStateInput>,
+    /// Member `VpcPeeringExclusion`.
+    pub vpc_peering_exclusion: Option<VpcEncryptionControlExclusionStateInput>,
+    /// Member `LambdaExclusion`.
+    pub lambda_exclusion: Option<VpcEncryptionControlExclusionStateInput>,
+    /// Member `VpcLatticeExclusion`.
+    pub vpc_lattice_exclusion: Option<VpcEncryptionControlExclusionStateInput>,
+    /// Member `ElasticFileSystemExclusion`.
+    pub elastic_file_system_exclusion: Option<VpcEncryptionControlExclusionStateInput>,
+    /// Member `GlobalAcceleratorExclusion`.
+    pub global_accelerator_exclusion: Option<VpcEncryptionControlExclusionStateInput>,
+    /// Member `ApiGatewayV2Exclusion`.
+    pub api_gateway_v2_exclusion: Option<VpcEncryptionControlExclusionStateInput>,
+}
+impl Structure for VpcEncryptionControlConfiguration {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::VPC_ENCRYPTION_CONTROL_CONFIGURATION
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::VPC_ENCRYPTION_CONTROL_CONFIGURATION_MEMBERS;
+        opt(&self.mode, &m[0], w);
+        opt(&self.internet_gateway_exclusion, &m[1], w);
+        opt(&self.egress_only_internet_gateway_exclusion, &m[2], w);
+        opt(&self.nat_gateway_exclusion, &m[3], w);
+        opt(&self.virtual_private_gateway_exclusion, &m[4], w);
+        opt(&self.vpc_peering_exclusion, &m[5], w);
+        opt(&self.lambda_exclusion, &m[6], w);
+        opt(&self.vpc_lattice_exclusion, &m[7], w);
+        opt(&self.elastic_file_system_exclusion, &m[8], w);
+        opt(&self.global_accelerator_exclusion, &m[9], w);
+        opt(&self.api_gateway_v2_exclusion, &m[10], w);
+    }
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::VPC_ENCRYPTION_CONTROL_CONFIGURATION_MEMBERS;
+        match index {
+            0 => set(&mut self.mode, &m[0], r)?,
+            1 => set(&mut self.internet_gateway_exclusion, &m[1], r)?,
+            2 => set(&mut self.egress_only_internet_gateway_exclusion, &m[2], r)?,
+            3 => set(&mut self.nat_gateway_exclusion, &m[3], r)?,
+            4 => set(&mut self.virtual_private_gateway_exclusion, &m[4], r)?,
+            5 => set(&mut self.vpc_peering_exclusion, &m[5], r)?,
+            6 => set(&mut self.lambda_exclusion, &m[6], r)?,
+            7 => set(&mut self.vpc_lattice_exclusion, &m[7], r)?,
+            8 => set(&mut self.elastic_file_system_exclusion, &m[8], r)?,
+            9 => set(&mut self.global_accelerator_exclusion, &m[9], r)?,
+            10 => set(&mut self.api_gateway_v2_exclusion, &m[10], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `VpcEncryptionControlExclusion`.
+#[derive(Clone, Default)]
+pub struct VpcEncryptionControlExclusion {
+    /// Member `State`.
+    pub state: Option<VpcEncryptionControlExclusionState>,
+    /// Member `StateMessage`.
+    pub state_message: Option<String>,
+}
+impl Structure for VpcEncryptionControlExclusion {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::VPC_ENCRYPTION_CONTROL_EXCLUSION
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::VPC_ENCRYPTION_CONTROL_EXCLUSION_MEMBERS;
+        opt(&self.state, &m[0], w);
+        opt(&self.state_message, &m[1], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::VPC_ENCRYPTION_CONTROL_EXCLUSION_MEMBERS;
+        match index {
+            0 => set(&mut self.state, &m[0], r)?,
+            1 => set(&mut self.state_message, &m[1], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `VpcEncryptionControlExclusions`.
+#[derive(Clone, Default)]
+pub struct VpcEncryptionControlExclusions {
+    /// Member `InternetGateway`.
+    pub internet_gateway: Option<Box<VpcEncryptionControlExclusion>>,
+    /// Member `EgressOnlyInternetGateway`.
+    pub egress_only_internet_gateway: Option<Box<VpcEncryptionControlExclusion>>,
+    /// Member `NatGateway`.
+    pub nat_gateway: Option<Box<VpcEncryptionControlExclusion>>,
+    /// Member `VirtualPrivateGateway`.
+    pub virtual_private_gateway: Option<Box<VpcEncryptionControlExclusion>>,
+    /// Member `VpcPeering`.
+    pub vpc_peering: Option<Box<VpcEncryptionControlExclusion>>,
+    /// Member `Lambda`.
+    pub lambda: Option<Box<VpcEncryptionControlExclusion>>,
+    /// Member `VpcLattice`.
+    pub vpc_lattice: Option<Box<VpcEncryptionControlExclusion>>,
+    /// Member `ElasticFileSystem`.
+    pub elastic_file_system: Option<Box<VpcEncryptionControlExclusion>>,
+    /// Member `GlobalAccelerator`.
+    pub global_accelerator: Option<Box<VpcEncryptionControlExclusion>>,
+    /// Member `ApiGatewayV2`.
+    pub api_gateway_v2: Option<Box<VpcEncryptionControlExclusion>>,
+}
+impl Structure for VpcEncryptionControlExclusions {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::VPC_ENCRYPTION_CONTROL_EXCLUSIONS
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::VPC_ENCRYPTION_CONTROL_EXCLUSIONS_MEMBERS;
+        opt(&self.internet_gateway, &m[0], w);
+        opt(&self.egress_only_internet_gateway, &m[1], w);
+        opt(&self.nat_gateway, &m[2], w);
+        opt(&self.virtual_private_gateway, &m[3], w);
+        opt(&self.vpc_peering, &m[4], w);
+        opt(&self.lambda, &m[5], w);
+        opt(&self.vpc_lattice, &m[6], w);
+        opt(&self.elastic_file_system, &m[7], w);
+        opt(&self.global_accelerator, &m[8], w);
+        opt(&self.api_gateway_v2, &m[9], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::VPC_ENCRYPTION_CONTROL_EXCLUSIONS_MEMBERS;
+        match index {
+            0 => set(&mut self.internet_gateway, &m[0], r)?,
+            1 => set(&mut self.egress_only_internet_gateway, &m[1], r)?,
+            2 => set(&mut self.nat_gateway, &m[2], r)?,
+            3 => set(&mut self.virtual_private_gateway, &m[3], r)?,
+            4 => set(&mut self.vpc_peering, &m[4], r)?,
+            5 => set(&mut self.lambda, &m[5], r)?,
+            6 => set(&mut self.vpc_lattice, &m[6], r)?,
+            7 => set(&mut self.elastic_file_system, &m[7], r)?,
+            8 => set(&mut self.global_accelerator, &m[8], r)?,
+            9 => set(&mut self.api_gateway_v2, &m[9], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `VpcEndpoint`.
+#[derive(Clone, Default)]
+pub struct VpcEndpoint {
+    /// Member `VpcEndpointId`.
+    pub vpc_endpoint_id: Option<String>,
+    /// Member `VpcEndpointType`.
+    pub vpc_endpoint_type: Option<VpcEndpointType>,
+    /// Member `VpcId`.
+    pub vpc_id: Option<String>,
+    /// Member `ServiceName`.
+    pub service_name: Option<String>,
+    /// Member `State`.
+    pub state: Option<State>,
+    /// Member `PolicyDocument`.
+    pub policy_document: Option<String>,
+    /// Member `RouteTableIds`.
+    pub route_table_ids: Option<Vec<String>>,
+    /// Member `SubnetIds`.
+    pub subnet_ids: Option<Vec<String>>,
+    /// Member `Groups`.
+    pub groups: Option<Vec<SecurityGroupIdentifier>>,
+    /// Member `IpAddressType`.
+    pub ip_address_type: Option<IpAddressType>,
+    /// Member `DnsOptions`.
+    pub dns_options: Option<Box<DnsOptions>>,
+    /// Member `PrivateDnsEnabled`.
+    pub private_dns_enabled: Option<bool>,
+    /// Member `RequesterManaged`.
+    pub requester_managed: Option<bool>,
+    /// Member `NetworkInterfaceIds`.
+    pub network_interface_ids: Option<Vec<String>>,
+    /// Member `DnsEntries`.
+    pub dns_entries: Option<Vec<DnsEntry>>,
+    /// Member `CreationTimestamp`.
+    pub creation_timestamp: Option<Timestamp>,
+    /// Member `Tags`.
+    pub tags: Option<Vec<Tag>>,
+    /// Member `OwnerId`.
+    pub owner_id: Option<String>,
+    /// Member `LastError`.
+    pub last_error: Option<Box<LastError>>,
+    /// Member `Ipv4Prefixes`.
+    pub ipv4_prefixes: Option<Vec<SubnetIpPrefixes>>,
+    /// Member `Ipv6Prefixes`.
+    pub ipv6_prefixes: Option<Vec<SubnetIpPrefixes>>,
+    /// Member `FailureReason`.
+    pub failure_reason: Option<String>,
+    /// Member `ServiceNetworkArn`.
+    pub service_network_arn: Option<String>,
+    /// Member `ResourceConfigurationArn`.
+    pub resource_configuration_arn: Option<String>,
+    /// Member `ServiceRegion`.
+    pub service_region: Option<String>,
+    /// Member `PayerResponsibilities`.
+    pub payer_responsibilities: Option<Vec<PayerResponsibilityEntry>>,
+}
+impl Structure for VpcEndpoint {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::VPC_ENDPOINT
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::VPC_ENDPOINT_MEMBERS;
+        opt(&self.vpc_endpoint_id, &m[0], w);
+        opt(&self.vpc_endpoint_type, &m[1], w);
+        opt(&self.vpc_id, &m[2], w);
+        opt(&self.service_name, &m[3], w);
+        opt(&self.state, &m[4], w);
+        opt(&self.policy_document, &m[5], w);
+        opt(&self.route_table_ids, &m[6], w);
+        opt(&self.subnet_ids, &m[7], w);
+        opt(&self.groups, &m[8], w);
+        opt(&self.ip_address_type, &m[9], w);
+        opt(&self.dns_options, &m[10], w);
+        opt(&self.private_dns_enabled, &m[11], w);
+        opt(&self.requester_managed, &m[12], w);
+        opt(&self.network_interface_ids, &m[13], w);
+        opt(&self.dns_entries, &m[14], w);
+        opt(&self.creation_timestamp, &m[15], w);
+        opt(&self.tags, &m[16], w);
+        opt(&self.owner_id, &m[17], w);
+        opt(&self.last_error, &m[18], w);
+        opt(&self.ipv4_prefixes, &m[19], w);
+        opt(&self.ipv6_prefixes, &m[20], w);
+        opt(&self.failure_reason, &m[21], w);
+        opt(&self.service_network_arn, &m[22], w);
+        opt(&self.resource_configuration_arn, &m[23], w);
+        opt(&self.service_region, &m[24], w);
+        opt(&self.payer_responsibilities, &m[25], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::VPC_ENDPOINT_MEMBERS;
+        match index {
+            0 => set(&mut self.vpc_endpoint_id, &m[0], r)?,
+            1 => set(&mut self.vpc_endpoint_type, &m[1], r)?,
+            2 => set(&mut self.vpc_id, &m[2], r)?,
+            3 => set(&mut self.service_name, &m[3], r)?,
+            4 => set(&mut self.state, &m[4], r)?,
+            5 => set(&mut self.policy_document, &m[5], r)?,
+            6 => set(&mut self.route_table_ids, &m[6], r)?,
+            7 => set(&mut self.subnet_ids, &m[7], r)?,
+            8 => set(&mut self.groups, &m[8], r)?,
+            9 => set(&mut self.ip_address_type, &m[9], r)?,
+            10 => set(&mut self.dns_options, &m[10], r)?,
+            11 => set(&mut self.private_dns_enabled, &m[11], r)?,
+            12 => set(&mut self.requester_managed, &m[12], r)?,
+            13 => set(&mut self.network_interface_ids, &m[13], r)?,
+            14 => set(&mut self.dns_entries, &m[14], r)?,
+            15 => set(&mut self.creation_timestamp, &m[15], r)?,
+            16 => set(&mut self.tags, &m[16], r)?,
+            17 => set(&mut self.owner_id, &m[17], r)?,
+            18 => set(&mut self.last_error, &m[18], r)?,
+            19 => set(&mut self.ipv4_prefixes, &m[19], r)?,
+            20 => set(&mut self.ipv6_prefixes, &m[20], r)?,
+            21 => set(&mut self.failure_reason, &m[21], r)?,
+            22 => set(&mut self.service_network_arn, &m[22], r)?,
+            23 => set(&mut self.resource_configuration_arn, &m[23], r)?,
+            24 => set(&mut self.service_region, &m[24], r)?,
+            25 => set(&mut self.payer_responsibilities, &m[25], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+/// Shape `VpcIpv6CidrBlockAssociation`.
+#[derive(Clone, Default)]
+pub struct VpcIpv6CidrBlockAssociation {
+    /// Member `AssociationId`.
+    pub association_id: Option<String>,
+    /// Member `Ipv6CidrBlock`.
+    pub ipv6_cidr_block: Option<String>,
+    /// Member `Ipv6CidrBlockState`.
+    pub ipv6_cidr_block_state: Option<Box<VpcCidrBlockState>>,
+    /// Member `NetworkBorderGroup`.
+    pub network_border_group: Option<String>,
+    /// Member `Ipv6Pool`.
+    pub ipv6_pool: Option<String>,
+    /// Member `Ipv6AddressAttribute`.
+    pub ipv6_address_attribute: Option<Ipv6AddressAttribute>,
+    /// Member `IpSource`.
+    pub ip_source: Option<IpSource>,
+}
+impl Structure for VpcIpv6CidrBlockAssociation {
+    fn schema(&self) -> &'static StructureSchema {
+        &schema::VPC_IPV6_CIDR_BLOCK_ASSOCIATION
+    }
+    fn write(&self, w: &mut dyn ShapeWriter) {
+        let m = &schema::VPC_IPV6_CIDR_BLOCK_ASSOCIATION_MEMBERS;
+        opt(&self.association_id, &m[0], w);
+        opt(&self.ipv6_cidr_block, &m[1], w);
+        opt(&self.ipv6_cidr_block_state, &m[2], w);
+        opt(&self.network_border_group, &m[3], w);
+        opt(&self.ipv6_pool, &m[4], w);
+        opt(&self.ipv6_address_attribute, &m[5], w);
+        opt(&self.ip_source, &m[6], w);
+    }
+    #[cfg(not(feature = "client"))]
+    fn read(&mut self, _: usize, _: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        Err(ReadError::client_only())
+    }
+    #[cfg(feature = "client")]
+    fn read(&mut self, index: usize, r: &mut dyn ShapeReader) -> Result<(), ReadError> {
+        let m = &schema::VPC_IPV6_CIDR_BLOCK_ASSOCIATION_MEMBERS;
+        match index {
+            0 => set(&mut self.association_id, &m[0], r)?,
+            1 => set(&mut self.ipv6_cidr_block, &m[1], r)?,
+            2 => set(&mut self.ipv6_cidr_block_state, &m[2], r)?,
+            3 => set(&mut self.network_border_group, &m[3], r)?,
+            4 => set(&mut self.ipv6_pool, &m[4], r)?,
+            5 => set(&mut self.ipv6_address_attribute, &m[5], r)?,
+            6 => set(&mut self.ip_source, &m[6], r)?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+strongroom_shape::structures! { AttributeBooleanValue BlockPublicAccessStates DnsEntry DnsOptions DnsOptionsSpecification Filter LastError NetworkFirewallAssociation PayerResponsibilityEntry PrefixList PrivateDnsDetails Region RegionGeography SecurityGroupIdentifier ServiceDetail ServiceTypeDetail SubnetConfiguration SubnetIpPrefixes Tag TagDescription TagSpecification UnsuccessfulItem UnsuccessfulItemError Vpc VpcCidrBlockAssociation VpcCidrBlockState VpcEncryptionControl VpcEncryptionControlConfiguration VpcEncryptionControlExclusion VpcEncryptionControlExclusions VpcEndpoint VpcIpv6CidrBlockAssociation }
+strongroom_shape::enumeration! { BlockPublicAccessMode { Off = "off", BlockBidirectional = "block-bidirectional", BlockIngress = "block-ingress", } }
+strongroom_shape::enumeration! { DnsNameState { PendingVerification = "pendingVerification", Verified = "verified", Failed = "failed", } }
+strongroom_shape::enumeration! { DnsRecordIpType { Ipv4 = "ipv4", Dualstack = "dualstack", Ipv6 = "ipv6", ServiceDefined = "service-defined", } }
+strongroom_shape::enumeration! { FirewallMode { Monitor = "monitor", Enforce = "enforce", } }
+strongroom_shape::enumeration! { FirewallOnboardingStatus { Pending = "pending", Active = "active", Disabling = "disabling", } }
+strongroom_shape::enumeration! { IpAddressType { Ipv4 = "ipv4", Dualstack = "dualstack", Ipv6 = "ipv6", } }
+strongroom_shape::enumeration! { IpSource { Amazon = "amazon", Byoip = "byoip", None = "none", } }
+strongroom_shape::enumeration! { Ipv6AddressAttribute { Public = "public", Private = "private", } }
+strongroom_shape::enumeration! { PayerResponsibility { ServiceOwner = "ServiceOwner", } }
+strongroom_shape::enumeration! { PayerResponsibilityScope { VpcEndpointCharges = "vpc-endpoint-charges", ResourceGatewayCharges = "resource-gateway-charges", } }
+strongroom_shape::enumeration! { PayerResponsibilityType { VpcEndpointAccount = "vpc-endpoint-account", ResourceGatewayAccount = "resource-gateway-account", VpcEndpointServiceAccount = "vpc-endpoint-service-account", } }
+strongroom_shape::enumeration! { ResourceType { CapacityReservation = "capacity-reservation", ClientVpnEndpoint = "client-vpn-endpoint", CustomerGateway = "customer-gateway", CarrierGateway = "carrier-gateway", CoipPool = "coip-pool", DeclarativePoliciesReport = "declarative-policies-report", DedicatedHost = "dedicated-host", DhcpOptions = "dhcp-options", EgressOnlyInternetGateway = "egress-only-internet-gateway", ElasticIp = "elastic-ip", ElasticGpu = "elastic-gpu", ExportImageTask = "export-image-task", ExportInstanceTask = "export-instance-task", FcaPolicy = "fca-policy", Fleet = "fleet", FpgaImage = "fpga-image", HostReservation = "host-reservation", Image = "image", ImageUsageReport = "image-usage-report", ImportImageTask = "import-image-task", ImportSnapshotTask = "import-snapshot-task", Instance = "instance", InstanceEventWindow = "instance-event-window", InternetGateway = "internet-gateway", Ipam = "ipam", IpamPool = "ipam-pool", IpamScope = "ipam-scope", Ipv4poolEc2 = "ipv4pool-ec2", Ipv6poolEc2 = "ipv6pool-ec2", KeyPair = "key-pair", LaunchTemplate = "launch-template", LocalGateway = "local-gateway", LocalGatewayRouteTable = "local-gateway-route-table", LocalGatewayVirtualInterface = "local-gateway-virtual-interface", LocalGatewayVirtualInterfaceGroup = "local-gateway-virtual-interface-group", LocalGatewayRouteTableVpcAssociation = "local-gateway-route-table-vpc-association", LocalGatewayRouteTableVirtualInterfaceGroupAssociation = "local-gateway-route-table-virtual-interface-group-association", Natgateway = "natgateway", NetworkAcl = "network-acl", NetworkInterface = "network-interface", NetworkInsightsAnalysis = "network-insights-analysis", NetworkInsightsPath = "network-insights-path", NetworkInsightsAccessScope = "network-insights-access-scope", NetworkInsightsAccessScopeAnalysis = "network-insights-access-scope-analysis", OutpostLag = "outpost-lag", PlacementGroup = "placement-group", PrefixList = "prefix-list", ReplaceRootVolumeTask = "replace-root-volume-task", ReservedInstances = "reserved-instances", RouteTable = "route-table", SecurityGroup = "security-group", SecurityGroupRule = "security-group-rule", ServiceLinkVirtualInterface = "service-link-virtual-interface", Snapshot = "snapshot", SpotFleetRequest = "spot-fleet-request", SpotInstancesRequest = "spot-instances-request", Subnet = "subnet", SubnetCidrReservation = "subnet-cidr-reservation", TrafficMirrorFilter = "traffic-mirror-filter", TrafficMirrorSession = "traffic-mirror-session", TrafficMirrorTarget = "traffic-mirror-target", TransitGateway = "transit-gateway", TransitGatewayAttachment = "transit-gateway-attachment", TransitGatewayConnectPeer = "transit-gateway-connect-peer", TransitGatewayMulticastDomain = "transit-gateway-multicast-domain", TransitGatewayPolicyTable = "transit-gateway-policy-table", TransitGatewayMeteringPolicy = "transit-gateway-metering-policy", TransitGatewayRouteTable = "transit-gateway-route-table", TransitGatewayRouteTableAnnouncement = "transit-gateway-route-table-announcement", Volume = "volume", Vpc = "vpc", VpcEndpoint = "vpc-endpoint", VpcEndpointConnection = "vpc-endpoint-connection", VpcEndpointService = "vpc-endpoint-service", VpcEndpointServicePermission = "vpc-endpoint-service-permission", VpcPeeringConnection = "vpc-peering-connection", VpnConnection = "vpn-connection", VpnGateway = "vpn-gateway", VpcFlowLog = "vpc-flow-log", CapacityReservationFleet = "capacity-reservation-fleet", TrafficMirrorFilterRule = "traffic-mirror-filter-rule", VpcEndpointConnectionDeviceType = "vpc-endpoint-connection-device-type", VerifiedAccessInstance = "verified-access-instance", VerifiedAccessGroup = "verified-access-group", VerifiedAccessEndpoint = "verified-access-endpoint", VerifiedAccessPolicy = "verified-access-policy", VerifiedAccessTrustProvider = "verified-access-trust-provider", VpnConnectionDeviceType = "vpn-connection-device-type", VpcBlockPublicAccessExclusion = "vpc-block-public-access-exclusion", VpcEncryptionControl = "vpc-encryption-control", RouteServer = "route-server", RouteServerEndpoint = "route-server-endpoint", RouteServerPeer = "route-server-peer", IpamResourceDiscovery = "ipam-resource-discovery", IpamResourceDiscoveryAssociation = "ipam-resource-discovery-association", InstanceConnectEndpoint = "instance-connect-endpoint", VerifiedAccessEndpointTarget = "verified-access-endpoint-target", IpamExternalResourceVerificationToken = "ipam-external-resource-verification-token", CapacityBlock = "capacity-block", MacModificationTask = "mac-modification-task", IpamPrefixListResolver = "ipam-prefix-list-resolver", IpamPolicy = "ipam-policy", IpamPrefixListResolverTarget = "ipam-prefix-list-resolver-target", IpamInternetRegistryAssociation = "ipam-internet-registry-association", SecondaryInterface = "secondary-interface", SecondaryNetwork = "secondary-network", SecondarySubnet = "secondary-subnet", CapacityManagerDataExport = "capacity-manager-data-export", VpnConcentrator = "vpn-concentrator", IpamPoolAllocation = "ipam-pool-allocation", CapacityReservationCancellationQuote = "capacity-reservation-cancellation-quote", ApplicationStatusCheck = "application-status-check", CapacityReservationModificationQuote = "capacity-reservation-modification-quote", MetricCategory = "metric-category", } }
+strongroom_shape::enumeration! { ServiceConnectivityType { Ipv4 = "ipv4", Ipv6 = "ipv6", } }
+strongroom_shape::enumeration! { ServiceType { Interface = "Interface", Gateway = "Gateway", GatewayLoadBalancer = "GatewayLoadBalancer", } }
+strongroom_shape::enumeration! { State { PendingAcceptance = "pendingAcceptance", Pending = "pending", Available = "available", Deleting = "deleting", Deleted = "deleted", Rejected = "rejected", Failed = "failed", Expired = "expired", Partial = "partial", } }
+strongroom_shape::enumeration! { Tenancy { Default = "default", Dedicated = "dedicated", Host = "host", } }
+strongroom_shape::enumeration! { VpcAttributeName { EnableDnsSupport = "enableDnsSupport", EnableDnsHostnames = "enableDnsHostnames", EnableNetworkAddressUsageMetrics = "enableNetworkAddressUsageMetrics", } }
+strongroom_shape::enumeration! { VpcCidrBlockStateCode { Associating = "associating", Associated = "associated", Disassociating = "disassociating", Disassociated = "disassociated", Failing = "failing", Failed = "failed", } }
+strongroom_shape::enumeration! { VpcEncryptionControlExclusionState { Enabling = "enabling", Enabled = "enabled", Disabling = "disabling", Disabled = "disabled", } }
+strongroom_shape::enumeration! { VpcEncryptionControlExclusionStateInput { Enable = "enable", Disable = "disable", } }
+strongroom_shape::enumeration! { VpcEncryptionControlMode { Monitor = "monitor", Enforce = "enforce", } }
+strongroom_shape::enumeration! { VpcEncryptionControlState { EnforceInProgress = "enforce-in-progress", MonitorInProgress = "monitor-in-progress", EnforceFailed = "enforce-failed", MonitorFailed = "monitor-failed", Deleting = "deleting", Deleted = "deleted", Available = "available", Creating = "creating", DeleteFailed = "delete-failed", } }
+strongroom_shape::enumeration! { VpcEndpointType { Interface = "Interface", Gateway = "Gateway", GatewayLoadBalancer = "GatewayLoadBalancer", Resource = "Resource", ServiceNetwork = "ServiceNetwork", Tunnel = "Tunnel", } }
+strongroom_shape::enumeration! { VpcState { Pending = "pending", Available = "available", Deleting = "deleting", } }

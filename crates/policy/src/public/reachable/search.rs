@@ -253,6 +253,7 @@ impl<'a> Case<'a> {
             action: ActionName::of(&model.action),
             resource: ArnParts::of(&model.resource),
             target: ArnParts::of(&model.resource),
+            has_target: false,
             has_boundary: false,
         })
     }

@@ -501,16 +501,19 @@ async fn with_acls_enabled_a_list_is_kept_and_shown_and_public_ones_are_blocked(
 }
 
 #[tokio::test]
-async fn the_owner_pays() {
+async fn the_owner_pays_unless_he_says_otherwise() {
     let bed = bucket().await;
     let pays = |payer| {
         let request_payment_configuration = RequestPaymentConfiguration { payer };
         on!(PutBucketRequestPaymentInput, "bucket", request_payment_configuration: request_payment_configuration)
     };
-    bed.ok(pays(Some(Payer::BucketOwner))).await;
-    assert_eq!(bed.refused(pays(Some(Payer::Requester))).await, is(501, "NotImplemented"));
+    let payer = async || bed.ok(on!(GetBucketRequestPaymentInput, "bucket")).await.payer;
+    assert_eq!(payer().await, Some(Payer::BucketOwner));
+    bed.ok(pays(Some(Payer::Requester))).await;
+    assert_eq!(payer().await, Some(Payer::Requester));
     assert_eq!(bed.refused(pays(None)).await, is(400, "MalformedXML"));
-    assert_eq!(bed.ok(on!(GetBucketRequestPaymentInput, "bucket")).await.payer, Some(Payer::BucketOwner));
+    bed.ok(pays(Some(Payer::BucketOwner))).await;
+    assert_eq!(payer().await, Some(Payer::BucketOwner));
 }
 
 // What is not there.

@@ -12,6 +12,8 @@ use strongroom_types::{AccountId, BucketName, CanonicalUserId, Region};
 use crate::testing::{Answer, Harness, root_of};
 use crate::{BucketDirectory, S3};
 
+mod abac;
+mod access_points;
 mod configurations;
 mod control;
 mod life;

@@ -2,10 +2,10 @@ use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use strongroom_api_s3::op;
 use strongroom_api_s3::{CreateBucketInput, GetObjectInput, PutObjectInput};
-use strongroom_ec2::Ec2;
 use strongroom_gate::{BodyError, BodySource, ExpectedDigests, Gate, Handle, RootUser};
 use strongroom_identity::NewAccount;
 use strongroom_kms::RootKeySource;
+use strongroom_posture::Posture;
 use strongroom_record::{CallerKind, Decided, EffectKind, Verdict};
 use strongroom_types::{AccountId, Timestamp};
 
@@ -50,10 +50,12 @@ impl House {
         let (installation, made) = Installation::init(&data, &root_key, "root@example.com").await.unwrap();
         let s3 = installation.s3([Region::us_east_1()].into());
         let organizations = installation.organizations([Region::us_east_1()].into());
+        let ec2 = installation.ec2([Region::us_east_1()].into(), "s3.localhost");
         let facts = InstallationFacts {
             s3: s3.clone(),
             identity: installation.identity.clone(),
             organizations: organizations.clone(),
+            ec2: ec2.clone(),
         };
         let gate = Gate::new(Arc::new(facts));
         let operator = Operator::idle(&installation, &gate).await;
@@ -62,7 +64,8 @@ impl House {
             s3,
             identity: installation.identity.clone(),
             organizations,
-            ec2: Ec2::new([Region::us_east_1()].into(), "s3.localhost"),
+            ec2,
+            posture: Posture,
             operator,
         });
         let (recorder, _) = Recorder::start(installation.journal.clone());

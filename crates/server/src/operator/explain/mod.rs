@@ -134,13 +134,24 @@ impl Explainer {
         Some(Question {
             principal,
             action: decided.action.clone()?,
-            resource: decided
-                .resources
-                .first()
-                .map_or_else(|| "*".to_owned(), |resource| resource.arn.clone()),
+            resource: resource_of(decided),
             request,
-            supposed: ContextMap::new(),
+            // By this key alone the endpoint and its policy are found, as they are now.
+            supposed: decided
+                .vpc_endpoint_id
+                .iter()
+                .fold(ContextMap::new(), |map, id| map.with("aws:SourceVpce", id)),
         })
+    }
+}
+
+/// What a request was about: through an access point, as its caller's policies know it.
+fn resource_of(decided: &Decided) -> String {
+    match (&decided.access_point_arn, &decided.key, decided.resources.first()) {
+        (Some(arn), Some(key), _) => format!("{arn}/object/{key}"),
+        (Some(arn), None, _) => arn.clone(),
+        (None, _, Some(resource)) => resource.arn.clone(),
+        (None, _, None) => "*".to_owned(),
     }
 }
 
@@ -165,7 +176,9 @@ fn unknown_principal(principal: &str) -> ErrorReply {
 
 fn unaskable(error: &Unaskable) -> ErrorReply {
     match error {
-        Unaskable::NoSuchBucket(_) | Unaskable::Resource(_) => invalid(error.to_string()),
+        Unaskable::NoSuchBucket(_) | Unaskable::NoSuchAccessPoint(_) | Unaskable::Resource(_) => {
+            invalid(error.to_string())
+        }
         Unaskable::Store(error) => store_failed(error),
     }
 }

@@ -53,6 +53,7 @@ impl House {
             s3: installation.s3([Region::us_east_1()].into()),
             identity: installation.identity.clone(),
             organizations: installation.organizations([Region::us_east_1()].into()),
+            ec2: installation.ec2([Region::us_east_1()].into(), "s3.localhost"),
         };
         let account = made.account;
         let root = Caller::Root(RootUser {

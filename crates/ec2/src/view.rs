@@ -1,0 +1,174 @@
+//! How operations read and change what an account has in a region.
+//!
+//! Every change is made on condition that the row [`SpaceRow`] is as it was when the change began, and rewrites it: what an
+//! operation read in between still holds when its change is committed.
+
+use strongroom_gate::{Authorized, CommitError, ErrorReply, Mutation};
+use strongroom_record::{Effect, EffectKind};
+use strongroom_storage::{Direction, Partition, RowVersion, Write, prefix_range};
+use strongroom_types::Timestamp;
+
+use crate::error::{Ec2Error, Named, commit_reply};
+use crate::row::{EndpointRow, Place, PlaceRow, SpaceRow, VpcRow, decode, encode, index};
+use crate::{Ec2, id, limits};
+
+/// Whose VPCs a request is about, where, and when it came.
+pub(crate) fn asker<I>(request: &Authorized<I>) -> Result<(Place, Timestamp), Ec2Error> {
+    // INVARIANT: the gate lets nobody through who has no account.
+    let account = request.caller().account().ok_or(Ec2Error::Damaged)?;
+    Ok((Place { account, region: request.request().region.clone() }, request.now()))
+}
+
+/// What an account has in a region, as a request reads it.
+pub(crate) struct View {
+    pub(crate) ec2: Ec2,
+    pub(crate) place: Place,
+    pub(crate) now: Timestamp,
+    space: SpaceRow,
+    version: Option<RowVersion>,
+}
+
+impl View {
+    /// What there is now.
+    pub(crate) async fn of(ec2: &Ec2, (place, now): (Place, Timestamp)) -> Result<Self, Ec2Error> {
+        let row = ec2.store.get(Partition::Org, &place.space()).await?;
+        let (space, version) = match row {
+            Some(row) => (decode(&row.value)?, Some(row.version)),
+            None => (SpaceRow::default(), None),
+        };
+        Ok(Self { ec2: ec2.clone(), place, now, space, version })
+    }
+
+    async fn get<T: for<'b> minicbor::Decode<'b, ()>>(&self, key: &[u8]) -> Result<Option<T>, Ec2Error> {
+        let row = self.ec2.store.get(Partition::Org, key).await?;
+        row.map(|row| decode(&row.value)).transpose()
+    }
+
+    /// A VPC that must be there.
+    ///
+    /// # Errors
+    /// `InvalidVpcID.NotFound`, `InvalidVpcID.Malformed`.
+    pub(crate) async fn vpc(&self, vpc: &str) -> Result<VpcRow, Ec2Error> {
+        let found = self.get(&self.place.vpc(id::vpc(vpc)?)).await?;
+        found.ok_or_else(|| Ec2Error::NotFound { named: Named::Vpc, id: vpc.to_owned() })
+    }
+
+    /// An endpoint that must be there.
+    ///
+    /// # Errors
+    /// `InvalidVpcEndpointId.NotFound`, `InvalidVpcEndpointId.Malformed`.
+    pub(crate) async fn endpoint(&self, endpoint: &str) -> Result<EndpointRow, Ec2Error> {
+        let found = self.get(&self.place.endpoint(id::endpoint(endpoint)?)).await?;
+        found.ok_or_else(|| Ec2Error::NotFound { named: Named::Endpoint, id: endpoint.to_owned() })
+    }
+
+    /// All VPCs.
+    pub(crate) async fn vpcs(&self) -> Result<Vec<VpcRow>, Ec2Error> {
+        self.all(&self.place.vpcs()).await
+    }
+
+    /// All endpoints.
+    pub(crate) async fn endpoints(&self) -> Result<Vec<EndpointRow>, Ec2Error> {
+        self.all(&self.place.endpoints()).await
+    }
+
+    /// Bounded by the quotas of what is behind `prefix`.
+    async fn all<T: for<'b> minicbor::Decode<'b, ()>>(&self, prefix: &[u8]) -> Result<Vec<T>, Ec2Error> {
+        let (mut found, mut range) = (Vec::new(), prefix_range(prefix));
+        loop {
+            let store = &self.ec2.store;
+            let rows =
+                store.scan(Partition::Org, range.clone(), limits::SCAN_ROWS, Direction::Forward).await?;
+            let Some(last) = rows.last() else { return Ok(found) };
+            range.start = [&*last.key, &[0]].concat();
+            for entry in &rows {
+                found.push(decode(&entry.row.value)?);
+            }
+        }
+    }
+}
+
+/// A change, not yet committed.
+pub(crate) struct Change {
+    pub(crate) view: View,
+    writes: Vec<Write>,
+    touched: Vec<String>,
+}
+
+impl Change {
+    /// A change that is nothing yet.
+    pub(crate) fn of(view: View) -> Self {
+        Self { view, writes: Vec::new(), touched: Vec::new() }
+    }
+
+    pub(crate) fn put_vpc(&mut self, vpc: &VpcRow) {
+        let key = self.view.place.vpc(&vpc.id);
+        self.writes.push(Write::Put { key, value: encode(vpc) });
+        self.touch("vpc", &vpc.id);
+    }
+
+    pub(crate) fn delete_vpc(&mut self, vpc: &VpcRow) {
+        self.writes.push(Write::Delete { key: self.view.place.vpc(&vpc.id) });
+        self.touch("vpc", &vpc.id);
+    }
+
+    pub(crate) fn put_endpoint(&mut self, endpoint: &EndpointRow) {
+        let place = &self.view.place;
+        let rows = [
+            (place.endpoint(&endpoint.id), encode(endpoint)),
+            (index(&endpoint.id), encode(&PlaceRow::of(place))),
+        ];
+        self.writes.extend(rows.map(|(key, value)| Write::Put { key, value }));
+        self.touch("vpc-endpoint", &endpoint.id);
+    }
+
+    pub(crate) fn delete_endpoint(&mut self, endpoint: &EndpointRow) {
+        let keys = [self.view.place.endpoint(&endpoint.id), index(&endpoint.id)];
+        self.writes.extend(keys.map(|key| Write::Delete { key }));
+        self.touch("vpc-endpoint", &endpoint.id);
+    }
+
+    /// Says in the request's record what is changed.
+    fn touch(&mut self, kind: &str, id: &str) {
+        self.touched.push(self.view.place.arn(kind, id));
+    }
+
+    /// What is to be committed; `None` if nothing changes.
+    fn into_mutation(self) -> Option<Mutation> {
+        if self.writes.is_empty() {
+            return None;
+        }
+        let mut mutation = Mutation::new();
+        let space = self.view.place.space();
+        mutation.unchanged(space.clone(), self.view.version);
+        mutation.put(space, encode(&SpaceRow { generation: self.view.space.generation.saturating_add(1) }));
+        for write in self.writes {
+            match write {
+                Write::Put { key, value } => mutation.put(key, value),
+                Write::Delete { key } => mutation.delete(key),
+                Write::Append { prefix, value } => mutation.append(prefix, value),
+            }
+        }
+        for arn in self.touched {
+            mutation.effect(Effect { kind: EffectKind::Configure, key: Some(arn), ..Effect::default() });
+        }
+        Some(mutation)
+    }
+
+    /// Commits the change. `false`: others changed something meanwhile; begin anew.
+    ///
+    /// # Errors
+    /// Those of the store; a refusal if what the request was allowed by is gone.
+    pub(crate) async fn commit<I: Send + Sync>(
+        self,
+        request: &mut Authorized<I>,
+    ) -> Result<bool, ErrorReply> {
+        let store = self.view.ec2.store.clone();
+        let Some(mutation) = self.into_mutation() else { return Ok(true) };
+        match request.commit_in(&*store, Partition::Org, mutation).await {
+            Ok(_) => Ok(true),
+            Err(CommitError::Conflict) => Ok(false),
+            Err(error) => Err(commit_reply(&error)),
+        }
+    }
+}

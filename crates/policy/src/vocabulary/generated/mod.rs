@@ -1,0 +1,5 @@
+//! Written by `cargo xtask generate`.
+
+mod services;
+
+pub(super) use services::SERVICES;
