@@ -48,6 +48,8 @@ VALUES = {
     "Role": "arn:aws:iam::123456789012:role/r",
     "Policy": POLICY,
     "Days": 1,
+    "Payer": "BucketOwner",
+    "AbacStatus": {"Status": "Disabled"},
     "PartNumber": 1,
     "AllowedMethods": ["GET"],
     "AllowedOrigins": ["https://example.com"],
