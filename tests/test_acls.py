@@ -5,6 +5,7 @@ bucket", "Blocking public access to your Amazon S3 storage"; S3 API Reference, "
 """
 
 import itertools
+import json
 import os
 
 import botocore
@@ -31,10 +32,7 @@ class World:
         self.callers = {
             "owner": self.s3,
             "other": self.server.client(self.bob),
-            # Whoever does not sign sends its bodies as they are.
-            "anonymous": self.server.client(
-                None, signature_version=botocore.UNSIGNED, request_checksum_calculation="when_required"
-            ),
+            "anonymous": self.server.client(None, signature_version=botocore.UNSIGNED),
         }
         self.bobs, self.nobody = self.callers["other"], self.callers["anonymous"]
 
@@ -223,6 +221,7 @@ def test_what_is_wrong_with_a_list_is_said_by_its_code(world):
     assert of(("nobody@example.com", "READ")) == ("UnresolvableGrantByEmailAddress", 400)
     assert of((alice, "READ"), owner=world.bob.canonical_user_id) == ("AccessDenied", 403)
     assert of(*[(alice, "READ")] * 101) == ("MalformedACLError", 400)
+    assert of((alice, "READWRITE")) == ("MalformedACLError", 400)
     assert code(ACL="log-delivery")[1] == 400
     assert grants(world.s3.get_bucket_acl(Bucket=bucket)) == [(alice, "FULL_CONTROL")]
     assert refused(world.s3.put_object, Bucket=bucket, Key="k", Body=b"", ACL="private", GrantRead=f"id={alice}") == (
@@ -230,6 +229,34 @@ def test_what_is_wrong_with_a_list_is_said_by_its_code(world):
         400,
     )
     assert refused(world.s3.put_object_acl, Bucket=bucket, Key="none", ACL="private") == ("NoSuchKey", 404)
+
+
+def test_log_delivery_may_be_let_in_by_its_canned_list(world):
+    bucket, alice = world.bucket(), world.alice.canonical_user_id
+    # Its name is in the guide and not in the SDKs' models.
+    answer = world.server.signed(world.alice, "PUT", f"/{bucket}", [("acl", "")], {"x-amz-acl": "log-delivery-write"})
+    assert answer.status == 200, answer
+    expected = [(alice, "FULL_CONTROL"), (LOG_DELIVERY, "WRITE"), (LOG_DELIVERY, "READ_ACP")]
+    assert grants(world.s3.get_bucket_acl(Bucket=bucket)) == expected
+
+
+def test_records_tell_where_a_list_alone_let_a_request_through(world):
+    bucket = world.bucket(ACL="public-read")
+    world.s3.put_object(Bucket=bucket, Key="k", Body=b"x", ACL="public-read")
+
+    def required(answer):
+        (event,) = world.server.events_of(answer["ResponseMetadata"]["RequestId"])
+        return event["additionalEventData"].get("aclRequired")
+
+    for s3 in (world.nobody, world.bobs):
+        assert required(s3.get_object(Bucket=bucket, Key="k")) == "Yes"
+        assert required(s3.list_objects_v2(Bucket=bucket)) == "Yes"
+    assert required(world.s3.get_object(Bucket=bucket, Key="k")) is None
+    assert required(world.s3.list_objects_v2(Bucket=bucket)) is None
+    allow = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": allow})
+    world.s3.put_bucket_policy(Bucket=bucket, Policy=policy)
+    assert required(world.nobody.get_object(Bucket=bucket, Key="k")) is None
 
 
 def owners(world, bucket):

@@ -7,6 +7,7 @@ accessed information".
 import csv
 import dataclasses
 import io
+import json
 import time
 
 import pytest
@@ -84,6 +85,33 @@ def test_who_used_a_service_is_told_by_policy_user_and_group(server, alice, iam,
     [entry] = listed["PoliciesGrantingServiceAccess"]
     assert [found["PolicyArn"] for found in entry["Policies"]] == [policy]
     assert refused(iam.get_service_last_accessed_details, JobId="0" * 36)[0] == "NoSuchEntity"
+
+
+def test_actions_are_told_that_are_allowed_with_their_last_use(server, alice, iam, name):
+    iam.create_user(UserName=name)
+    arn = iam.get_user(UserName=name)["User"]["Arn"]
+    allowed = {"Effect": "Allow", "Action": ["iam:GetUser", "iam:ListU*", "s3:Get*"], "Resource": "*"}
+    iam.put_user_policy(
+        UserName=name,
+        PolicyName="some",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": allowed}),
+    )
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    user = dataclasses.replace(alice, access_key=key["AccessKeyId"], secret_key=key["SecretAccessKey"])
+    server.client(user, "iam").get_user()
+    job = iam.generate_service_last_accessed_details(Arn=arn, Granularity="ACTION_LEVEL")["JobId"]
+    details = iam.get_service_last_accessed_details(JobId=job)
+    assert details["JobType"] == "ACTION_LEVEL"
+    by_service = {service["ServiceNamespace"]: service for service in details["ServicesLastAccessed"]}
+    actions = {action["ActionName"]: action for action in by_service["iam"]["TrackedActionsLastAccessed"]}
+    assert actions["GetUser"]["LastAccessedEntity"] == arn and "LastAccessedTime" in actions["GetUser"]
+    assert set(actions) == {"GetUser", "ListUserPolicies", "ListUserTags", "ListUsers"}
+    assert "LastAccessedTime" not in actions["ListUsers"]
+    of_buckets = {action["ActionName"] for action in by_service["s3"]["TrackedActionsLastAccessed"]}
+    assert "GetBucketPolicy" in of_buckets and "GetObject" not in of_buckets
+    iam.delete_access_key(UserName=name, AccessKeyId=key["AccessKeyId"])
+    iam.delete_user_policy(UserName=name, PolicyName="some")
+    iam.delete_user(UserName=name)
 
 
 def test_the_account_s_preferences_are_kept(iam):

@@ -300,9 +300,21 @@ def test_an_s3_policy_blocks_public_access_of_a_member_s_buckets(
     organizations.attach_policy(PolicyId=blocks, TargetId=account)
     assert refused(anonymous.get_object, Bucket=name, Key="x")[0] == "AccessDenied"
     assert refused(s3.put_bucket_policy, Bucket=name, Policy=public)[0] == "AccessDenied"
+    assert refused(s3.create_bucket, Bucket=f"{name}-p", ACL="public-read", ObjectOwnership="ObjectWriter")[0] in (
+        "AccessDenied",
+        "InvalidBucketAclWithBlockPublicAccessError",
+    )
+    # What is in effect for the account is told, and only the organisation's policy changes it.
+    control = administrator("s3control")
+    in_effect = control.get_public_access_block(AccountId=account)["PublicAccessBlockConfiguration"]
+    assert set(in_effect.values()) == {True}
+    everything = {"AccountId": account, "PublicAccessBlockConfiguration": in_effect}
+    assert refused(control.put_public_access_block, **everything)[0] == "AccessDenied"
+    assert refused(control.delete_public_access_block, AccountId=account)[0] == "AccessDenied"
     effective = organizations.describe_effective_policy(PolicyType="S3_POLICY", TargetId=account)["EffectivePolicy"]
     assert json.loads(effective["PolicyContent"]) == {"s3_attributes": {"public_access_block_configuration": "all"}}
     organizations.detach_policy(PolicyId=blocks, TargetId=account)
+    assert refused(control.get_public_access_block, AccountId=account)[0] == "NoSuchPublicAccessBlockConfiguration"
     assert anonymous.get_object(Bucket=name, Key="x")["Body"].read() == b"1"
     s3.delete_object(Bucket=name, Key="x")
     s3.delete_bucket(Bucket=name)

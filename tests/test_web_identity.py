@@ -333,6 +333,9 @@ def test_a_token_is_in_no_record(server, sts, issuer, role):
     request_id = taken["ResponseMetadata"]["RequestId"]
     events = server.events_of(request_id)
     assert events and events[0]["eventName"] == "AssumeRoleWithWebIdentity"
+    identity = events[0]["userIdentity"]
+    assert identity["type"] == "WebIdentityUser" and identity["userName"] == "ann"
+    assert identity["principalId"].startswith(f"{identity['identityProvider']}:")
     told = json.dumps(server.audit()) + server.log()
     assert token not in told and token.rsplit(".", 1)[1] not in told
     assert "ann" in json.dumps(events)
