@@ -17,6 +17,7 @@ import botocore.exceptions
 import pytest
 
 from harness import EMPTY_SHA256, Account, Server, failure, refused, sign
+from test_vpc_endpoints import Network, proxy_header
 
 AWS = str(pathlib.Path(sys.executable).with_name("aws"))
 OFF = dict.fromkeys(["BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"], False)
@@ -247,6 +248,18 @@ def test_raw_requests_name_it_in_the_path_and_by_host(place, point):
     assert answer.said() == (400, "InvalidAccessPoint")
 
 
+def test_in_another_region_nothing_is_told_but_where_it_is(place, point):
+    for bucket in (point["Alias"], f"ap1-{place.alice.account_id}"):
+        answer = place.server.signed(place.bob, "GET", f"/{bucket}/k", region="eu-central-1")
+        if bucket == point["Alias"]:
+            assert answer.said() == (301, "PermanentRedirect")
+            assert answer.headers["x-amz-bucket-region"] == "us-east-1"
+            assert b"<Bucket>" + point["AccessPointArn"].encode() in answer.body
+        else:
+            assert answer.said() == (404, "NoSuchBucket")
+        assert b"data" not in answer.body
+
+
 def test_copies_are_made_from_and_to_an_access_point(place, point):
     arn, alias = point["AccessPointArn"], point["Alias"]
     sources = [
@@ -443,6 +456,42 @@ def test_one_of_a_vpc_is_never_public_and_answers_nobody_from_the_internet(place
     place.control.delete_access_point(AccountId=place.alice.account_id, Name="vpc")
 
 
+def test_one_of_a_vpc_answers_through_the_endpoints_of_that_vpc(tmp_path_factory):
+    network = Network(Server(tmp_path_factory.mktemp("vpc")))
+    server, alice = network.server, network.alice
+    public, through = server.client(alice), network.client(alice, network.port)
+    control = server.client(alice, "s3control", host="s3.localhost")
+    public.create_bucket(Bucket="data")
+    public.put_object(Bucket="data", Key="k", Body=b"kept")
+    other = network.ec2().create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    make = lambda name, **more: control.create_access_point(  # noqa: E731
+        AccountId=alice.account_id, Name=name, Bucket="data", **more
+    )
+    made = make("inside", VpcConfiguration={"VpcId": network.vpc})
+    elsewhere = make("elsewhere", VpcConfiguration={"VpcId": other})["Alias"]
+    anywhere = make("anywhere")["Alias"]
+    inside = made["Alias"]
+    balanced = network.through_balancer(alice, lambda peer: proxy_header(peer, network.balanced))
+    for client in (through, balanced):
+        assert client.get_object(Bucket=inside, Key="k")["Body"].read() == b"kept"
+        assert client.get_object(Bucket=anywhere, Key="k")["Body"].read() == b"kept"
+        assert refused(client.get_object, Bucket=elsewhere, Key="k") == ("AccessDenied", 403)
+    assert refused(public.get_object, Bucket=inside, Key="k") == ("AccessDenied", 403)
+    assert public.get_object(Bucket=anywhere, Key="k")["Body"].read() == b"kept"
+    # The endpoint's policy is asked about both names of an object.
+    bucket, point = "arn:aws:s3:::data/*", f"{made['AccessPointArn']}/object/*"
+    for resources, lets_in in (([bucket, point], True), ([bucket], False), ([point], False)):
+        document = policy(statement("s3:GetObject", resources))
+        network.ec2().modify_vpc_endpoint(VpcEndpointId=network.bound, PolicyDocument=document)
+        if lets_in:
+            assert through.get_object(Bucket=inside, Key="k")["Body"].read() == b"kept"
+        else:
+            denied = failure(through.get_object, Bucket=inside, Key="k")["Error"]["Message"]
+            assert "no VPC endpoint policy allows" in denied
+    network.close()
+    assert server.stop() == 0
+
+
 def test_a_host_is_an_access_points_or_a_buckets_and_never_both(place, point):
     host = f"ap1-{place.alice.account_id}"
     assert refused(place.s3_bob.create_bucket, Bucket=host) == ("BucketAlreadyExists", 409)
@@ -526,6 +575,16 @@ def test_explain_and_who_can_know_access_points(place, point):
         Bucket="data", Policy=policy(statement("s3:GetObject", "arn:aws:s3:::data/*", Condition=own))
     )
     assert ask("explain", *about)["explanation"]["decision"] == "ALLOWED"
+    denied = failure(place.s3_bob.put_object, Bucket=point["Alias"], Key="k", Body=b"")
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            told = ask("explain", denied["ResponseMetadata"]["RequestId"])["explanation"]
+            break
+        except AssertionError:  # The record is found a moment after the answer.
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    assert (told["action"], told["resource"]) == ("s3:PutObject", f"{arn}/object/k")
     found = ask("who-can", "s3:GetObject", f"{arn}/object/k")
     assert any(place.bob.account_id in json.dumps(each) for each in found["principals"])
 

@@ -334,6 +334,38 @@ def unrecorded(shot, caller, refusal):
     return None
 
 
+def absent(sample, name):
+    """The same about what is not there; but for buckets, of which S3 tells everybody whether there are any."""
+    if sample.service in ("s3", "s3control"):
+        return dataclasses.replace(sample, path=sample.path.replace("/k", "/gone"), through=" of what is not there")
+    renamed = {
+        "path": sample.path.replace(f"{name}-", "gone-"),
+        "query": tuple((key, value and value.replace(f"{name}-", "gone-")) for key, value in sample.query),
+        "body": sample.body.replace(f"{name}-".encode(), b"gone-"),
+    }
+    return dataclasses.replace(sample, **renamed, through=" of what is not there")
+
+
+def broken(sample):
+    """The same with a body that does not read, but for what names the operation."""
+    whole = {"query": sample.body + b"&Tags.member.x.Key=%zz&MaxItems=x", "ec2": sample.body + b"&MaxResults=x"}
+    body = whole.get(PROTOCOLS[sample.service], sample.body[:-3])
+    headers = tuple(each for each in sample.headers if each[0].lower() != "content-md5")
+    return dataclasses.replace(sample, body=body, headers=headers, through=" with a broken body")
+
+
+@pytest.mark.parametrize("kind", ["no permission", "boundary", "session policy", "SCP that denies"])
+def test_a_refusal_tells_nothing_of_what_is_there_or_was_wrong(house, kind):
+    """CVE-2024-36107, CVE-2026-33419: who may not, learns neither whether it is there nor how he should have asked."""
+    place = house.places.get(kind, house.home)
+    wrong, made = {}, samples.samples(place).values()
+    tried = [absent(each, place.name) for each in made] + [broken(each) for each in made if each.body]
+    for sample in tried:
+        shot = Shot(sample, house.send(kind, sample), [])
+        wrong[str(sample)] = problem(kind, shot, house.callers[kind])
+    assert_none(wrong)
+
+
 def test_what_is_blocked_is_open_without_the_block(house):
     """The twin of the blocked callers: with the block lifted they may read what they were kept from."""
     house.block(False)

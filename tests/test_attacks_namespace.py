@@ -18,8 +18,6 @@ import pytest
 import intruders
 import samples
 from harness import head, sign, with_defaults
-from intruders import code_of
-from samples import ALL, policy
 
 BUCKET = "namespace-of-attacks"
 PLAIN = "secret/a"

@@ -192,3 +192,9 @@ def test_terraforms_way_with_a_tagged_bucket(control, server, carol, name):
     client.untag_resource(**where, TagKeys=["env"])
     assert client.list_tags_for_resource(**where)["Tags"] == []
     assert refused(s3.get_bucket_tagging, Bucket=name) == ("NoSuchTagSet", 404)
+
+
+def test_multi_region_access_points_are_none_wherever_they_are_asked_for(server, carol):
+    """SDKs sign these requests for us-west-2, whatever the region of the client is."""
+    client = server.client(carol, "s3control", host="s3.localhost", region="us-west-2")
+    assert client.list_multi_region_access_points(AccountId=carol.account_id)["AccessPoints"] == []

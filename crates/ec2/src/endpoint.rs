@@ -117,6 +117,8 @@ async fn create(
         tags,
         created_millis: change.view.now.as_millis(),
         client_token: input.client_token.clone(),
+        account: change.view.place.account.to_string(),
+        region: change.view.place.region.to_string(),
     };
     let all = change.view.endpoints().await?;
     let made =

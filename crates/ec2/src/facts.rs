@@ -7,7 +7,7 @@ use strongroom_storage::Partition;
 use strongroom_types::{AccountId, Arn, Region};
 
 use crate::error::Ec2Error;
-use crate::row::{EndpointRow, Place, PlaceRow, VpcRow, decode, index};
+use crate::row::{self, EndpointRow, Place, VpcRow, decode};
 use crate::{Ec2, id, offer};
 
 /// An endpoint that is there.
@@ -47,7 +47,11 @@ impl Ec2 {
         let tags = match resource.resource().split_once('/') {
             Some(("vpc", id)) => self.row::<VpcRow>(&place.vpc(id)).await?.map(|vpc| vpc.tags),
             Some(("vpc-endpoint", id)) => {
-                self.row::<EndpointRow>(&place.endpoint(id)).await?.map(|endpoint| endpoint.tags)
+                let found = self.row::<EndpointRow>(&row::endpoint(id)).await?;
+                match found {
+                    Some(found) if found.place()? == place => Some(found.tags),
+                    Some(_) | None => None,
+                }
             }
             _ => None,
         };
@@ -64,9 +68,8 @@ impl Ec2 {
     /// # Errors
     /// [`Ec2Error::Damaged`] for a policy that does not read: it may deny, so it must not be left out. Those of the store.
     pub async fn endpoint(&self, id: &str) -> Result<Option<Endpoint>, Ec2Error> {
-        let Some(row) = self.row::<PlaceRow>(&index(id)).await? else { return Ok(None) };
+        let Some(row) = self.row::<EndpointRow>(&row::endpoint(id)).await? else { return Ok(None) };
         let place = row.place()?;
-        let Some(row) = self.row::<EndpointRow>(&place.endpoint(id)).await? else { return Ok(None) };
         let policy = self.policies.get(&row.policy.into(), Kind::Endpoint).map_err(|_| Ec2Error::Damaged)?;
         Ok(Some(Endpoint {
             policy: NamedPolicy { name: row.id.as_str().into(), policy },

@@ -4,8 +4,8 @@
 //! |---|---|
 //! | `vg` account (8 bytes) region | [`SpaceRow`]; every change of what an account has in a region rewrites it |
 //! | `vv` account (8 bytes) region, 00, id | [`VpcRow`] |
-//! | `ve` account (8 bytes) region, 00, id | [`EndpointRow`] |
-//! | `vi` endpoint's id | [`PlaceRow`]: where the endpoint is |
+//! | `ve` endpoint's id | [`EndpointRow`]: found by its id alone, since connections say no more |
+//! | `vl` account (8 bytes) region, 00, endpoint's id | empty: the endpoint is there |
 
 use minicbor::{Decode, Encode};
 use strongroom_types::{AccountId, Arn, Region};
@@ -41,11 +41,12 @@ impl Place {
     }
 
     pub(crate) fn endpoints(&self) -> Vec<u8> {
-        self.key(b"ve", &[0])
+        self.key(b"vl", &[0])
     }
 
-    pub(crate) fn endpoint(&self, id: &str) -> Vec<u8> {
-        [self.endpoints(), id.as_bytes().to_vec()].concat()
+    /// That an endpoint is here.
+    pub(crate) fn listed(&self, endpoint: &str) -> Vec<u8> {
+        [self.endpoints(), endpoint.as_bytes().to_vec()].concat()
     }
 
     /// The ARN of something in this place.
@@ -55,10 +56,13 @@ impl Place {
     }
 }
 
-/// Where an endpoint is found by its id alone.
-pub(crate) fn index(endpoint: &str) -> Vec<u8> {
-    [b"vi", endpoint.as_bytes()].concat()
+/// An endpoint, wherever it is.
+pub(crate) fn endpoint(id: &str) -> Vec<u8> {
+    [b"ve", id.as_bytes()].concat()
 }
+
+/// What an index row holds: that it is there is all it says.
+pub(crate) const PRESENT: &[u8] = b"";
 
 /// What an account has in a region, as a whole.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
@@ -137,23 +141,16 @@ pub(crate) struct EndpointRow {
     /// With which its maker may ask again.
     #[n(7)]
     pub(crate) client_token: Option<String>,
-}
-
-/// Where an endpoint is.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cbor(map)]
-pub(crate) struct PlaceRow {
-    #[n(0)]
+    /// Whose it is.
+    #[n(8)]
     pub(crate) account: String,
-    #[n(1)]
+    /// In which region.
+    #[n(9)]
     pub(crate) region: String,
 }
 
-impl PlaceRow {
-    pub(crate) fn of(place: &Place) -> Self {
-        Self { account: place.account.to_string(), region: place.region.to_string() }
-    }
-
+impl EndpointRow {
+    /// Where it is.
     pub(crate) fn place(&self) -> Result<Place, Ec2Error> {
         let account = AccountId::parse(&self.account).map_err(|_| Ec2Error::Damaged)?;
         let region = Region::parse(&self.region).map_err(|_| Ec2Error::Damaged)?;

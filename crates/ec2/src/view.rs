@@ -5,11 +5,11 @@
 
 use strongroom_gate::{Authorized, CommitError, ErrorReply, Mutation};
 use strongroom_record::{Effect, EffectKind};
-use strongroom_storage::{Direction, Partition, RowVersion, Write, prefix_range};
+use strongroom_storage::{Direction, Entry, Partition, RowVersion, Write, prefix_range};
 use strongroom_types::Timestamp;
 
 use crate::error::{Ec2Error, Named, commit_reply};
-use crate::row::{EndpointRow, Place, PlaceRow, SpaceRow, VpcRow, decode, encode, index};
+use crate::row::{self, EndpointRow, PRESENT, Place, SpaceRow, VpcRow, decode, encode};
 use crate::{Ec2, id, limits};
 
 /// Whose VPCs a request is about, where, and when it came.
@@ -58,22 +58,33 @@ impl View {
     /// # Errors
     /// `InvalidVpcEndpointId.NotFound`, `InvalidVpcEndpointId.Malformed`.
     pub(crate) async fn endpoint(&self, endpoint: &str) -> Result<EndpointRow, Ec2Error> {
-        let found = self.get(&self.place.endpoint(id::endpoint(endpoint)?)).await?;
-        found.ok_or_else(|| Ec2Error::NotFound { named: Named::Endpoint, id: endpoint.to_owned() })
+        let found: Option<EndpointRow> = self.get(&row::endpoint(id::endpoint(endpoint)?)).await?;
+        match found {
+            // Others' are as if they were not there.
+            Some(found) if found.place()? == self.place => Ok(found),
+            Some(_) | None => Err(Ec2Error::NotFound { named: Named::Endpoint, id: endpoint.to_owned() }),
+        }
     }
 
     /// All VPCs.
     pub(crate) async fn vpcs(&self) -> Result<Vec<VpcRow>, Ec2Error> {
-        self.all(&self.place.vpcs()).await
+        self.all(&self.place.vpcs()).await?.iter().map(|entry| decode(&entry.row.value)).collect()
     }
 
     /// All endpoints.
     pub(crate) async fn endpoints(&self) -> Result<Vec<EndpointRow>, Ec2Error> {
-        self.all(&self.place.endpoints()).await
+        let (prefix, mut found) = (self.place.endpoints(), Vec::new());
+        for entry in self.all(&prefix).await? {
+            let id = entry.key.get(prefix.len()..).unwrap_or_default();
+            let id = std::str::from_utf8(id).map_err(|_| Ec2Error::Damaged)?;
+            // One that was deleted meanwhile is none.
+            found.extend(self.get(&row::endpoint(id)).await?);
+        }
+        Ok(found)
     }
 
     /// Bounded by the quotas of what is behind `prefix`.
-    async fn all<T: for<'b> minicbor::Decode<'b, ()>>(&self, prefix: &[u8]) -> Result<Vec<T>, Ec2Error> {
+    async fn all(&self, prefix: &[u8]) -> Result<Vec<Entry>, Ec2Error> {
         let (mut found, mut range) = (Vec::new(), prefix_range(prefix));
         loop {
             let store = &self.ec2.store;
@@ -81,9 +92,7 @@ impl View {
                 store.scan(Partition::Org, range.clone(), limits::SCAN_ROWS, Direction::Forward).await?;
             let Some(last) = rows.last() else { return Ok(found) };
             range.start = [&*last.key, &[0]].concat();
-            for entry in &rows {
-                found.push(decode(&entry.row.value)?);
-            }
+            found.extend(rows);
         }
     }
 }
@@ -113,17 +122,14 @@ impl Change {
     }
 
     pub(crate) fn put_endpoint(&mut self, endpoint: &EndpointRow) {
-        let place = &self.view.place;
-        let rows = [
-            (place.endpoint(&endpoint.id), encode(endpoint)),
-            (index(&endpoint.id), encode(&PlaceRow::of(place))),
-        ];
+        let listed = self.view.place.listed(&endpoint.id);
+        let rows = [(row::endpoint(&endpoint.id), encode(endpoint)), (listed, PRESENT.to_vec())];
         self.writes.extend(rows.map(|(key, value)| Write::Put { key, value }));
         self.touch("vpc-endpoint", &endpoint.id);
     }
 
     pub(crate) fn delete_endpoint(&mut self, endpoint: &EndpointRow) {
-        let keys = [self.view.place.endpoint(&endpoint.id), index(&endpoint.id)];
+        let keys = [row::endpoint(&endpoint.id), self.view.place.listed(&endpoint.id)];
         self.writes.extend(keys.map(|key| Write::Delete { key }));
         self.touch("vpc-endpoint", &endpoint.id);
     }

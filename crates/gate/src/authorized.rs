@@ -12,7 +12,7 @@ use strongroom_types::{
 use crate::access_point::{AccessPointFacts, Through, arns};
 use crate::gate::{Deciding, RequestFacts};
 use crate::requirement::action;
-use crate::weigh::Seen;
+use crate::weigh::{Guard, Seen};
 use crate::{
     AccountFacts, Body, BucketAcls, BucketFacts, Caller, Denied, ErrorReply, Ledger, Mutation,
     PublicAccessBlock, Refusal, Target,
@@ -137,8 +137,8 @@ pub(crate) struct Granted {
     pub(crate) source: Option<Permit<action::GetObject>>,
     pub(crate) deletes: Vec<KeyDecision>,
     pub(crate) seen: Vec<Seen>,
-    /// What must still hold, in a partition, for the caller to have the rights that were found.
-    pub(crate) guard: Option<(Partition, Precondition)>,
+    /// What must still hold, in partitions, for the caller to have the rights that were found.
+    pub(crate) guards: Vec<Guard>,
     /// What the organisation's S3 policies set for the caller's account.
     pub(crate) organization_block: Option<PublicAccessBlock>,
 }
@@ -293,7 +293,7 @@ impl<I> Authorized<I> {
     }
 
     /// Commits a change of another partition (names, accounts) with the request's record. In the partition that holds the
-    /// caller's own policies, these must be as they were when the decision read them.
+    /// caller's own policies, or a resource whose tags had a say, these must be as they were when the decision read them.
     ///
     /// # Errors
     /// [`CommitError`].
@@ -303,7 +303,7 @@ impl<I> Authorized<I> {
         partition: Partition,
         mutation: Mutation,
     ) -> Result<Committed, CommitError> {
-        let own = self.granted.guard.iter().filter(|(place, _)| *place == partition);
+        let own = self.granted.guards.iter().filter(|(place, _)| *place == partition);
         let guards: Vec<Precondition> = own.map(|(_, guard)| guard.clone()).collect();
         self.commit_guarded(store, partition, &guards, mutation).await
     }

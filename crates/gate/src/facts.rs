@@ -76,6 +76,17 @@ pub struct PrincipalFacts {
     pub guard: Option<(Partition, Precondition)>,
 }
 
+/// What a decision may ask of a resource that is no bucket.
+#[derive(Debug, Clone, Default)]
+pub struct ResourceFacts {
+    /// Its tags, if it is there and has such that count for access.
+    pub tags: Vec<(String, String)>,
+    /// The ARN of its permissions boundary, if it is a user or role that has one.
+    pub boundary: Option<String>,
+    /// What must still hold in a partition, if the request changes that, for all of this to be true.
+    pub guard: Option<(Partition, Precondition)>,
+}
+
 /// What a decision needs to know of who may reach a bucket.
 #[derive(Debug, Clone, Default)]
 pub struct BucketAccess {
@@ -220,9 +231,10 @@ pub trait Facts: Send + Sync {
         Ok(None)
     }
 
-    /// The tags of a resource that is no bucket and has tags that count for access: a VPC, an endpoint.
-    async fn resource_tags(&self, _resource: &Arn) -> Result<Vec<(String, String)>, StoreError> {
-        Ok(Vec::new())
+    /// What is known of a resource that is no bucket: a user, a unit of the organisation, a VPC. Asked only where a policy
+    /// asks for it.
+    async fn resource(&self, _resource: &Arn) -> Result<ResourceFacts, StoreError> {
+        Ok(ResourceFacts::default())
     }
 
     /// The VPC endpoint of this id, as it is now; `None` if there is none, or its account is closed.

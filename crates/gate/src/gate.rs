@@ -16,7 +16,7 @@ use crate::facts::{BucketAccess, BucketFacts, NamedPolicy, OrganizationFacts, Pu
 use crate::payer::Payer;
 use crate::requirement::{self, Access, Authority, Resource, action, requirements};
 use crate::way::{Subject, Way, record_of};
-use crate::weigh::{Bearings, Question, Scales, Seen, nobody_allows};
+use crate::weigh::{Bearings, Guard, POLICY_ACTIONS, Question, Scales, Seen, nobody_allows};
 use crate::{
     Authorized, Body, BucketGrant, Caller, CopySource, Denied, Facts, Ledger, Named, Permit, Refusal,
     SecondFactor, Target,
@@ -255,7 +255,7 @@ impl Deciding {
     async fn decide_on(&self, target: &Target, way: &Way, ledger: &Ledger) -> Result<Granted, Refusal> {
         let needed = requirements(self.request.service, self.operation, target, &self.caller);
         let accesses =
-            needed.ok_or_else(|| Refusal::Denied(Box::new(self.denied("*", nobody_allows(), "*".into()))))?;
+            needed.ok_or_else(|| self.refuse(target, ("*", nobody_allows(), "*".into()), None))?;
         if let Some(first) = accesses.first() {
             ledger.fill(|decided| decided.action = Some(first.action.to_owned()));
         }
@@ -265,7 +265,7 @@ impl Deciding {
                 .first()
                 .map_or(("iam:*", "*".to_owned()), |access| (access.action, access.resource.arn()));
             record(ledger, &decision, action);
-            return Err(Refusal::Denied(Box::new(self.denied(action, decision, arn))));
+            return Err(self.refuse(target, (action, decision, arn), None));
         }
         let bearings = Bearings::of(&self.caller, &*self.facts).await.map_err(Refusal::Store)?;
         if bearings.is_closed() {
@@ -274,7 +274,7 @@ impl Deciding {
                 .map_or(("*", "*".to_owned()), |access| (access.action, access.resource.arn()));
             record(ledger, &nobody_allows(), action);
             ledger.fill(|decided| decided.reason = Some("the caller's account is closed".to_owned()));
-            return Err(Refusal::Denied(Box::new(self.denied(action, nobody_allows(), arn))));
+            return Err(self.refuse(target, (action, nobody_allows(), arn), None));
         }
         let mut bucket = self.bucket(target, (&accesses, way), ledger).await?;
         self.block_by_organization(bucket.as_mut(), &bearings).await?;
@@ -282,15 +282,17 @@ impl Deciding {
         self.block_by_organization(source_bucket.as_mut(), &bearings).await?;
         let tags = self.tags_of_copy(target, source_bucket.as_ref()).await?;
         let mut seen = Vec::new();
+        let mut guards = Vec::from_iter(bearings.guard());
         for access in accesses.iter().chain(&tags) {
             if self.operation == "DeleteObjects" && !target.deletes.is_empty() {
                 break; // INVARIANT: each key is decided below, and the handler gets a permit for each.
             }
-            let object = self
+            let (object, guard) = self
                 .access(access, target, (&bearings, bucket.as_ref(), source_bucket.as_ref()), ledger)
                 .await
                 .map_err(|refusal| in_region(refusal, bucket.as_ref()))?;
             seen.extend(object);
+            guards.extend(guard);
         }
         let deletes = match &bucket {
             Some(bucket) => self.deletes(target, bucket, &bearings, ledger).await?,
@@ -314,7 +316,7 @@ impl Deciding {
             _ => None,
         };
         let organization_block = bearings.organization_block();
-        Ok(Granted { bucket, source, deletes, seen, guard: bearings.guard(), organization_block })
+        Ok(Granted { bucket, source, deletes, seen, guards, organization_block })
     }
 
     async fn bucket(
@@ -355,7 +357,8 @@ impl Deciding {
             }
         });
         if facts.region != self.request.region {
-            return Err(Refusal::WrongRegion { bucket: name.clone(), region: facts.region });
+            let place = through.map_or_else(|| name.to_string(), |point| point.id.arn().to_string());
+            return Err(Refusal::WrongRegion { place, region: facts.region });
         }
         expect_owner(target.expected_bucket_owner.as_deref(), facts.owner)?;
         Ok(Some(BucketGrant { name: name.clone(), facts, through }))
@@ -495,14 +498,15 @@ impl Deciding {
         Ok(if tagged { requirement::tags_of_copy(target) } else { Vec::new() })
     }
 
-    /// Decides one access; gives the object on whose owner and list that rests.
+    /// Decides one access; gives what that rests on: the object whose owner and list had a say, and what must still hold
+    /// of another resource.
     async fn access(
         &self,
         access: &Access,
         target: &Target,
         (bearings, bucket, source): (&Bearings, Option<&BucketGrant>, Option<&BucketGrant>),
         ledger: &Ledger,
-    ) -> Result<Option<Seen>, Refusal> {
+    ) -> Result<(Option<Seen>, Option<Guard>), Refusal> {
         let owner = self.owner(access, bucket, source).await?;
         let of_source = matches!(access.resource, Resource::Source(..));
         let of_bucket = access.resource.bucket().is_some();
@@ -513,7 +517,7 @@ impl Deciding {
             None => (self.arn(&access.resource).await?, None),
         };
         let action = access.action;
-        let mut seen = None;
+        let (mut seen, mut guard) = (None, None);
         let decision = match owner {
             // GetCallerIdentity and its like: being somebody is enough, whatever policies say; but for those of a network.
             Some(owner) if access.resource == Resource::Caller => {
@@ -538,7 +542,7 @@ impl Deciding {
                     access_point: subject.as_ref().map(Subject::context),
                 };
                 let weighed = self.scales(target).weigh(bearings, &question).await.map_err(Refusal::Store)?;
-                seen = weighed.seen;
+                (seen, guard) = (weighed.seen, weighed.guard);
                 if weighed.acl_required {
                     ledger.fill(|decided| decided.acl_required = true);
                 }
@@ -547,10 +551,19 @@ impl Deciding {
             None => nobody_allows(),
         };
         record(ledger, &decision, action);
+        if decision.is_allow() && POLICY_ACTIONS.contains(&action) && self.caller.account() != owner {
+            ledger.fill(|decided| {
+                decided.verdict = Verdict::ImplicitDeny;
+                decided.reason = Some("a bucket's policy is for its owner's account alone".to_owned());
+            });
+            return Err(Refusal::ForeignPolicy);
+        }
         if decision.is_allow() {
-            Ok(seen)
+            Ok((seen, guard))
         } else {
-            Err(Refusal::Denied(Box::new(self.denied(action, decision, arn))))
+            let point = grant.and_then(|grant| grant.through.as_ref());
+            let whose = owner.filter(|owner| point.is_none_or(|point| point.id.account == *owner));
+            Err(self.refuse(target, (action, decision, arn), whose))
         }
     }
 
@@ -591,7 +604,19 @@ impl Deciding {
 
     fn denied(&self, action: &'static str, decision: Decision, resource: String) -> Denied {
         let caller = self.caller.arn().map(|arn| arn.to_string());
-        Denied { decision, action, resource, caller, bucket_region: None }
+        Denied { decision, action, resource, caller, bucket_region: None, attempt: None }
+    }
+
+    /// A denial of the whole request; `owner` as [`Deciding::attempt`] has it.
+    fn refuse(
+        &self,
+        target: &Target,
+        (action, decision, resource): (&'static str, Decision, String),
+        owner: Option<AccountId>,
+    ) -> Refusal {
+        let mut denied = self.denied(action, decision, resource);
+        denied.attempt = self.attempt(target, &denied, owner);
+        Refusal::Denied(Box::new(denied))
     }
 
     async fn deletes(

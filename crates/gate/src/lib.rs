@@ -34,6 +34,7 @@
 
 mod access_point;
 mod acl;
+mod attempt;
 mod authorized;
 mod body;
 mod caller;
@@ -63,6 +64,7 @@ pub use access_point::{
 pub use acl::{
     AccessControlList, AclEntry, AclGrantee, AclPermission, BucketAcls, ObjectAccess, ObjectOwner,
 };
+pub use attempt::Attempt;
 pub use authorized::{Authorized, BucketGrant, CommitError, Permit};
 pub use body::{Body, BodyError, BodySource, BodyVerified, ExpectedDigests};
 pub use caller::{
@@ -73,7 +75,7 @@ pub use concealment::Concealment;
 pub use explain::{Explained, Hypothesis, Unaskable};
 pub use facts::{
     AccountFacts, BucketAccess, BucketFacts, ControlLevel, Facts, Kept, NamedPolicy, OrganizationFacts,
-    PrincipalFacts, PublicAccessBlock, SecondFactor,
+    PrincipalFacts, PublicAccessBlock, ResourceFacts, SecondFactor,
 };
 pub use findings::warn_of_findings;
 pub use gate::{EndpointFacts, Gate, RequestFacts, SignatureFacts, WireFacts};

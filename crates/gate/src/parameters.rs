@@ -17,6 +17,8 @@ pub struct Parameters {
     pub removed_tags: Vec<String>,
     /// Keys of session tags that chained sessions keep.
     pub transitive_tags: Vec<String>,
+    /// The domain of the e-mail address that the request gives an account; the address itself is nobody's to ask for.
+    pub email_domain: Option<String>,
 }
 
 /// Members that hold whole documents: no condition key speaks of them.
@@ -39,8 +41,16 @@ impl Parameters {
         self.tags.iter().map(|(key, _)| key.as_str()).chain(self.removed_tags.iter().map(String::as_str))
     }
 
+    /// Keeps what is deeper in the input under the name that it has elsewhere at the top.
+    pub(crate) fn keep(&mut self, member: &'static str, value: String) {
+        self.named.push((member, "", value));
+    }
+
     pub(crate) fn note(&mut self, member: &'static Member, value: &str) {
         if member.flags.sensitive {
+            if member.name == "PrimaryEmail" {
+                self.email_domain = value.rsplit_once('@').map(|(_, domain)| domain.to_owned());
+            }
             return;
         }
         match (member.location, member.name) {

@@ -4,7 +4,7 @@ use strongroom_policy::evaluate::Decision;
 use strongroom_storage::StoreError;
 use strongroom_types::{BucketName, Region};
 
-use crate::{AccessPointAddress, ErrorReply, SecondFactor, TargetError};
+use crate::{AccessPointAddress, Attempt, ErrorReply, SecondFactor, TargetError};
 
 /// A decision against a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Denied {
     pub caller: Option<String>,
     /// Where the bucket lies, which AWS tells even those whom it denies.
     pub bucket_region: Option<Region>,
+    /// What else is known of the request, where it is denied as a whole to one whose account is known.
+    pub attempt: Option<Box<Attempt>>,
 }
 
 impl Denied {
@@ -32,9 +34,25 @@ impl Denied {
                 "Access Denied".to_owned()
             };
         };
-        let because = self.decision.because(self.action).unwrap_or_default();
+        let mut because = self.decision.because(self.action).unwrap_or_default();
+        if let Some(arn) = self.policy_arn() {
+            because = format!("{because}: {arn}");
+        }
         let Self { action, resource, .. } = self;
-        format!("User: {caller} is not authorized to perform: {action} on resource: \"{resource}\" {because}")
+        // S3 alone puts the resource in quotes, and EC2 names none where the action is on no resource.
+        let on_resource = match resource.as_str() {
+            "*" if action.starts_with("ec2:") => String::new(),
+            resource if action.starts_with("s3:") => format!(" on resource: \"{resource}\""),
+            resource => format!(" on resource: {resource}"),
+        };
+        format!("User: {caller} is not authorized to perform: {action}{on_resource} {because}")
+    }
+
+    /// The policy that denies, where it has an ARN and the caller's account may know it.
+    fn policy_arn(&self) -> Option<&str> {
+        let Decision::ExplicitDeny(statement) = &self.decision else { return None };
+        let known = self.attempt.as_ref().is_some_and(|attempt| attempt.knows_statement);
+        Some(statement.policy.as_str()).filter(|policy| known && policy.starts_with("arn:"))
     }
 }
 
@@ -51,10 +69,12 @@ pub enum Refusal {
     NoSuchAccessPoint(AccessPointAddress),
     /// The operation cannot go through an access point.
     NotThroughAccessPoint,
+    /// The bucket's policy is read and written by its owner's account alone, whatever it allows others.
+    ForeignPolicy,
     /// The bucket lies in another region.
     WrongRegion {
-        /// The bucket.
-        bucket: BucketName,
+        /// The bucket, or the access point that leads to it, as the caller knows it.
+        place: String,
         /// Its region.
         region: Region,
     },
@@ -78,7 +98,8 @@ impl Refusal {
                 // EC2 says so before it says why. Source: EC2 API Reference, "Error codes", UnauthorizedOperation.
                 let of_ec2 = denied.action.starts_with("ec2:");
                 let before = if of_ec2 { "You are not authorized to perform this operation. " } else { "" };
-                let reply = ErrorReply::new(403, "AccessDenied", format!("{before}{}", denied.message()));
+                let mut reply = ErrorReply::new(403, "AccessDenied", format!("{before}{}", denied.message()));
+                reply.denied = denied.attempt.is_some().then(|| denied.clone());
                 match &denied.bucket_region {
                     Some(region) => reply.header("x-amz-bucket-region", region.as_str()),
                     None => reply,
@@ -99,19 +120,16 @@ impl Refusal {
                     .member("BucketName", alias.as_str())
             }
             // Source: S3 User Guide, "Access point compatibility".
-            Self::NotThroughAccessPoint => ErrorReply::new(
-                405,
-                "MethodNotAllowed",
-                "The specified method is not allowed against this resource.",
-            )
-            .member("ResourceType", "ACCESS_POINT"),
-            Self::WrongRegion { bucket, region } => ErrorReply::new(
+            Self::NotThroughAccessPoint => method_not_allowed().member("ResourceType", "ACCESS_POINT"),
+            // Source: S3 API Reference, "PutBucketPolicy", "GetBucketPolicy", "DeleteBucketPolicy".
+            Self::ForeignPolicy => method_not_allowed(),
+            Self::WrongRegion { place, region } => ErrorReply::new(
                 301,
                 "PermanentRedirect",
                 "The bucket you are attempting to access must be addressed using the specified endpoint. \
                  Please send all future requests to this endpoint.",
             )
-            .member("Bucket", bucket.as_str())
+            .member("Bucket", place)
             .member("Region", region.as_str())
             .header("x-amz-bucket-region", region.as_str()),
             Self::UnexpectedOwner | Self::WrongAccount => {
@@ -127,6 +145,10 @@ impl Refusal {
             Self::Store(error) => ErrorReply::from(error),
         }
     }
+}
+
+fn method_not_allowed() -> ErrorReply {
+    ErrorReply::new(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
 }
 
 /// AWS's sentences; but for the last, for AWS does not say what it does about guessing.

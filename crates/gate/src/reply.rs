@@ -10,7 +10,7 @@ use strongroom_shape::Operation;
 use strongroom_storage::StoreError;
 use strongroom_types::Region;
 
-use crate::{Authorized, Body, ServicePrincipal};
+use crate::{Authorized, Body, Denied, ServicePrincipal};
 
 /// Plaintext bytes of an answer, as they are opened.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, StoreError>> + Send>>;
@@ -59,13 +59,15 @@ pub struct ErrorReply {
     pub headers: Vec<(&'static str, String)>,
     /// Whether the answer has no body at all (304).
     pub bare: bool,
+    /// The decision that this is the answer to, where those who look after the caller's account may be told more of it.
+    pub denied: Option<Box<Denied>>,
 }
 
 impl ErrorReply {
     /// An error.
     pub fn new(status: u16, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         let (code, message) = (code.into(), message.into());
-        Self { status, code, message, members: Vec::new(), headers: Vec::new(), bare: false }
+        Self { status, code, message, members: Vec::new(), headers: Vec::new(), bare: false, denied: None }
     }
 
     /// Adds an element to the document.

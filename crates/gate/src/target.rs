@@ -245,6 +245,7 @@ struct Walk {
     in_tag_keys: bool,
     in_transitive: bool,
     in_ids: bool,
+    in_lock: bool,
     tag_key: Option<String>,
 }
 
@@ -314,6 +315,16 @@ impl Walk {
 }
 
 impl Walk {
+    /// What PutObjectRetention and PutObjectLegalHold say in their bodies, by the name that it has as a header.
+    fn lock_member(&self, name: &str) -> Option<&'static str> {
+        match name {
+            "Mode" if self.in_lock => Some("ObjectLockMode"),
+            "RetainUntilDate" if self.in_lock => Some("ObjectLockRetainUntilDate"),
+            "Status" if self.in_lock => Some("ObjectLockLegalHoldStatus"),
+            _ => None,
+        }
+    }
+
     /// Shapes called `Tag` have a key, which comes first in every model, and a value.
     fn tag(&mut self, member: &'static Member, value: &str) {
         match (self.in_tag_keys, member.name) {
@@ -336,6 +347,8 @@ impl ShapeWriter for Walk {
                 self.top_level(member.name, value);
             }
             self.target.parameters.note(member, value);
+        } else if let Some(name) = self.lock_member(member.name) {
+            self.target.parameters.keep(name, value.to_owned());
         } else if member.name == "LocationConstraint" {
             self.target.parameters.note(member, value);
         } else if self.in_tags || self.in_tag_keys {
@@ -369,11 +382,14 @@ impl ShapeWriter for Walk {
     fn timestamp(&mut self, member: &'static Member, value: Timestamp) {
         if self.depth == 0 {
             self.target.parameters.note(member, &value.to_iso8601_seconds());
+        } else if let Some(name) = self.lock_member(member.name) {
+            self.target.parameters.keep(name, value.to_iso8601_seconds());
         }
     }
     fn document(&mut self, _: &'static Member, _: &str) {}
     fn structure(&mut self, member: &'static Member, value: &dyn Structure) {
-        let outer = (self.in_delete, self.in_tags);
+        let outer = (self.in_delete, self.in_tags, self.in_lock);
+        self.in_lock |= self.is_s3 && matches!(member.name, "Retention" | "LegalHold");
         self.target.asks.vpc_origin |=
             self.is_control && self.depth == 0 && member.name == "VpcConfiguration";
         self.in_delete |= member.name == "Delete";
@@ -381,7 +397,7 @@ impl ShapeWriter for Walk {
         self.depth += 1;
         value.write(self);
         self.depth -= 1;
-        (self.in_delete, self.in_tags) = outer;
+        (self.in_delete, self.in_tags, self.in_lock) = outer;
     }
     fn list(&mut self, member: &'static Member, _: usize, elements: &mut dyn FnMut(&mut dyn ShapeWriter)) {
         let outer = (self.in_tags, self.in_tag_keys);

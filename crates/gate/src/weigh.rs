@@ -8,13 +8,15 @@ use strongroom_policy::evaluate::{
     evaluate,
 };
 use strongroom_storage::{Partition, Precondition, RowVersion, StoreError};
-use strongroom_types::{AccountId, BucketId, ObjectKey, VersionId};
+use strongroom_types::{AccountId, Arn, BucketId, ObjectKey, VersionId};
 
 use crate::access_point::{AccessPointContext, Through};
 use crate::acl::{AclPermission, Listed, listed};
 use crate::context::{RequestContext, ResourceContext};
-use crate::facts::{AccountFacts, BucketFacts, ControlLevel, NamedPolicy, PrincipalFacts, PublicAccessBlock};
-use crate::{AccessControlList, BucketAcls, Caller, EndpointFacts, Facts, RequestFacts, Target};
+use crate::facts::{
+    AccountFacts, BucketFacts, ControlLevel, NamedPolicy, PrincipalFacts, PublicAccessBlock, ResourceFacts,
+};
+use crate::{AccessControlList, BucketAcls, Caller, EndpointFacts, Facts, Named, RequestFacts, Target};
 
 /// What is known of the caller, gathered once for a decision.
 pub(crate) struct Bearings {
@@ -24,6 +26,9 @@ pub(crate) struct Bearings {
     /// Other accounts, looked up once for a decision, however many questions it has.
     others: Mutex<Vec<(AccountId, Arc<AccountFacts>)>>,
 }
+
+/// What must still hold in a partition, if the request changes that.
+pub(crate) type Guard = (Partition, Precondition);
 
 /// May the caller do `action` to `resource`?
 pub(crate) struct Question<'a> {
@@ -80,6 +85,8 @@ pub(crate) struct Weighed<A> {
     pub(crate) answer: A,
     /// The object whose owner or list had a say.
     pub(crate) seen: Option<Seen>,
+    /// What must still hold in a partition for what was asked of the resource to be true.
+    pub(crate) guard: Option<Guard>,
     /// An access control list allowed it, and no policy would have: `aclRequired`.
     pub(crate) acl_required: bool,
 }
@@ -99,13 +106,44 @@ impl Lists {
 
 /// Operations on a bucket's policy that nothing but the owner's root can be sure of: even a policy that denies all to
 /// everybody can be taken away. Source: S3 User Guide, "Bucket policies for Amazon S3".
-const POLICY_ACTIONS: [&str; 3] = ["s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"];
+pub(crate) const POLICY_ACTIONS: [&str; 3] = ["s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"];
 
 const OBJECT_TAGS: &str = "s3:existingobjecttag/";
 
+/// Keys whose values are those of a resource that is no bucket.
+const DETAILS: [&str; 5] = [
+    "aws:resourcetag/",
+    "ec2:resourcetag/",
+    "iam:resourcetag/",
+    "iam:permissionsboundary",
+    "account:accountresourceorgtags/",
+];
+
+const ACCOUNT_PATHS: &str = "account:accountresourceorgpaths";
+
+const POLICY_TYPE: &str = "organizations:policytype";
+
+/// What was looked up of a resource that is no bucket, since a policy asks for it.
+#[derive(Debug, Default)]
+pub(crate) struct Details {
+    pub(crate) facts: ResourceFacts,
+    /// Where the account stands in the organisation that the service `account` is asked about.
+    pub(crate) account_path: Option<String>,
+    /// The type of the policy that Organizations is asked about.
+    pub(crate) policy_type: Option<String>,
+}
+
+impl Details {
+    /// Its tags, as far as `aws:ResourceTag` speaks of them: for the service `account` those of accounts have a key of
+    /// their own.
+    fn tags(&self, action: &str) -> &[(String, String)] {
+        if action.starts_with("account:") { &[] } else { &self.facts.tags }
+    }
+}
+
 impl Bearings {
     /// What must still hold, in a partition, for what is known of the caller to be true.
-    pub(crate) fn guard(&self) -> Option<(Partition, Precondition)> {
+    pub(crate) fn guard(&self) -> Option<Guard> {
         self.facts.guard.clone()
     }
 
@@ -207,7 +245,7 @@ impl Scales<'_> {
         let owner = bearings.account_of(question.owner, self.caller, self.facts).await?;
         if owner.is_closed && self.caller.account() != Some(question.owner) {
             let answer = A::from(nobody_allows());
-            return Ok(Weighed { answer, seen: None, acl_required: false });
+            return Ok(Weighed { answer, seen: None, guard: None, acl_required: false });
         }
         let own = self.own_policy(question).await?;
         let policy = question.bucket.and_then(|bucket| bucket.access.policy.as_ref()).or(own.as_ref());
@@ -216,12 +254,14 @@ impl Scales<'_> {
         let object_tags = self.object_tags(bearings, question, policy, &owner).await?;
         // Of a bucket and of what lies in it alike. Source: S3 User Guide, "Using tags with S3 general purpose buckets".
         let bucket_tags = question.bucket.map_or(&[][..], |bucket| bucket.access.tags.as_slice());
-        let own_tags = self.own_tags(question).await?;
-        let tags = if question.bucket.is_some() { bucket_tags } else { own_tags.as_slice() };
+        let details = self.details(bearings, question, policy, &owner).await?;
+        let tags = if question.bucket.is_some() { bucket_tags } else { details.tags(question.action) };
         let context = RequestContext {
             caller: self.caller,
             request: self.request,
             target: self.target,
+            action: question.action,
+            operation: self.operation,
             supposed: self.supposed,
             principal: &bearings.facts,
             organization: bearings.account.organization.as_ref(),
@@ -229,6 +269,9 @@ impl Scales<'_> {
                 account: Some(question.owner),
                 organization: owner.organization.as_ref(),
                 tags: question.access_point.map_or(tags, |point| point.tags),
+                is_entity: is_entity(question.resource),
+                details: Some(&details),
+                version: question.object.and_then(|(_, version)| version),
                 bucket_tags,
                 object_tags: object_tags.as_deref(),
                 access_point: question.through.map(Through::context).or(question.access_point),
@@ -242,7 +285,7 @@ impl Scales<'_> {
             resource_account: question.owner,
             context: &context,
         };
-        let restricted = self.is_restricted(question, |bucket| bucket.access.is_public);
+        let restricted = Self::is_restricted(question, |bucket| bucket.access.is_public);
         let resource = ResourceSide {
             arn: question.through.map(|through| through.bucket_arn),
             policy: policy.map(NamedPolicy::attached),
@@ -261,7 +304,7 @@ impl Scales<'_> {
                 let without = self.answer(&request, sides, (resource, question, &unlisted), evaluator);
                 !without.decision().is_allow()
             };
-        Ok(Weighed { answer, seen: lists.seen, acl_required })
+        Ok(Weighed { answer, seen: lists.seen, guard: details.facts.guard, acl_required })
     }
 
     /// What the access point says of what it leads to: its policy, in its owner's account, where its network lets the
@@ -290,6 +333,8 @@ impl Scales<'_> {
             caller: self.caller,
             request: self.request,
             target: self.target,
+            action: question.action,
+            operation: self.operation,
             supposed: self.supposed,
             principal: &bearings.facts,
             organization: bearings.account.organization.as_ref(),
@@ -297,6 +342,9 @@ impl Scales<'_> {
                 account: Some(point.id.account),
                 organization: owner.organization.as_ref(),
                 tags: &point.tags,
+                is_entity: false,
+                details: None,
+                version: question.object.and_then(|(_, version)| version),
                 bucket_tags: question.bucket.map_or(&[][..], |bucket| bucket.access.tags.as_slice()),
                 object_tags: object_tags.as_deref(),
                 access_point: Some(through.context()),
@@ -312,22 +360,23 @@ impl Scales<'_> {
         };
         let resource = ResourceSide {
             policy: policy.map(NamedPolicy::attached),
-            restricted: self.is_restricted(question, |_| point.is_public),
+            restricted: self.caller.account() != Some(question.owner)
+                && Self::is_restricted(question, |_| point.is_public),
             ..ResourceSide::NONE
         };
         let sides = Sides { bearings, owner: &owner, endpoint: self.endpoint() };
         Ok(decide(&request, sides, resource, evaluator))
     }
 
-    /// Whether a public policy is kept within its account. Through an access point, its owner's users are let in like the
-    /// bucket owner's. Source: S3 User Guide, "Blocking public access to your Amazon S3 storage", RestrictPublicBuckets.
-    fn is_restricted(&self, question: &Question<'_>, is_public: impl Fn(&BucketFacts) -> bool) -> bool {
-        let of_an_owner = question.through.is_some_and(|through| {
-            let caller = self.caller.account();
-            caller == Some(through.point.id.account) || caller == Some(question.owner)
-        });
+    /// Whether a public policy is kept within the account of what it is attached to.
+    ///
+    /// DEVIATION: by AWS's words a bucket's public policy still lets in the users of an access point's owner. Anybody may
+    /// own an access point to any bucket, so here it lets in those of the bucket's account alone.
+    ///
+    /// Source: S3 User Guide, "Blocking public access to your Amazon S3 storage", RestrictPublicBuckets.
+    fn is_restricted(question: &Question<'_>, is_public: impl Fn(&BucketFacts) -> bool) -> bool {
         let restricts = |bucket: &BucketFacts| is_public(bucket) && bucket.block().restrict_public_buckets;
-        !of_an_owner && question.bucket.is_some_and(restricts)
+        question.bucket.is_some_and(restricts)
     }
 
     /// The answer where lists say `lists`.
@@ -360,6 +409,8 @@ impl Scales<'_> {
             caller: self.caller,
             request: self.request,
             target: self.target,
+            action,
+            operation: self.operation,
             supposed: self.supposed,
             principal: &bearings.facts,
             organization: bearings.account.organization.as_ref(),
@@ -393,7 +444,7 @@ impl Scales<'_> {
         (question, lists): (&Question<'_>, &Lists),
         evaluator: &Evaluator<'_, A>,
     ) -> A {
-        let restricted = self.is_restricted(question, |bucket| bucket.access.is_public);
+        let restricted = Self::is_restricted(question, |bucket| bucket.access.is_public);
         if restricted && self.caller.account() != Some(question.owner) {
             return A::from(Decision::ImplicitDeny { missing: Missing::PublicAccessBlocked });
         }
@@ -514,21 +565,49 @@ impl Scales<'_> {
         if question.bucket.is_some() || !question.action.starts_with("sts:") {
             return Ok(None);
         }
-        match strongroom_types::Arn::parse(question.resource) {
+        match Arn::parse(question.resource) {
             Ok(arn) => self.facts.resource_policy(&arn).await,
             Err(_) => Ok(None),
         }
     }
 
-    /// The tags of a resource of EC2 that is there.
-    async fn own_tags(&self, question: &Question<'_>) -> Result<Vec<(String, String)>, StoreError> {
-        if question.bucket.is_some() || !question.action.starts_with("ec2:") {
-            return Ok(Vec::new());
+    /// What is asked of a resource that is no bucket, looked up only if a policy asks for it.
+    async fn details(
+        &self,
+        bearings: &Bearings,
+        question: &Question<'_>,
+        policy: Option<&NamedPolicy>,
+        owner: &AccountFacts,
+    ) -> Result<Details, StoreError> {
+        let mut details = Details::default();
+        if question.bucket.is_some() {
+            return Ok(details);
         }
-        match strongroom_types::Arn::parse(question.resource) {
-            Ok(arn) => self.facts.resource_tags(&arn).await,
-            Err(_) => Ok(Vec::new()),
+        let asks = |keys: &[&str]| self.has_asker(bearings, policy, owner, keys);
+        if let Ok(arn) = Arn::parse(question.resource) {
+            if asks(&DETAILS) {
+                details.facts = self.facts.resource(&arn).await?;
+            }
+            if let Some(account) = account_in(&arn).filter(|_| asks(&[ACCOUNT_PATHS])) {
+                let facts = bearings.account_of(account, self.caller, self.facts).await?;
+                details.account_path = facts.organization.as_ref().map(|org| org.path.clone());
+            }
         }
+        if question.action.starts_with("organizations:") && asks(&[POLICY_TYPE]) {
+            details.policy_type = self.policy_type(question).await?;
+        }
+        Ok(details)
+    }
+
+    /// The type of the policy that a request to Organizations is about, by its ARN, which says it; that of the request's
+    /// `PolicyId` even where another resource is asked about, as of what a policy is attached to.
+    async fn policy_type(&self, question: &Question<'_>) -> Result<Option<String>, StoreError> {
+        let named = ["PolicyId", "ResourceId"].iter().find_map(|name| self.target.parameters.member(name));
+        let arn = match named {
+            Some(id) => self.facts.arn(Named::Organization(id)).await?,
+            None => Arn::parse(question.resource).ok(),
+        };
+        Ok(arn.as_ref().and_then(type_in))
     }
 
     /// The tags of the object, looked up only if a policy asks for them.
@@ -542,6 +621,21 @@ impl Scales<'_> {
         let (Some(bucket), Some((key, version))) = (question.bucket, question.object) else {
             return Ok(None);
         };
+        if self.has_asker(bearings, policy, owner, &[OBJECT_TAGS]) {
+            self.facts.object_tags(bucket.id, key, version).await
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// Whether a policy that has a say asks for a key that begins like one of these.
+    fn has_asker(
+        &self,
+        bearings: &Bearings,
+        policy: Option<&NamedPolicy>,
+        owner: &AccountFacts,
+        keys: &[&str],
+    ) -> bool {
         let PrincipalFacts { identity, boundary, session, .. } = &*bearings.facts;
         let controls = [&bearings.account.service_control, &owner.resource_control];
         let mut all = policy
@@ -551,12 +645,31 @@ impl Scales<'_> {
             .chain(boundary)
             .chain(session.iter().flatten())
             .chain(controls.into_iter().flatten().flat_map(|level| &level.policies));
-        if all.any(|named| named.policy.asks_for(OBJECT_TAGS)) {
-            self.facts.object_tags(bucket.id, key, version).await
-        } else {
-            Ok(None)
-        }
+        all.any(|named| keys.iter().any(|key| named.policy.asks_for(key)))
     }
+}
+
+/// Whether this is the ARN of a user or role.
+fn is_entity(resource: &str) -> bool {
+    let of_iam = resource.strip_prefix("arn:aws:iam::").and_then(|rest| rest.split_once(':'));
+    of_iam.is_some_and(|(_, name)| name.starts_with("user/") || name.starts_with("role/"))
+}
+
+/// The account that the service `account` is asked about: `account/o-…/ID`, or `account` alone of the ARN's own.
+fn account_in(arn: &Arn) -> Option<AccountId> {
+    let id = match arn.resource().rsplit_once('/') {
+        Some((_, id)) => id,
+        None => arn.account(),
+    };
+    AccountId::parse(id).ok().filter(|_| arn.service() == "account")
+}
+
+/// The type of a policy of Organizations, as its API has it (`SERVICE_CONTROL_POLICY`): `policy/o-…/TYPE/p-…`, or
+/// `policy/TYPE/p-…` of AWS's own.
+fn type_in(arn: &Arn) -> Option<String> {
+    let (place, _) = arn.resource().strip_prefix("policy/")?.rsplit_once('/')?;
+    let kind = place.rsplit('/').next()?;
+    (arn.service() == "organizations").then(|| kind.to_ascii_uppercase())
 }
 
 /// Whose policies have a say on a question, beside the resource's own.
@@ -618,3 +731,6 @@ impl<'a> Levels<'a> {
 pub(crate) fn nobody_allows() -> Decision {
     Decision::ImplicitDeny { missing: Missing::Policy(Source::Identity) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use strongroom_gate::{Caller, FederationIssuer, IamKind, IamName, NamedPolicy, PrincipalFacts, Session};
+use strongroom_gate::{
+    Caller, FederationIssuer, IamKind, IamName, NamedPolicy, PrincipalFacts, ResourceFacts, Session,
+};
 use strongroom_policy::{Kind as PolicyKind, Policy, PolicyCache};
 use strongroom_storage::{Partition, Precondition, RowVersion, StoreError};
 use strongroom_types::{AccountId, Arn};
@@ -16,7 +18,8 @@ use crate::iam::limits::{FACTS_KEPT, MAX_TRIES};
 use crate::iam::managed;
 use crate::iam::role_of_service;
 use crate::iam::row::{
-    self as iam_row, GroupRow, InstanceProfileRow, KeyRow, PolicyRow, RoleRow, UserRow, VersionRow,
+    self as iam_row, GroupRow, InstanceProfileRow, KeyRow, MfaRow, OidcRow, PolicyRow, RoleRow, UserRow,
+    VersionRow,
 };
 use crate::row::decode;
 use crate::{Identity, IdentityError};
@@ -220,14 +223,73 @@ impl Identity {
     /// As [`Identity::principal_facts`].
     pub async fn trust_policy(&self, role: &Arn) -> Result<Option<NamedPolicy>, IdentityError> {
         let Ok(account) = AccountId::parse(role.account()) else { return Ok(None) };
-        let Some(place) = role.resource().strip_prefix("role/").filter(|_| role.service() == "iam") else {
+        if role.service() != "iam" || !role.resource().starts_with("role/") {
             return Ok(None);
-        };
-        let name = place.rsplit('/').next().unwrap_or_default();
-        let found = self.named::<RoleRow>(account, name).await?;
-        let Some(found) = found.filter(|found| found.arn(account) == role.as_str()) else { return Ok(None) };
+        }
+        let Some(found) = self.at::<RoleRow>(account, role).await? else { return Ok(None) };
         let policy = self.compiled(PolicyKind::Trust, &found.trust)?;
         Ok(Some(NamedPolicy { name: format!("trust policy of {role}").into(), policy }))
+    }
+
+    /// What policies may ask of something of IAM: its tags, and the boundary of a user or role. Of what is not there, or
+    /// another has since been made of the same name elsewhere, nothing.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn resource_facts(&self, resource: &Arn) -> Result<ResourceFacts, IdentityError> {
+        let Ok(account) = AccountId::parse(resource.account()) else { return Ok(ResourceFacts::default()) };
+        // Read first, so that nothing that is read below can be older than what it is guarded by.
+        let generation = self.generation(account).await?;
+        let key = iam_row::GENERATION.to_vec();
+        let guard = match generation {
+            Some(version) => Precondition::RowIs(key, version),
+            None => Precondition::RowAbsent(key),
+        };
+        let (tags, boundary) = self.tags_and_boundary(account, resource).await?.unwrap_or_default();
+        let tags = tags.into_iter().map(|tag| (tag.key, tag.value)).collect();
+        Ok(ResourceFacts { tags, boundary, guard: Some((Partition::Iam(account), guard)) })
+    }
+
+    async fn tags_and_boundary(
+        &self,
+        account: AccountId,
+        arn: &Arn,
+    ) -> Result<Option<(Vec<TagRow>, Option<String>)>, IdentityError> {
+        let Some((kind, place)) = arn.resource().split_once('/') else { return Ok(None) };
+        Ok(match kind {
+            "user" => self.at::<UserRow>(account, arn).await?.map(|user| (user.tags, user.held.boundary)),
+            "role" => self.at::<RoleRow>(account, arn).await?.map(|role| (role.tags, role.held.boundary)),
+            "policy" => self.at::<PolicyRow>(account, arn).await?.map(|policy| (policy.tags, None)),
+            "instance-profile" => {
+                self.at::<InstanceProfileRow>(account, arn).await?.map(|profile| (profile.tags, None))
+            }
+            "mfa" => {
+                let key = iam_row::mfa_device(place.rsplit('/').next().unwrap_or_default());
+                let device = self.iam_row::<MfaRow>(account, &key).await?;
+                device.filter(|device| device.arn(account) == arn.as_str()).map(|device| (device.tags, None))
+            }
+            "oidc-provider" => {
+                let provider = self.iam_row::<OidcRow>(account, &iam_row::oidc_provider(place)).await?;
+                provider.map(|provider| (provider.tags, None))
+            }
+            _ => None,
+        })
+    }
+
+    /// The entity that has this ARN.
+    async fn at<E: Entity>(&self, account: AccountId, arn: &Arn) -> Result<Option<E>, IdentityError> {
+        let name = arn.resource().rsplit('/').next().unwrap_or_default();
+        let found = self.named::<E>(account, name).await?;
+        Ok(found.filter(|entity| entity.arn(account) == arn.as_str()))
+    }
+
+    async fn iam_row<T: for<'b> minicbor::Decode<'b, ()>>(
+        &self,
+        account: AccountId,
+        key: &[u8],
+    ) -> Result<Option<T>, IdentityError> {
+        let row = self.store.get(Partition::Iam(account), key).await?;
+        row.map(|row| decode(&row.value)).transpose()
     }
 
     /// The ARN of what IAM knows by this name; `None` if there is none.

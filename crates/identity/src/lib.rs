@@ -18,6 +18,7 @@ pub use error::IdentityError;
 pub use iam::{RecoverError, RecoveredKey};
 pub use service::Identity;
 pub use session::SessionError;
+pub use sts::authorization_message::fuzz_authorization_message;
 pub use sts::web_identity::{
     BadKeySet, KeySet, KeySetError, KeySets, MAX_KEY_SET_BYTES, fuzz_web_identity_token,
 };

@@ -6,9 +6,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use strongroom_gate::{AccountFacts, ControlLevel, NamedPolicy, OrganizationFacts};
+use strongroom_gate::{AccountFacts, ControlLevel, NamedPolicy, OrganizationFacts, ResourceFacts};
 use strongroom_policy::{Kind, PolicyCache};
-use strongroom_storage::{Partition, RowVersion, StoreError};
+use strongroom_storage::{Partition, Precondition, RowVersion, StoreError};
 use strongroom_types::{AccountId, Arn};
 
 use crate::Organizations;
@@ -18,7 +18,7 @@ use crate::limits::{FACTS_KEPT, MAX_TRIES, UNIT_DEPTH};
 use crate::node::Node;
 use crate::row::{
     self, DelegationRow, MemberRow, ORGANIZATION, OrganizationRow, PolicyRow, RESOURCE_POLICY, ROOT,
-    ResourcePolicyRow, UnitRow, decode,
+    ResourcePolicyRow, RootRow, TagRow, UnitRow, decode,
 };
 use crate::s3_policy::{self, Effective, S3Policy};
 
@@ -242,6 +242,48 @@ impl Organizations {
             None
         };
         Ok(arn.and_then(|arn| Arn::parse(&arn).ok()))
+    }
+
+    /// What policies may ask of the root, a unit, an account or a policy of the organisation: its tags. Of what is not
+    /// there nothing.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn resource_facts(&self, resource: &Arn) -> Result<ResourceFacts, OrganizationsError> {
+        // Read first, so that nothing that is read below can be older than what it is guarded by.
+        let (organization, version) = self.organization().await?;
+        let id = match resource.resource().rsplit_once('/') {
+            Some((_, id)) => id,
+            // Of the service `account`, the account of whoever asks.
+            None => resource.account(),
+        };
+        let tags = self.tags_of(&organization, id).await?.unwrap_or_default();
+        Ok(ResourceFacts {
+            tags: tags.into_iter().map(|tag| (tag.key, tag.value)).collect(),
+            boundary: None,
+            guard: Some((Partition::Org, Precondition::RowIs(ORGANIZATION.to_vec(), version))),
+        })
+    }
+
+    async fn tags_of(
+        &self,
+        organization: &OrganizationRow,
+        id: &str,
+    ) -> Result<Option<Vec<TagRow>>, OrganizationsError> {
+        Ok(if let Ok(account) = AccountId::parse(id) {
+            self.row::<MemberRow>(&row::member(account)).await?.map(|member| member.tags)
+        } else if id == organization.root {
+            self.row::<RootRow>(ROOT).await?.map(|root| root.tags)
+        } else if id.starts_with("ou-") {
+            self.row::<UnitRow>(&row::unit(id)).await?.map(|unit| unit.tags)
+        } else if id.starts_with("p-") {
+            self.row::<PolicyRow>(&row::policy(id)).await?.map(|policy| policy.tags)
+        } else if id.starts_with("rp-") {
+            let policy = self.row::<ResourcePolicyRow>(RESOURCE_POLICY).await?;
+            policy.filter(|policy| policy.id == id).map(|policy| policy.tags)
+        } else {
+            None
+        })
     }
 
     /// The ARN of an account as the service `account` calls a member of the organisation.

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use strongroom_crypto::Keyring;
 use strongroom_gate::{
     AccountFacts, BucketFacts, Caller, ErrorReply, Facts, Gate, Handle, IamUser, Ledger, Named, NamedPolicy,
-    PrincipalFacts, RequestFacts, RootUser, WireFacts,
+    PrincipalFacts, RequestFacts, ResourceFacts, RootUser, WireFacts,
 };
 use strongroom_identity::Identity;
 use strongroom_kms::{Keys, SystemEntropy};
@@ -60,6 +60,9 @@ impl Facts for TestFacts {
     }
     async fn account(&self, account: AccountId) -> Result<Arc<AccountFacts>, StoreError> {
         self.organizations.account_facts(account).await.map_err(store_error)
+    }
+    async fn resource(&self, resource: &Arn) -> Result<ResourceFacts, StoreError> {
+        self.organizations.resource_facts(resource).await.map_err(store_error)
     }
     async fn is_delegated_administrator(&self, account: AccountId) -> Result<bool, StoreError> {
         self.organizations.is_delegated_administrator(account, None).await.map_err(store_error)

@@ -12,7 +12,7 @@ use strongroom_sigv4::{AuthInput, RequestHead as SignedHead};
 
 use crate::decode;
 use crate::listener::head::HeadChecker;
-use crate::route::{Destination, Locator, RouteHead, Routed, Routes, parse_query, redacted_target};
+use crate::route::{hoisted, Destination, Locator, RouteHead, Routed, Routes, parse_query, redacted_target};
 
 static ROUTES: LazyLock<Routes> = LazyLock::new(|| Routes::new(Locator::new(["s3.localhost"])));
 
@@ -35,12 +35,17 @@ pub fn read_request(data: &[u8]) -> Option<&'static str> {
         AuthInput::Anonymous(_) => None,
     };
     let query = parse_query(raw_query).ok()?;
+    let headers = if query.iter().any(|(name, _)| name == "X-Amz-Signature") {
+        hoisted(headers, &query).ok()?
+    } else {
+        headers
+    };
     check_redaction(&target);
     let signed_service = signed_service.as_deref();
     let route = RouteHead { method: &method, raw_path, query: &query, headers: &headers, signed_service };
     match ROUTES.resolve(&route) {
         Ok(Destination::Operation(routed)) => {
-            let headers = decode::tolerated(headers, &query);
+            let headers = decode::tolerated(headers);
             let labels = &routed.labels;
             let head = RequestHead { method: &method, labels, query: &query, headers: &headers };
             read(&routed, &head, body).then_some(routed.operation.name)

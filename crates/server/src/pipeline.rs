@@ -39,7 +39,9 @@ use crate::listener::{Admit, FloodBudget};
 use crate::oidc::IssuerKeys;
 use crate::post::{PostForm, Upload};
 use crate::record::{Opened, Place, Registry, Unrecordable};
-use crate::route::{Destination, RouteHead, Routed, Routes, parse_query, protocol, redacted_target};
+use crate::route::{
+    Destination, RouteHead, Routed, Routes, hoisted, parse_query, protocol, redacted_target,
+};
 
 /// Everything that requests pass through.
 pub(crate) struct Pipeline {
@@ -103,6 +105,8 @@ struct Journey {
     form: (Protocol, &'static ServiceSchema),
     /// What policies may ask about of the connection, the head and the signature.
     wire: WireFacts,
+    /// Whether the operation is of no region, whatever region its signature names.
+    everywhere: bool,
     /// Whether the caller is known.
     known: bool,
     /// Whether the budget of unknown callers was charged for it already.
@@ -161,6 +165,7 @@ impl Pipeline {
                 tls_version: connection.tls.as_ref().and_then(|tls| tls.version.strip_prefix("TLSv")),
                 ..WireFacts::default()
             },
+            everywhere: false,
             known: false,
             charged: false,
             cors: None,
@@ -172,7 +177,7 @@ impl Pipeline {
     async fn serve(&self, journey: &mut Journey, incoming: Incoming) -> Result<Answer, ErrorReply> {
         let Incoming { method, target, headers, body, .. } = incoming;
         let (raw_path, raw_query) = target.split_once('?').unwrap_or((&target, ""));
-        journey.resource = raw_path.to_owned();
+        raw_path.clone_into(&mut journey.resource);
         describe_head(&journey.ledger, &method, &target, &headers);
         journey.wire.user_agent = header_text(&headers, "user-agent");
         journey.wire.referer = header_text(&headers, "referer");
@@ -188,6 +193,9 @@ impl Pipeline {
         let auth = auth.map_err(|error| auth_reply(&error, is_s3))?;
         claim(&journey.ledger, &auth);
         let query = parse_query(raw_query)?;
+        let presigned =
+            matches!(&auth, AuthInput::Signed(signed) if matches!(signed.mechanism(), Mechanism::Presigned { .. }));
+        let headers = if is_s3 && presigned { hoisted(headers, &query)? } else { headers };
         let route_head = RouteHead {
             method: &method,
             raw_path,
@@ -252,7 +260,7 @@ impl Pipeline {
         auth: &AuthInput,
         digest: BodyDigest,
     ) -> Result<Authenticated, ErrorReply> {
-        let authenticated = self.authn.authenticate(auth, journey.now, digest).await?;
+        let authenticated = self.authn.authenticate(auth, journey.now, digest, journey.everywhere).await?;
         recognise(journey, &authenticated);
         self.note_use(journey, &authenticated).await;
         Ok(authenticated)
@@ -310,14 +318,20 @@ impl Pipeline {
     ) -> Result<Answer, ErrorReply> {
         journey.form = (routed.protocol, routed.service);
         describe_operation(&journey.ledger, &routed);
-        let authenticated = self.authenticate(journey, &auth, BodyDigest::Pending).await?;
+        // SDKs sign those on multi-Region access points for us-west-2.
+        journey.everywhere = routed.operation.uri.starts_with("/v20180820/mrap/");
+        let authenticated = self.authenticate(journey, &auth, BodyDigest::Pending).await;
+        if authenticated.is_err() {
+            describe_place(&journey.ledger, &routed);
+        }
+        let authenticated = authenticated?;
         self.note_action(journey, &routed, (&authenticated.caller, authenticated.region.as_ref())).await;
         let Parts { method, query, headers, body } = parts;
         let Authenticated { caller, payload, region, .. } = authenticated;
         let owner = journey.owner(&caller);
         let opened = self.open_body(journey, &routed, &headers, (owner, body, payload)).await;
         let content = opened.unwrap_or_else(|reply| Content { spoiled: Some(reply), ..Content::default() });
-        let headers = decode::tolerated(headers, &query);
+        let headers = decode::tolerated(headers);
         let exchange =
             self.exchange(journey, routed, (caller, region), Head { method, query, headers }, content);
         if exchange.routed.operation.name == "CompleteMultipartUpload" {
@@ -406,13 +420,17 @@ impl Pipeline {
         journey.form = (protocol(service), service);
         journey.ledger.fill(|decided| service.signing_name.clone_into(&mut decided.service));
         let whole_body = self.unknown_bodies.collect(&mut body).await?;
-        let Authenticated { caller, region, .. } =
-            self.authenticate(journey, &auth, body_digest(&whole_body)).await?;
         let raw_path = &journey.resource;
         let head =
             RouteHead { method: &method, raw_path, query: &query, headers: &headers, signed_service: None };
-        let routed = self.routes.operation(service, &head, &whole_body)?;
-        describe_operation(&journey.ledger, &routed);
+        let routed = self.routes.operation(service, &head, &whole_body);
+        // The record names what was asked for, whoever asked; that there is none such is told to those who are known.
+        if let Ok(routed) = &routed {
+            describe_operation(&journey.ledger, routed);
+        }
+        let Authenticated { caller, region, .. } =
+            self.authenticate(journey, &auth, body_digest(&whole_body)).await?;
+        let routed = routed?;
         let head = Head { method, query, headers };
         let caller = match self.bearer(journey, &routed, &head, &whole_body).await? {
             Some(bearer) => bearer,
@@ -571,10 +589,7 @@ impl Pipeline {
         } else if !journey.charged && !self.admit_unknown(journey.connection.peer.ip()) {
             return too_many();
         }
-        let mut answer = result.unwrap_or_else(|reply| {
-            let (protocol, service) = journey.form;
-            encode::failure(protocol, service, &reply, ids)
-        });
+        let mut answer = result.unwrap_or_else(|reply| self.failure(reply, journey.form, ids));
         identify(&mut answer, &journey);
         if let Some(question) = &journey.cors {
             self.share(question, &mut answer).await;
@@ -603,6 +618,22 @@ impl Pipeline {
             headers: answer.headers,
             body: answer.body,
             finished: Box::new(move |finished| completion.give(finished)),
+        }
+    }
+
+    /// Encodes an error; a denial with what those who look after the caller's account may decode of it.
+    fn failure(
+        &self,
+        mut reply: ErrorReply,
+        (protocol, service): (Protocol, &'static ServiceSchema),
+        ids: Ids<'_>,
+    ) -> Answer {
+        let denied = reply.denied.take();
+        let message =
+            denied.and_then(|denied| self.services.identity.authorization_message(&denied, ids.request_id));
+        match message {
+            Some(message) => encode::denial(protocol, service, reply, message, ids),
+            None => encode::failure(protocol, service, &reply, ids),
         }
     }
 
@@ -716,6 +747,14 @@ fn describe_operation(ledger: &Ledger, routed: &Routed) {
         routed.operation.name.clone_into(&mut decided.operation);
         decided.read_only = is_read_only(routed.operation.name);
     });
+}
+
+/// Names the bucket and the key, where the gate will not: it sees only those who are known.
+fn describe_place(ledger: &Ledger, routed: &Routed) {
+    let label = |wanted: &str| {
+        routed.labels.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.clone().into_owned())
+    };
+    ledger.fill(|decided| (decided.bucket, decided.key) = (label("Bucket"), label("Key")));
 }
 
 /// Notes who claims to have signed, before that is known to be true.

@@ -143,10 +143,13 @@ impl Renderer {
     }
 }
 
-/// Whether a text is not shown: it is sensitive by the model, or the MD5 of a customer's key, by which whoever reads
-/// records could try keys that a person chose.
+/// The codes of a second factor, which the models take for no secrets.
+const CODES: [&str; 3] = ["AuthenticationCode1", "AuthenticationCode2", "TokenCode"];
+
+/// Whether a text is not shown: it is sensitive by the model, the MD5 of a customer's key, by which whoever reads records
+/// could try keys that a person chose, or a second factor's code.
 fn is_hidden(member: &Member) -> bool {
-    member.flags.sensitive || member.name.ends_with("SSECustomerKeyMD5")
+    member.flags.sensitive || member.name.ends_with("SSECustomerKeyMD5") || CODES.contains(&member.name)
 }
 
 /// "UserName" as "userName", "ARN" as "aRN": CloudTrail lowers the first letter only.

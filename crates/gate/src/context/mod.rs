@@ -3,16 +3,18 @@
 //! Source: IAM User Guide, "AWS global condition context keys"; Service Authorization Reference, condition keys of
 //! Amazon S3, of STS and of IAM.
 
+mod account;
 pub(crate) mod ec2;
 mod global;
 mod iam;
 mod s3;
 
 use strongroom_policy::{Context, Values};
-use strongroom_types::AccountId;
+use strongroom_types::{AccountId, VersionId};
 
 use crate::access_point::AccessPointContext;
 use crate::facts::{OrganizationFacts, PrincipalFacts};
+use crate::weigh::Details;
 use crate::{Caller, Parameters, RequestFacts, Target};
 
 /// The condition keys of one access: computed when a policy asks for them.
@@ -20,6 +22,10 @@ pub(crate) struct RequestContext<'a> {
     pub(crate) caller: &'a Caller,
     pub(crate) request: &'a RequestFacts,
     pub(crate) target: &'a Target,
+    /// What is decided on, as in `s3:PutObject`.
+    pub(crate) action: &'a str,
+    /// The operation for whose sake.
+    pub(crate) operation: &'a str,
     /// Keys that are taken as given.
     pub(crate) supposed: Option<&'a (dyn Context + Sync)>,
     pub(crate) principal: &'a PrincipalFacts,
@@ -37,6 +43,12 @@ pub(crate) struct ResourceContext<'a> {
     pub(crate) organization: Option<&'a OrganizationFacts>,
     /// Tags of the resource (`aws:ResourceTag`), where it has tags that count for access.
     pub(crate) tags: &'a [(String, String)],
+    /// It is a user or role of IAM.
+    pub(crate) is_entity: bool,
+    /// What was looked up of it, where it is no bucket.
+    pub(crate) details: Option<&'a Details>,
+    /// The version that is asked about, where it is an object.
+    pub(crate) version: Option<VersionId>,
     /// Tags of the bucket that it is or lies in (`s3:BucketTag`), likewise.
     pub(crate) bucket_tags: &'a [(String, String)],
     /// Tags of the object (`s3:ExistingObjectTag`), where it is there.
@@ -62,6 +74,7 @@ impl Context for RequestContext<'_> {
             "s3" => self.s3(name),
             "ec2" => self.ec2(name),
             "iam" | "sts" | "organizations" => self.iam(service, name),
+            "account" => self.account_management(name),
             _ => self.federated(key),
         }
     }

@@ -1,8 +1,9 @@
 //! Keys of S3 (`s3:…`).
 
 use strongroom_policy::Values;
+use strongroom_types::Timestamp;
 
-use super::{RequestContext, many, tag, text};
+use super::{RequestContext, many, tag, text, truth};
 
 impl RequestContext<'_> {
     pub(super) fn s3(&self, name: &str) -> Option<Values<'_>> {
@@ -15,7 +16,10 @@ impl RequestContext<'_> {
                 _ => None,
             };
         }
-        self.access_point(name).or_else(|| self.s3_signature(name)).or_else(|| self.s3_parameter(name))
+        self.access_point(name)
+            .or_else(|| self.s3_signature(name))
+            .or_else(|| self.s3_object(name))
+            .or_else(|| self.s3_parameter(name))
     }
 
     /// Source: S3 User Guide, "Configuring IAM policies for using access points", "Condition keys".
@@ -46,6 +50,33 @@ impl RequestContext<'_> {
         }
     }
 
+    /// Keys about what becomes of an object, or about its version.
+    fn s3_object(&self, name: &str) -> Option<Values<'_>> {
+        match name {
+            // "To exempt the CreateMultipartUpload, UploadPart, and UploadPartCopy operations, as these APIs don't accept
+            // conditional headers." Source: S3 User Guide, "Enforce conditional writes on Amazon S3 buckets".
+            "objectcreationoperation" if self.action == "s3:PutObject" => Some(truth(!matches!(
+                self.operation,
+                "CreateMultipartUpload" | "UploadPart" | "UploadPartCopy"
+            ))),
+            // Of each of many, and of a copy's source, too, which no parameter of the name tells.
+            "versionid" => self.resource.version.map(|version| text(&version)),
+            "object-lock-remaining-retention-days" => self.remaining_retention(),
+            _ => None,
+        }
+    }
+
+    /// For how many more days an object is to be retained; what has begun counts, so that nobody is let past a limit by
+    /// less than a day.
+    ///
+    /// Source: S3 User Guide, "Configuring S3 Object Lock", "Setting limits on retention periods with a bucket policy".
+    fn remaining_retention(&self) -> Option<Values<'_>> {
+        const MILLIS_PER_DAY: u128 = 24 * 60 * 60 * 1000;
+        let until = self.parameters().member("ObjectLockRetainUntilDate")?;
+        let remaining = Timestamp::parse_iso8601(until).ok()?.since(self.request.now);
+        Some(text(&remaining.as_millis().div_ceil(MILLIS_PER_DAY)))
+    }
+
     /// Keys that are parameters of the request. Only those that S3's table lists: a query parameter that happens to be
     /// called as some key is no key.
     fn s3_parameter(&self, name: &str) -> Option<Values<'_>> {
@@ -54,7 +85,6 @@ impl RequestContext<'_> {
             "prefix" => "Prefix",
             "delimiter" => "Delimiter",
             "max-keys" => "MaxKeys",
-            "versionid" => "VersionId",
             "locationconstraint" => "LocationConstraint",
             "object-lock-mode" => "ObjectLockMode",
             "object-lock-retain-until-date" => "ObjectLockRetainUntilDate",

@@ -99,6 +99,8 @@ fn ask_of(request: &RequestFacts, caller: &Caller, key: &str) -> Option<Vec<Stri
         caller,
         request,
         target: &Target::default(),
+        action: "s3:GetObject",
+        operation: "GetObject",
         supposed: None,
         principal: &principal,
         organization: Some(&organization),
@@ -106,6 +108,9 @@ fn ask_of(request: &RequestFacts, caller: &Caller, key: &str) -> Option<Vec<Stri
             account: Some(account()),
             organization: None,
             tags: &resource_tags,
+            is_entity: false,
+            details: None,
+            version: None,
             bucket_tags: &bucket_tags,
             object_tags: Some(&object_tags),
             access_point: None,
@@ -246,4 +251,116 @@ fn a_code_in_the_request_is_a_second_factor_of_a_long_term_key_too() {
     assert_eq!(asked("aws:multifactorauthpresent"), Some(vec!["true".to_owned()]));
     assert_eq!(asked("aws:multifactorauthage"), Some(vec!["0".to_owned()]));
     assert_eq!(ask(&user, "aws:multifactorauthpresent"), None);
+}
+
+/// What a key is of an operation of S3 with this input.
+fn ask_s3(
+    action: &str,
+    operation: &str,
+    input: &dyn strongroom_shape::Structure,
+    key: &str,
+) -> Option<String> {
+    let caller = user(None);
+    let context = RequestContext {
+        caller: &caller,
+        request: &request(),
+        target: &Target::of("s3", input).unwrap(),
+        action,
+        operation,
+        supposed: None,
+        principal: &PrincipalFacts::default(),
+        organization: None,
+        resource: ResourceContext { version: Some(VersionId::Null), ..ResourceContext::default() },
+    };
+    context.values(key).and_then(|values| values.to_list().pop())
+}
+
+#[test]
+fn what_makes_an_object_is_told_from_what_prepares_one() {
+    use strongroom_api_s3::PutObjectInput;
+    let input = PutObjectInput { bucket: "bucket".into(), key: "k".into(), ..PutObjectInput::default() };
+    let makes = |action, operation| ask_s3(action, operation, &input, "s3:objectcreationoperation");
+    for operation in ["PutObject", "CopyObject", "CompleteMultipartUpload"] {
+        assert_eq!(makes("s3:PutObject", operation).as_deref(), Some("true"), "{operation}");
+    }
+    for operation in ["CreateMultipartUpload", "UploadPart", "UploadPartCopy"] {
+        assert_eq!(makes("s3:PutObject", operation).as_deref(), Some("false"), "{operation}");
+    }
+    assert_eq!(makes("s3:PutObjectTagging", "PutObject"), None);
+    assert_eq!(makes("s3:GetObject", "CopyObject"), None);
+}
+
+#[test]
+fn a_version_is_the_one_that_is_asked_about() {
+    let input = strongroom_api_s3::DeleteObjectsInput { bucket: "bucket".into(), ..Default::default() };
+    let asked = ask_s3("s3:DeleteObjectVersion", "DeleteObjects", &input, "s3:versionid");
+    assert_eq!(asked.as_deref(), Some("null"));
+}
+
+#[test]
+fn a_lock_in_a_body_has_the_keys_of_one_in_headers() {
+    use strongroom_api_s3 as api;
+    let until = Timestamp::from_secs(NOW + 10 * 24 * 60 * 60);
+    let body = api::PutObjectRetentionInput {
+        bucket: "bucket".into(),
+        key: "k".into(),
+        retention: Some(Box::new(api::ObjectLockRetention {
+            mode: Some(api::ObjectLockRetentionMode::Governance),
+            retain_until_date: Some(until),
+            ..Default::default()
+        })),
+        ..Default::default()
+    };
+    let headers = api::PutObjectInput {
+        bucket: "bucket".into(),
+        key: "k".into(),
+        object_lock_mode: Some(api::ObjectLockMode::Governance),
+        object_lock_retain_until_date: Some(until),
+        ..Default::default()
+    };
+    let asked = |key: &str| {
+        let in_body = ask_s3("s3:PutObjectRetention", "PutObjectRetention", &body, key);
+        assert_eq!(ask_s3("s3:PutObjectRetention", "PutObject", &headers, key), in_body, "{key}");
+        in_body
+    };
+    assert_eq!(asked("s3:object-lock-mode").as_deref(), Some("GOVERNANCE"));
+    assert_eq!(asked("s3:object-lock-retain-until-date").as_deref(), Some("2027-01-25T08:00:00Z"));
+    assert_eq!(asked("s3:object-lock-remaining-retention-days").as_deref(), Some("10"));
+    let hold = api::PutObjectLegalHoldInput {
+        bucket: "bucket".into(),
+        key: "k".into(),
+        legal_hold: Some(Box::new(api::ObjectLockLegalHold {
+            status: Some(api::ObjectLockLegalHoldStatus::On),
+        })),
+        ..Default::default()
+    };
+    let asked = ask_s3("s3:PutObjectLegalHold", "PutObjectLegalHold", &hold, "s3:object-lock-legal-hold");
+    assert_eq!(asked.as_deref(), Some("ON"));
+}
+
+#[test]
+fn what_has_begun_of_a_day_of_retention_counts() {
+    let days = |seconds: i64| {
+        let input = strongroom_api_s3::PutObjectInput {
+            bucket: "bucket".into(),
+            key: "k".into(),
+            object_lock_retain_until_date: Some(Timestamp::from_secs(NOW + seconds)),
+            ..Default::default()
+        };
+        ask_s3("s3:PutObjectRetention", "PutObject", &input, "s3:object-lock-remaining-retention-days")
+    };
+    for (seconds, expected) in [(-5, "0"), (0, "0"), (1, "1"), (86_400, "1"), (86_401, "2")] {
+        assert_eq!(days(seconds).as_deref(), Some(expected), "{seconds}");
+    }
+}
+
+#[test]
+fn of_an_account_s_new_address_policies_know_the_domain() {
+    let input = strongroom_api_account::StartPrimaryEmailUpdateInput {
+        account_id: "111122223333".into(),
+        primary_email: "a@b@example.com".into(),
+    };
+    let target = Target::of("account", &input).unwrap();
+    assert_eq!(target.parameters.email_domain.as_deref(), Some("example.com"));
+    assert_eq!(target.parameters.member("PrimaryEmail"), None);
 }

@@ -36,6 +36,7 @@ fn the_page_of_permissions_says_what_the_code_asks_for() {
         &strongroom_api_organizations::SERVICE,
         &strongroom_api_account::SERVICE,
         &strongroom_api_accessanalyzer::SERVICE,
+        &strongroom_api_strongroom::SERVICE,
     ] {
         for operation in service.operations {
             rows(&mut page, service, operation);

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use strongroom_crypto::Keyring;
 use strongroom_gate::{
     Authorized, BucketFacts, Caller, ErrorReply, Facts, Gate, Handle, Kept, Ledger, Named, NamedPolicy,
-    PrincipalFacts, RequestFacts, SecondFactor, WireFacts,
+    PrincipalFacts, RequestFacts, ResourceFacts, SecondFactor, WireFacts,
 };
 use strongroom_kms::{Keys, SystemEntropy};
 use strongroom_policy::document::AwsPrincipal;
@@ -55,6 +55,9 @@ impl Facts for TestFacts {
     }
     async fn resource_policy(&self, resource: &Arn) -> Result<Option<NamedPolicy>, StoreError> {
         self.0.trust_policy(resource).await.map_err(store_error)
+    }
+    async fn resource(&self, resource: &Arn) -> Result<ResourceFacts, StoreError> {
+        self.0.resource_facts(resource).await.map_err(store_error)
     }
     async fn second_factor(
         &self,

@@ -31,7 +31,7 @@ pub(super) enum StsError {
     Provider(String),
     #[error("The source identity of a session cannot be changed.")]
     SourceIdentity,
-    #[error("The message is not one that this store encoded.")]
+    #[error("The message is not one that this store encoded for your account within the last day.")]
     AuthorizationMessage,
     #[error(transparent)]
     Identity(#[from] IdentityError),

@@ -3,6 +3,7 @@
 //! Source: STS API Reference, and IAM User Guide, "Compare AWS STS credentials", of which credentials may call what.
 
 mod assume_role;
+pub(crate) mod authorization_message;
 mod error;
 mod federation_token;
 mod parameters;
@@ -77,15 +78,19 @@ impl Handle<api::op::GetAccessKeyInfo> for Identity {
     }
 }
 
-/// Denials of this store tell their reason in plain words, so there is no encoded message to decode.
 #[async_trait]
 impl Handle<api::op::DecodeAuthorizationMessage> for Identity {
     async fn handle(
         &self,
         request: Authorized<api::DecodeAuthorizationMessageInput>,
     ) -> Result<Reply<api::DecodeAuthorizationMessageOutput>, ErrorReply> {
-        check_may_ask(request.caller(), "DecodeAuthorizationMessage")?;
-        Err(StsError::AuthorizationMessage.into())
+        let caller = request.caller();
+        check_may_ask(caller, "DecodeAuthorizationMessage")?;
+        let account = caller.account().ok_or(StsError::AuthorizationMessage)?;
+        let message = &request.input().encoded_message;
+        let decoded = self.decode_authorization_message(message, account, request.now());
+        let decoded_message = Some(decoded.ok_or(StsError::AuthorizationMessage)?);
+        Ok(Reply::new(api::DecodeAuthorizationMessageOutput { decoded_message }))
     }
 }
 

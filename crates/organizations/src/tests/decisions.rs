@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use strongroom_gate::{AccountFacts, PublicAccessBlock};
-use strongroom_types::AccountId;
+use strongroom_types::{AccountId, Arn};
 
 use super::*;
 
@@ -125,5 +125,35 @@ fn an_s3_policy_blocks_what_is_below_it() {
         assert_eq!(facts(&world, &account).await.public_access_block, None);
         let none = world.call::<op::DescribeEffectivePolicy>(input(&account)).await;
         assert_eq!(code(none).0, "EffectivePolicyNotFoundException");
+    });
+}
+
+#[test]
+fn whatever_has_tags_can_be_kept_by_them() {
+    run(async {
+        let world = World::new().await;
+        let root = world.root_id().await;
+        let account = world.account("a@example.com").await;
+        let unit = world.new_unit(&root, "unit").await.unwrap();
+        let policy = world.new_policy(SCP, "p", &deny("sns:Publish")).await.unwrap();
+        for id in [&root, &account, &unit, &policy] {
+            let tags = vec![api::Tag { key: "kept".to_owned(), value: id.clone() }];
+            let input = api::TagResourceInput { resource_id: id.clone(), tags };
+            world.call::<op::TagResource>(input).await.unwrap();
+            let arn = world.organizations.arn(id).await.unwrap().unwrap();
+            let found = world.organizations.resource_facts(&arn).await.unwrap();
+            assert_eq!(found.tags, [("kept".to_owned(), id.clone())]);
+            assert!(found.guard.is_some());
+        }
+        let member = world.organizations.member_arn(&account).await.unwrap().unwrap();
+        let own = Arn::new("account", "", &account, "account");
+        for arn in [member, own] {
+            let found = world.organizations.resource_facts(&arn).await.unwrap();
+            assert_eq!(found.tags, [("kept".to_owned(), account.clone())], "{arn}");
+        }
+        for id in ["p-FullAWSAccess", "ou-none", "111111111111", "rp-none"] {
+            let arn = Arn::new("organizations", "", "aws", &format!("policy/{id}"));
+            assert!(world.organizations.resource_facts(&arn).await.unwrap().tags.is_empty(), "{id}");
+        }
     });
 }

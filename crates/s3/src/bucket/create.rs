@@ -5,7 +5,7 @@ use strongroom_api_s3::{
     BucketLocationConstraint, BucketNamespace, CreateBucketConfiguration, CreateBucketInput,
     CreateBucketOutput, ObjectOwnership, Tag, Tagging, op,
 };
-use strongroom_gate::{Authorized, CommitError, ErrorReply, Handle, Mutation, Reply};
+use strongroom_gate::{AccessPointId, Authorized, CommitError, ErrorReply, Handle, Mutation, Reply};
 use strongroom_storage::{Batch, Direction, Partition, Precondition, RowVersion, StoreError};
 use strongroom_types::{AccountId, BucketId, BucketName, CanonicalUserId, Region};
 
@@ -42,6 +42,13 @@ impl Handle<op::CreateBucket> for S3 {
         if let Some(asked) = asked {
             plan.acl = self.acl_at_birth(&mut request, &plan, asked).await?;
         }
+        if let Some(account) = plan.host_of_another() {
+            let facts = request.account_facts(account);
+            let facts = facts.await.map_err(|error| ErrorReply::from(&error))?;
+            if facts.organization.is_some() {
+                return Err(host_taken(&plan.name));
+            }
+        }
         self.create(&mut request, &plan).await?;
         let location = Some(format!("/{}", plan.name));
         Ok(Reply::new(CreateBucketOutput { location, bucket_arn: None }))
@@ -66,7 +73,23 @@ struct Plan {
     defaults: NewBuckets,
 }
 
+/// Source: S3 API Reference, "Error responses", BucketAlreadyExists.
+fn host_taken(name: &BucketName) -> ErrorReply {
+    let message = "The requested bucket name is not available: it ends in the number of another account, whose access points \
+                   are reached by such names. Please select a different name and try again.";
+    ErrorReply::new(409, "BucketAlreadyExists", message).member("BucketName", name.as_str())
+}
+
 impl Plan {
+    /// Whose access point the host of this name would be. What is named by an access point's ARN goes to the host
+    /// `NAME-ACCOUNT`: even while the account has no such access point, somebody else's bucket must not be there.
+    ///
+    /// DEVIATION: on AWS access points have a domain of their own.
+    fn host_of_another(&self) -> Option<AccountId> {
+        let named = AccessPointId::of_host(&self.name, &self.region)?;
+        (named.account != self.owner).then_some(named.account)
+    }
+
     fn of(
         request: &Authorized<CreateBucketInput>,
         regions: &[Region],

@@ -43,7 +43,8 @@ impl Authn {
         Self { identity, signing_keys: SigningKeyCache::new(), regions }
     }
 
-    /// Verifies a request for the service that its scope names.
+    /// Verifies a request for the service that its scope names; of S3 signed for our region, unless the operation is one
+    /// that is `everywhere`.
     ///
     /// # Errors
     /// AWS's code for each failure; the same for unknown and inactive keys.
@@ -52,6 +53,7 @@ impl Authn {
         input: &AuthInput,
         now: Timestamp,
         body: BodyDigest,
+        everywhere: bool,
     ) -> Result<Authenticated, ErrorReply> {
         let signed = match input {
             AuthInput::Signed(signed) => signed,
@@ -68,7 +70,7 @@ impl Authn {
         let service = signed.scope().service().to_owned();
         let is_s3 = signed.scope().is_s3();
         let region = self.expected_region(signed);
-        let rule = if is_s3 { RegionRule::Exactly(&region) } else { RegionRule::Any };
+        let rule = if is_s3 && !everywhere { RegionRule::Exactly(&region) } else { RegionRule::Any };
         let expected = ExpectedScope { region: rule, service: &service };
         let fail = |error| auth_reply(&error, is_s3);
         signed.check_scope_and_time(now, &expected).map_err(fail)?;

@@ -64,14 +64,8 @@ fn is_empty_location(error: &ReadError) -> bool {
 }
 
 /// Headers as the model expects them, where S3 takes more. Conditions whose dates are none count as absent (RFC 9110,
-/// sections 13.1.3 and 13.1.4); the AWS SDK for C++ asks for checksums in lower case. A presigned URL says in its query
-/// that the requester pays (S3 User Guide, "Downloading objects from Requester Pays buckets").
-pub(crate) fn tolerated(mut headers: http::HeaderMap, query: &[(String, String)]) -> http::HeaderMap {
-    const PAYER: &str = "x-amz-request-payer";
-    let payer = query.iter().find(|(name, _)| name == PAYER).map(|(_, payer)| payer);
-    if let Some(Ok(payer)) = payer.map(http::HeaderValue::try_from) {
-        headers.entry(PAYER).or_insert(payer);
-    }
+/// sections 13.1.3 and 13.1.4); the AWS SDK for C++ asks for checksums in lower case.
+pub(crate) fn tolerated(mut headers: http::HeaderMap) -> http::HeaderMap {
     const CHECKSUM_MODE: &str = "x-amz-checksum-mode";
     if headers.get(CHECKSUM_MODE).is_some_and(|mode| mode.as_bytes().eq_ignore_ascii_case(b"enabled")) {
         headers.insert(CHECKSUM_MODE, http::HeaderValue::from_static("ENABLED"));

@@ -107,6 +107,33 @@ pub(crate) fn failure(
     Answer { status: encoded.status, headers, body, error, object_size: None }
 }
 
+/// The header that carries an encoded authorization message.
+///
+/// DEVIATION: AWS has none. Its services that give a message give it in the text of the error, as EC2 does; those of S3, IAM
+/// and the others here do not, and their documents stay as clients know them.
+const AUTHORIZATION_MESSAGE: &str = "x-strongroom-authorization-message";
+
+/// Encodes a denial with its encoded authorization message.
+///
+/// Source: of EC2's form, EC2 API Reference, "Error codes", UnauthorizedOperation: the message can be decoded with
+/// DecodeAuthorizationMessage.
+pub(crate) fn denial(
+    protocol: Protocol,
+    service: &'static ServiceSchema,
+    mut reply: ErrorReply,
+    message: String,
+    ids: Ids<'_>,
+) -> Answer {
+    if protocol != Protocol::Ec2Query {
+        return failure(protocol, service, &reply.header(AUTHORIZATION_MESSAGE, message), ids);
+    }
+    let plain = reply.message.clone();
+    reply.message = format!("{plain}. Encoded authorization failure message: {message}");
+    // The record has the reason as it is; a message cut to a record's length could not be decoded.
+    let answer = failure(protocol, service, &reply, ids);
+    Answer { error: answer.error.map(|(code, _)| (code, plain)), ..answer }
+}
+
 /// Code and status of an error in the words of a protocol. Errors before and around an operation have S3's names on
 /// their way here, and in records; other protocols call some of them otherwise.
 fn said(protocol: Protocol, reply: &ErrorReply) -> (&str, u16) {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use strongroom_ec2::Ec2;
 use strongroom_gate::{
     AccessPointAddress, AccessPointFacts, AccountFacts, BucketFacts, Caller, EndpointFacts, Facts, Kept,
-    Named, NamedPolicy, ObjectAccess, PrincipalFacts, SecondFactor,
+    Named, NamedPolicy, ObjectAccess, PrincipalFacts, ResourceFacts, SecondFactor,
 };
 use strongroom_identity::{Identity, IdentityError};
 use strongroom_organizations::{ACCOUNT_SERVICE, Organizations, OrganizationsError};
@@ -65,8 +65,18 @@ impl Facts for InstallationFacts {
         self.s3.directory().access_point(address).await
     }
 
-    async fn resource_tags(&self, resource: &Arn) -> Result<Vec<(String, String)>, StoreError> {
-        self.ec2.tags(resource).await.map_err(endpoint::ec2_error)
+    async fn resource(&self, resource: &Arn) -> Result<ResourceFacts, StoreError> {
+        match resource.service() {
+            "iam" => self.identity.resource_facts(resource).await.map_err(store_error),
+            "organizations" | "account" => {
+                self.organizations.resource_facts(resource).await.map_err(organizations_error)
+            }
+            "ec2" => {
+                let tags = self.ec2.tags(resource).await.map_err(endpoint::ec2_error)?;
+                Ok(ResourceFacts { tags, ..ResourceFacts::default() })
+            }
+            _ => Ok(ResourceFacts::default()),
+        }
     }
 
     async fn endpoint(&self, id: &str) -> Result<Option<Arc<EndpointFacts>>, StoreError> {

@@ -14,7 +14,7 @@ use multer::Multipart;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use strongroom_api_s3 as api;
 use strongroom_codec::RequestHead;
-use strongroom_gate::{AccessPointAddress, Body, ErrorReply};
+use strongroom_gate::{Body, ErrorReply};
 use strongroom_shape::{Operation as _, Protocol};
 use strongroom_sigv4::{PostField, PostTarget, VerifiedPost};
 use strongroom_types::{BucketName, ObjectKey};
@@ -239,12 +239,7 @@ fn fields_too_large() -> ErrorReply {
     ErrorReply::new(400, "MaxPostPreDataLengthExceededError", message)
 }
 
-/// Forms upload to buckets: of an access point they do not know. Source: S3 User Guide, "Access point compatibility".
 fn no_such_bucket(bucket: &str) -> ErrorReply {
-    if let Ok(Some(_)) = AccessPointAddress::parse(bucket) {
-        let message = "The specified method is not allowed against this resource.";
-        return ErrorReply::new(405, "MethodNotAllowed", message);
-    }
     ErrorReply::new(404, "NoSuchBucket", "The specified bucket does not exist").member("BucketName", bucket)
 }
 

@@ -1,15 +1,17 @@
 //! Which service and operation a request asks for: by the credential scope's service first, then by host and path
 //! (S3, S3 Control) or by target and form (the other services).
 
+mod hoisted;
 mod place;
 mod query;
 
 use std::borrow::Cow;
 
-use strongroom_gate::ErrorReply;
+use strongroom_gate::{AccessPointAddress, ErrorReply};
 use strongroom_shape::route::{Place, Request, Router, Unrouted};
 use strongroom_shape::{CommonError, OperationSchema, Protocol, ServiceSchema};
 
+pub(crate) use hoisted::hoisted;
 pub(crate) use place::Locator;
 pub(crate) use query::{parse_query, redacted_target};
 
@@ -118,6 +120,10 @@ impl Routes {
         if let (&http::Method::POST, Some(bucket), None) = (head.method, &located.bucket, &located.key)
             && is_multipart_form(head)
         {
+            // Forms upload to buckets. Source: S3 User Guide, "Access point compatibility".
+            if !matches!(AccessPointAddress::parse(bucket), Ok(None)) {
+                return Err(unrouted_reply(&Unrouted::MethodNotAllowed));
+            }
             return Ok(Destination::PostForm { bucket: bucket.clone() });
         }
         let place = match (&located.bucket, &located.key) {

@@ -2,6 +2,7 @@
 
 use super::*;
 use strongroom_gate::Caller;
+use strongroom_types::Arn;
 
 async fn may_list_users(world: &World, caller: &Caller) -> bool {
     let result = world.call_as::<op::ListUsers>(caller, api::ListUsersInput::default()).await;
@@ -161,4 +162,125 @@ async fn rights_that_are_lost_before_a_change_is_made_do_not_make_it() {
         assert_eq!(made, if revoked { "AccessDenied" } else { "no error" });
         assert_eq!(world.get_user("new").await.is_ok(), !revoked);
     }
+}
+
+fn kept() -> Option<Vec<api::Tag>> {
+    Some(vec![api::Tag { key: "kept".to_owned(), value: "1".to_owned() }])
+}
+
+/// Alice may do everything, but for what the condition of a denial fits.
+async fn alice_but(world: &World, condition: &str) -> Caller {
+    let alice = user_with_key(world, "alice").await;
+    let deny = format!(r#"{{"Effect":"Deny","Action":"*","Resource":"*","Condition":{condition}}}"#);
+    let put = api::PutUserPolicyInput {
+        user_name: "alice".to_owned(),
+        policy_name: "rights".to_owned(),
+        policy_document: ALLOW_ALL.replace("}]}", &format!("}},{deny}]}}")),
+    };
+    world.call::<op::PutUserPolicy>(put).await.unwrap();
+    alice
+}
+
+#[tokio::test]
+async fn whatever_has_tags_can_be_kept_by_them() {
+    let world = World::new().await;
+    let named = |name: &str| name.to_owned();
+    let arn = |rest: &str| Arn::new("iam", "", &world.account.to_string(), rest);
+    let user = api::CreateUserInput {
+        user_name: named("u"),
+        path: Some(named("/a/")),
+        tags: kept(),
+        ..Default::default()
+    };
+    world.call::<op::CreateUser>(user).await.unwrap();
+    let role = api::CreateRoleInput {
+        role_name: named("r"),
+        assume_role_policy_document: TRUST.to_owned(),
+        tags: kept(),
+        ..Default::default()
+    };
+    world.call::<op::CreateRole>(role).await.unwrap();
+    let policy = api::CreatePolicyInput {
+        policy_name: named("p"),
+        policy_document: ALLOW_ALL.to_owned(),
+        tags: kept(),
+        ..Default::default()
+    };
+    world.call::<op::CreatePolicy>(policy).await.unwrap();
+    let profile =
+        api::CreateInstanceProfileInput { instance_profile_name: named("i"), tags: kept(), path: None };
+    world.call::<op::CreateInstanceProfile>(profile).await.unwrap();
+    let device =
+        api::CreateVirtualMFADeviceInput { virtual_mfa_device_name: named("m"), tags: kept(), path: None };
+    world.call::<op::CreateVirtualMFADevice>(device).await.unwrap();
+    let provider = api::CreateOpenIDConnectProviderInput {
+        url: named("https://idp.example.com/a"),
+        tags: kept(),
+        ..Default::default()
+    };
+    world.call::<op::CreateOpenIDConnectProvider>(provider).await.unwrap();
+    let tagged =
+        ["user/a/u", "role/r", "policy/p", "instance-profile/i", "mfa/m", "oidc-provider/idp.example.com/a"];
+    for rest in tagged {
+        let found = world.identity.resource_facts(&arn(rest)).await.unwrap();
+        assert_eq!(found.tags, [("kept".to_owned(), "1".to_owned())], "{rest}");
+        assert!(found.guard.is_some(), "{rest}");
+    }
+    for rest in ["user/u", "user/a/U", "user/b/u", "role/u", "mfa/a/m", "policy/none", "root", "group/g"] {
+        assert!(world.identity.resource_facts(&arn(rest)).await.unwrap().tags.is_empty(), "{rest}");
+    }
+    let of_aws = Arn::parse("arn:aws:iam::aws:policy/ReadOnlyAccess").unwrap();
+    assert!(world.identity.resource_facts(&of_aws).await.unwrap().tags.is_empty());
+}
+
+#[tokio::test]
+async fn a_tag_that_comes_before_a_change_is_made_keeps_it_from_being_made() {
+    for tag in ["kept", "other"] {
+        let world = World::new().await;
+        world.make_user("b").await;
+        let alice = alice_but(&world, r#"{"StringEquals":{"aws:ResourceTag/kept":"1"}}"#).await;
+        let input = api::DeleteUserInput { user_name: "b".to_owned() };
+        let decided = world.decide::<op::DeleteUser>(&alice, input).await.unwrap();
+        let tags = vec![api::Tag { key: tag.to_owned(), value: "1".to_owned() }];
+        world.call::<op::TagUser>(api::TagUserInput { user_name: "b".to_owned(), tags }).await.unwrap();
+        let made = code(world.handle::<op::DeleteUser>(decided).await);
+        assert_eq!(made, if tag == "kept" { "AccessDenied" } else { "no error" });
+        assert_eq!(world.get_user("b").await.is_ok(), tag == "kept");
+    }
+}
+
+#[tokio::test]
+async fn who_delegates_lets_only_those_be_changed_who_are_bounded() {
+    let world = World::new().await;
+    let bounds = world.make_policy("bounds", ALLOW_ALL).await;
+    let condition = format!(r#"{{"StringNotEquals":{{"iam:PermissionsBoundary":"{bounds}"}}}}"#);
+    let alice = alice_but(&world, &condition).await;
+    let create = |name: &str, boundary: Option<&str>| api::CreateUserInput {
+        user_name: name.to_owned(),
+        permissions_boundary: boundary.map(str::to_owned),
+        ..Default::default()
+    };
+    world.make_user("free").await;
+    let made = |input| world.call_as::<op::CreateUser>(&alice, input);
+    assert_eq!(code(made(create("c", None)).await), "AccessDenied");
+    assert_eq!(
+        code(made(create("c", Some("arn:aws:iam::aws:policy/AdministratorAccess"))).await),
+        "AccessDenied"
+    );
+    assert_eq!(code(made(create("c", Some(&bounds))).await), "no error");
+    for (name, expected) in [("c", "no error"), ("free", "AccessDenied"), ("none", "AccessDenied")] {
+        let put = api::PutUserPolicyInput {
+            user_name: name.to_owned(),
+            policy_name: "p".to_owned(),
+            policy_document: ALLOW_ALL.to_owned(),
+        };
+        assert_eq!(code(world.call_as::<op::PutUserPolicy>(&alice, put).await), expected, "{name}");
+    }
+    let bound = |arn: &str| api::PutUserPermissionsBoundaryInput {
+        user_name: "free".to_owned(),
+        permissions_boundary: arn.to_owned(),
+    };
+    let put = |arn| world.call_as::<op::PutUserPermissionsBoundary>(&alice, bound(arn));
+    assert_eq!(code(put("arn:aws:iam::aws:policy/AdministratorAccess").await), "AccessDenied");
+    assert_eq!(code(put(&bounds).await), "no error");
 }

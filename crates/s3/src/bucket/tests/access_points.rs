@@ -454,10 +454,10 @@ async fn the_record_names_the_access_point() {
     let (bed, made) = bed().await;
     put(&bed, ALICE, &made.alias.unwrap(), "through").await.unwrap();
     let records = bed.records().await;
-    let decided = records
+    let mut decided = records
         .iter()
         .filter_map(|record| if let Record::Decided(decided) = record { Some(decided) } else { None });
-    let decided = decided.filter(|decided| decided.key.as_deref() == Some("through")).next_back().unwrap();
+    let decided = decided.rfind(|decided| decided.key.as_deref() == Some("through")).unwrap();
     assert_eq!(decided.access_point_arn.as_deref(), Some(arn(ALICE, "ap1").as_str()));
     assert_eq!(decided.bucket.as_deref(), Some("bucket"));
     let kinds: Vec<_> = decided.resources.iter().map(|resource| resource.kind.as_str()).collect();
