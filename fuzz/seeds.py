@@ -44,6 +44,31 @@ def policy(*conditions, expiration="2030-01-01T00:00:00Z"):
     return json.dumps({"expiration": expiration, "conditions": list(conditions)})
 
 
+def cbor(value):
+    """CBOR of numbers, texts, lists and maps, all of them short."""
+    def head(major, number):
+        return bytes([major << 5 | number]) if number < 24 else bytes([major << 5 | 27]) + struct.pack(">Q", number)
+
+    if isinstance(value, int):
+        return head(0, value)
+    if isinstance(value, str):
+        return head(3, len(value.encode())) + value.encode()
+    if isinstance(value, list):
+        return head(4, len(value)) + b"".join(map(cbor, value))
+    return head(5, len(value)) + b"".join(cbor(key) + cbor(item) for key, item in value.items())
+
+
+def message(statement=False):
+    """An encoded authorization message, once it is opened."""
+    found = {
+        0: 123456789012, 1: 1800000000000, 2: "0123456789ABCDEF", 3: "AIDAEXAMPLE", 4: "ann", 5: "arn:aws:iam::123456789012:user/ann",
+        6: "s3:GetObject", 7: "arn:aws:s3:::b/\u00e9\"", 9: [{0: "aws:SourceIp", 1: ["192.0.2.7"]}, {0: "aws:TagKeys", 1: []}],
+    }
+    if statement:
+        found |= {8: {0: "identity-based policy", 1: "p of user ann", 2: "Sid"}, 9: []}
+    return b"\x01" + cbor(found)
+
+
 DOCUMENTS = [
     "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>",
     '<?xml version="1.0" encoding="UTF-8"?>\n<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Quiet>true</Quiet>'
@@ -222,6 +247,10 @@ SEEDS = {
     "fuzz_copy_source": ["bucket/key", "/bucket/a%2Fb%20c/../d?versionId=null", "bucket%2Fk", "%2Fbucket%2Fa", "bucket/k%3FversionId=x",
                          "bucket/k?versionId=00112233445566778899aabbccddeeff", "bucket/\u00e9+%2B", "bucket/%00", "arn:aws:s3:::bucket/k",
                          "arn:aws:s3:us-east-1:123456789012:accesspoint/ap1/object/a/object/b?versionId=null", "arn%3Aaws%3As3%3Aus-east-1%3A123456789012%3Aaccesspoint%2Fap1%2Fobject%2Fk", "ap1-x-s3alias/k"],
+    "fuzz_authorization_message": [
+        # An opened message with a statement and a condition key, one with neither, and texts that are none.
+        message(), message(statement=True), "AQ", "AQ" + "A" * 90, "AQA", "AA", "-" + "A" * 91, "AQ==",
+    ],
     "fuzz_access_point": ["arn:aws:s3:us-east-1:123456789012:accesspoint/ap1", "arn:aws:s3:us-east-1:123456789012:accesspoint:ap1",
                           "arn:aws:s3:us-east-1:123456789012:accesspoint/ap1/object/k", "arn:aws:s3:::bucket", "ap1-x-s3alias", "-s3alias", "ap1-123456789012"],
     "fuzz_list_token": ["ka/b", "pa/", "k\u00e9", "AQAAAAEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "null", "00112233445566778899aabbccddeeff", "x\x00"],

@@ -217,8 +217,3 @@ def test_the_root_user_takes_no_role(server, alice, make_role):
     sts = server.client(alice, "sts")
     arguments = {"RoleArn": make_role()["Arn"], "RoleSessionName": "session"}
     assert refused(sts.assume_role, **arguments) == ("AccessDenied", 403)
-
-
-def test_no_message_was_encoded_here(server, user):
-    sts = server.client(user, "sts")
-    assert refused(sts.decode_authorization_message, EncodedMessage="x")[0] == "InvalidAuthorizationMessageException"

@@ -33,6 +33,7 @@ targets! {
     fuzz_wrapped_key = strongroom_crypto::fuzz_wrapped_key;
     fuzz_access_point = strongroom_gate::fuzz_access_point;
     fuzz_copy_source = strongroom_gate::fuzz_copy_source;
+    fuzz_authorization_message = strongroom_identity::fuzz_authorization_message;
     fuzz_web_identity_token = strongroom_identity::fuzz_web_identity_token;
     fuzz_root_key_text = strongroom_kms::fuzz_root_key_text;
     fuzz_policy_document = strongroom_policy::fuzz_policy_document;

@@ -11,7 +11,7 @@ use strongroom_gate::{Authorized, ErrorReply, Handle, Reply};
 use strongroom_types::Timestamp;
 
 use crate::error::{Ec2Error, Named};
-use crate::filter::{Filtered, keep, page};
+use crate::filter::{Filtered, Page, keep, named, page};
 use crate::offer::{offers, type_of};
 use crate::operations::sure;
 use crate::row::{EndpointKind, EndpointRow, Place, TagRow};
@@ -273,6 +273,27 @@ impl Filtered for Placed<'_> {
     }
 }
 
+/// A page of the endpoints that a request asks for, without their policies: those are read for what is shown alone.
+async fn listed<'a>(
+    view: &'a View,
+    input: &api::DescribeVpcEndpointsInput,
+) -> Result<Page<Placed<'a>>, Ec2Error> {
+    let found = match input.vpc_endpoint_ids.as_deref().unwrap_or_default() {
+        [] => view.endpoints_without_policies().await?,
+        ids => {
+            let mut found = Vec::new();
+            for id in named(ids)? {
+                found.push(view.endpoint(id).await?.without_policy());
+            }
+            found
+        }
+    };
+    let place = &view.place;
+    let placed = found.into_iter().map(|endpoint| Placed { endpoint, place }).collect();
+    let kept = keep(placed, input.filters.as_deref())?;
+    page(kept, (input.next_token.as_deref(), input.max_results), |placed| placed.endpoint.id.clone())
+}
+
 #[async_trait]
 impl Handle<op::DescribeVpcEndpoints> for Ec2 {
     async fn handle(
@@ -282,27 +303,22 @@ impl Handle<op::DescribeVpcEndpoints> for Ec2 {
         sure(request.input().dry_run)?;
         let asker = asker(&request)?;
         let view = View::of(self, asker).await?;
-        let input = request.input();
-        let found = match input.vpc_endpoint_ids.as_deref().unwrap_or_default() {
-            [] => view.endpoints().await?,
-            ids => {
-                let mut found = Vec::new();
-                for id in ids {
-                    found.push(view.endpoint(id).await?);
-                }
-                found.dedup();
-                found
-            }
-        };
-        let place = &view.place;
-        let placed = found.into_iter().map(|endpoint| Placed { endpoint, place }).collect();
-        let kept = keep(placed, input.filters.as_deref())?;
-        let asked = (input.next_token.as_deref(), input.max_results);
-        let cut = page(kept, asked, |placed| placed.endpoint.id.clone())?;
-        let mut vpc_endpoints = Vec::with_capacity(cut.items.len());
-        for Placed { endpoint, .. } in cut.items {
-            let policy = policy::shown(&mut request, &endpoint.policy).await?;
+        let mut cut = listed(&view, request.input()).await?;
+        let (mut vpc_endpoints, mut bytes) = (Vec::new(), 0);
+        let mut items = cut.items.into_iter();
+        while let Some(Placed { endpoint, place }) = items.next() {
+            // One that was deleted meanwhile is none.
+            let Some(EndpointRow { policy, .. }) = view.endpoint_if_there(&endpoint.id).await? else {
+                continue;
+            };
+            let policy = policy::shown(&mut request, &policy).await?;
+            let id = endpoint.id.clone();
+            bytes += policy.len();
             vpc_endpoints.push(shown(place, endpoint, policy));
+            if bytes >= limits::PAGE_POLICY_BYTES && items.len() > 0 {
+                cut.next_token = Some(id);
+                break;
+            }
         }
         let vpc_endpoints = Some(vpc_endpoints);
         Ok(Reply::new(api::DescribeVpcEndpointsOutput { vpc_endpoints, next_token: cut.next_token }))

@@ -25,10 +25,20 @@ pub(crate) const CLIENT_TOKEN_CHARS: usize = 64;
 
 /// Items of a page at most, and where the request says nothing. Source: EC2 API Reference, `MaxResults`.
 pub(crate) const PAGE: usize = 1000;
+/// Bytes of policies behind which a page of endpoints ends, however many were asked for.
+pub(crate) const PAGE_POLICY_BYTES: usize = 1 << 20;
+/// Resources that a Describe operation names at once. Source: EC2 API Reference, DescribeInstances, `InstanceId`: 1000.
+pub(crate) const DESCRIBED_AT_ONCE: usize = 1000;
 /// Filters of a request. Source: EC2 API Reference, "Filter": 50 filters.
 pub(crate) const FILTERS: usize = 50;
 /// Values of all filters of a request. Source: EC2 User Guide, "List and filter your resources".
 pub(crate) const FILTER_VALUES: usize = 200;
+/// Characters of a filter's name, and of each of its values. Source: EC2 User Guide, "List and filter your resources":
+/// "Filter strings can be up to 255 characters in length."
+pub(crate) const FILTER_CHARS: usize = 255;
+/// Characters that all filters of a request may look at: a few milliseconds, since nothing else runs meanwhile. The keys
+/// of ten thousand tags, held against a hundred values with a wildcard, take less than half.
+pub(crate) const FILTER_STEPS: usize = 4_000_000;
 /// Rows that one scan reads.
 pub(crate) const SCAN_ROWS: usize = 500;
 

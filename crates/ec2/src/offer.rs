@@ -42,7 +42,8 @@ pub(crate) fn services(name: &str) -> &'static [&'static str] {
 /// What is on offer in a region.
 pub(crate) fn offers(ec2: &Ec2, region: &Region) -> Vec<Offer> {
     let is_home = ec2.home() == Some(region);
-    let known = KNOWN.iter().filter(|Known(.., single)| is_home || !single);
+    let is_there = ec2.regions.contains(region);
+    let known = KNOWN.iter().filter(|_| is_there).filter(|Known(.., single)| is_home || !single);
     known
         .map(|Known(last, _, kinds, _)| {
             // "com.amazonaws.iam" alone has no region in its name.

@@ -3,10 +3,11 @@
 use async_trait::async_trait;
 use strongroom_api_ec2 as api;
 use strongroom_gate::{Authorized, ErrorReply, Handle, Reply};
-use strongroom_policy::wildcard_match;
 
 use crate::Ec2;
+use crate::filter::{Filtered, keep};
 use crate::operations::sure;
+use crate::row::TagRow;
 
 /// Every region of an installation is there for every account from the beginning.
 const OPT_IN_STATUS: &str = "opt-in-not-required";
@@ -14,6 +15,24 @@ const OPT_IN_STATUS: &str = "opt-in-not-required";
 /// Source: EC2 API Reference, "Error codes".
 fn invalid_value(message: String) -> ErrorReply {
     ErrorReply::new(400, "InvalidParameterValue", message)
+}
+
+impl Filtered for api::Region {
+    const NAMES: &'static [&'static str] = &["endpoint", "opt-in-status", "region-name"];
+    const HAS_TAGS: bool = false;
+
+    fn values(&self, name: &str) -> Vec<String> {
+        let value = match name {
+            "endpoint" => &self.endpoint,
+            "opt-in-status" => &self.opt_in_status,
+            _ => &self.region_name,
+        };
+        value.iter().cloned().collect()
+    }
+
+    fn tags(&self) -> &[TagRow] {
+        &[]
+    }
 }
 
 /// The regions that a request asks for, in the order of their names.
@@ -29,7 +48,7 @@ fn asked(ec2: &Ec2, input: &api::DescribeRegionsInput) -> Result<Vec<api::Region
         }
         names.retain(|name| wanted.iter().any(|wanted| wanted == name));
     }
-    let mut regions: Vec<api::Region> = names
+    let regions: Vec<api::Region> = names
         .into_iter()
         .map(|name| api::Region {
             opt_in_status: Some(OPT_IN_STATUS.to_owned()),
@@ -38,21 +57,7 @@ fn asked(ec2: &Ec2, input: &api::DescribeRegionsInput) -> Result<Vec<api::Region
             endpoint: Some(ec2.host.to_string()),
         })
         .collect();
-    for filter in input.filters.as_deref().unwrap_or_default() {
-        let name = filter.name.as_deref().unwrap_or_default();
-        let of: fn(&api::Region) -> &Option<String> = match name {
-            "endpoint" => |region| &region.endpoint,
-            "opt-in-status" => |region| &region.opt_in_status,
-            "region-name" => |region| &region.region_name,
-            _ => return Err(invalid_value(format!("The filter '{name}' is invalid"))),
-        };
-        let values = filter.values.as_deref().unwrap_or_default();
-        regions.retain(|region| {
-            let value = of(region).as_deref().unwrap_or_default();
-            values.iter().any(|pattern| wildcard_match(pattern, value))
-        });
-    }
-    Ok(regions)
+    Ok(keep(regions, input.filters.as_deref())?)
 }
 
 #[async_trait]

@@ -28,6 +28,9 @@ fn rows(tags: &[api::Tag]) -> Result<Vec<TagRow>, Ec2Error> {
             let most = limits::TAG_VALUE_CHARS;
             return Err(Ec2Error::Value(format!("A tag's value has at most {most} characters.")));
         }
+        if !key.chars().chain(value.chars()).all(is_of_xml) {
+            return Err(Ec2Error::Value("A tag has characters that no answer can carry.".to_owned()));
+        }
         if key.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:")) {
             let message = format!("Tag keys starting with 'aws:' are reserved for internal use: '{key}'");
             return Err(Ec2Error::Value(message));
@@ -38,6 +41,11 @@ fn rows(tags: &[api::Tag]) -> Result<Vec<TagRow>, Ec2Error> {
         rows.push(TagRow { key: key.to_owned(), value: value.to_owned() });
     }
     Ok(rows)
+}
+
+/// What XML 1.0 can carry (its production `Char`), and so every answer that lists tags.
+fn is_of_xml(letter: char) -> bool {
+    matches!(letter, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 
 fn check_count(tags: &[TagRow]) -> Result<(), Ec2Error> {
@@ -198,7 +206,7 @@ pub(crate) async fn describe_tags(
     for vpc in view.vpcs().await? {
         add(&vpc.id, api::ResourceType::Vpc, vpc.tags);
     }
-    for endpoint in view.endpoints().await? {
+    for endpoint in view.endpoints_without_policies().await? {
         add(&endpoint.id, api::ResourceType::VpcEndpoint, endpoint.tags);
     }
     let kept = keep(all, input.filters.as_deref())?;

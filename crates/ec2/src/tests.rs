@@ -313,6 +313,71 @@ async fn lists_are_filtered_and_come_in_pages() {
 }
 
 #[tokio::test]
+async fn what_is_named_many_times_is_shown_once() {
+    let world = World::new();
+    let vpc = vpc(&world).await;
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        ids.push(endpoint(&world, for_s3(&vpc)).await.vpc_endpoint_id.unwrap());
+    }
+    let named = |ids: &[String], times: usize| Some(ids.iter().cycle().take(times).cloned().collect());
+    let endpoints = |times| api::DescribeVpcEndpointsInput {
+        vpc_endpoint_ids: named(&ids, times),
+        ..api::DescribeVpcEndpointsInput::default()
+    };
+    let vpcs = |times| api::DescribeVpcsInput {
+        vpc_ids: named(&[vpc.clone()], times),
+        ..api::DescribeVpcsInput::default()
+    };
+    let most = limits::DESCRIBED_AT_ONCE;
+    let found = world.call::<op::DescribeVpcEndpoints>(endpoints(most)).await.unwrap();
+    assert_eq!(found.vpc_endpoints.unwrap().len(), 2);
+    assert_eq!(world.call::<op::DescribeVpcs>(vpcs(most)).await.unwrap().vpcs.unwrap().len(), 1);
+    let refused = world.call::<op::DescribeVpcEndpoints>(endpoints(most + 1)).await;
+    assert_eq!(error(refused), "InvalidParameterValue");
+    assert_eq!(error(world.call::<op::DescribeVpcs>(vpcs(most + 1)).await), "InvalidParameterValue");
+}
+
+#[tokio::test]
+async fn a_page_of_long_policies_ends_early_and_none_is_lost() {
+    let world = World::new();
+    let long = format!(
+        r#"{{"Statement": [{{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "{}"}}]}}"#,
+        ["arn:aws:s3:::", &"x".repeat(20_000)].concat()
+    );
+    let mut made = std::collections::BTreeSet::new();
+    for _ in 0..2 {
+        let vpc = vpc(&world).await;
+        for _ in 0..limits::INTERFACE_ENDPOINTS {
+            let input = api::CreateVpcEndpointInput {
+                vpc_endpoint_type: Some(api::VpcEndpointType::Interface),
+                policy_document: Some(long.clone()),
+                ..for_s3(&vpc)
+            };
+            made.insert(endpoint(&world, input).await.vpc_endpoint_id.unwrap());
+        }
+    }
+    let (mut next_token, mut pages) = (None, 0);
+    loop {
+        let input =
+            api::DescribeVpcEndpointsInput { next_token, ..api::DescribeVpcEndpointsInput::default() };
+        let page = world.call::<op::DescribeVpcEndpoints>(input).await.unwrap();
+        let shown = page.vpc_endpoints.unwrap();
+        let bytes: usize = shown.iter().map(|one| one.policy_document.as_ref().map_or(0, String::len)).sum();
+        assert!(bytes < limits::PAGE_POLICY_BYTES + 2 * long.len(), "{bytes}");
+        for endpoint in shown {
+            assert!(made.remove(&endpoint.vpc_endpoint_id.unwrap()), "shown twice");
+        }
+        pages += 1;
+        next_token = page.next_token;
+        if next_token.is_none() {
+            break;
+        }
+    }
+    assert_eq!((made.len(), pages), (0, 2));
+}
+
+#[tokio::test]
 async fn attributes_of_a_vpc_are_kept() {
     let world = World::new();
     let vpc = vpc(&world).await;

@@ -4,8 +4,7 @@
 //! operation read in between still holds when its change is committed.
 
 use strongroom_gate::{Authorized, CommitError, ErrorReply, Mutation};
-use strongroom_record::{Effect, EffectKind};
-use strongroom_storage::{Direction, Entry, Partition, RowVersion, Write, prefix_range};
+use strongroom_storage::{Direction, Entry, Partition, RowVersion, prefix_range};
 use strongroom_types::Timestamp;
 
 use crate::error::{Ec2Error, Named, commit_reply};
@@ -58,11 +57,19 @@ impl View {
     /// # Errors
     /// `InvalidVpcEndpointId.NotFound`, `InvalidVpcEndpointId.Malformed`.
     pub(crate) async fn endpoint(&self, endpoint: &str) -> Result<EndpointRow, Ec2Error> {
+        let found = self.endpoint_if_there(endpoint).await?;
+        found.ok_or_else(|| Ec2Error::NotFound { named: Named::Endpoint, id: endpoint.to_owned() })
+    }
+
+    /// An endpoint. Others' are as if they were not there.
+    ///
+    /// # Errors
+    /// `InvalidVpcEndpointId.Malformed`.
+    pub(crate) async fn endpoint_if_there(&self, endpoint: &str) -> Result<Option<EndpointRow>, Ec2Error> {
         let found: Option<EndpointRow> = self.get(&row::endpoint(id::endpoint(endpoint)?)).await?;
         match found {
-            // Others' are as if they were not there.
-            Some(found) if found.place()? == self.place => Ok(found),
-            Some(_) | None => Err(Ec2Error::NotFound { named: Named::Endpoint, id: endpoint.to_owned() }),
+            Some(found) if found.place()? == self.place => Ok(Some(found)),
+            Some(_) | None => Ok(None),
         }
     }
 
@@ -73,12 +80,24 @@ impl View {
 
     /// All endpoints.
     pub(crate) async fn endpoints(&self) -> Result<Vec<EndpointRow>, Ec2Error> {
+        self.each_endpoint(|endpoint| endpoint).await
+    }
+
+    /// All endpoints, to be listed.
+    pub(crate) async fn endpoints_without_policies(&self) -> Result<Vec<EndpointRow>, Ec2Error> {
+        self.each_endpoint(EndpointRow::without_policy).await
+    }
+
+    async fn each_endpoint(
+        &self,
+        kept: impl Fn(EndpointRow) -> EndpointRow + Send,
+    ) -> Result<Vec<EndpointRow>, Ec2Error> {
         let (prefix, mut found) = (self.place.endpoints(), Vec::new());
         for entry in self.all(&prefix).await? {
             let id = entry.key.get(prefix.len()..).unwrap_or_default();
             let id = std::str::from_utf8(id).map_err(|_| Ec2Error::Damaged)?;
             // One that was deleted meanwhile is none.
-            found.extend(self.get(&row::endpoint(id)).await?);
+            found.extend(self.get(&row::endpoint(id)).await?.map(&kept));
         }
         Ok(found)
     }
@@ -100,64 +119,52 @@ impl View {
 /// A change, not yet committed.
 pub(crate) struct Change {
     pub(crate) view: View,
-    writes: Vec<Write>,
-    touched: Vec<String>,
+    mutation: Mutation,
 }
 
 impl Change {
     /// A change that is nothing yet.
     pub(crate) fn of(view: View) -> Self {
-        Self { view, writes: Vec::new(), touched: Vec::new() }
+        Self { view, mutation: Mutation::new() }
     }
 
     pub(crate) fn put_vpc(&mut self, vpc: &VpcRow) {
         let key = self.view.place.vpc(&vpc.id);
-        self.writes.push(Write::Put { key, value: encode(vpc) });
+        self.mutation.put(key, encode(vpc));
         self.touch("vpc", &vpc.id);
     }
 
     pub(crate) fn delete_vpc(&mut self, vpc: &VpcRow) {
-        self.writes.push(Write::Delete { key: self.view.place.vpc(&vpc.id) });
+        self.mutation.delete(self.view.place.vpc(&vpc.id));
         self.touch("vpc", &vpc.id);
     }
 
     pub(crate) fn put_endpoint(&mut self, endpoint: &EndpointRow) {
-        let listed = self.view.place.listed(&endpoint.id);
-        let rows = [(row::endpoint(&endpoint.id), encode(endpoint)), (listed, PRESENT.to_vec())];
-        self.writes.extend(rows.map(|(key, value)| Write::Put { key, value }));
+        self.mutation.put(row::endpoint(&endpoint.id), encode(endpoint));
+        self.mutation.put(self.view.place.listed(&endpoint.id), PRESENT);
         self.touch("vpc-endpoint", &endpoint.id);
     }
 
     pub(crate) fn delete_endpoint(&mut self, endpoint: &EndpointRow) {
-        let keys = [row::endpoint(&endpoint.id), self.view.place.listed(&endpoint.id)];
-        self.writes.extend(keys.map(|key| Write::Delete { key }));
+        self.mutation.delete(row::endpoint(&endpoint.id));
+        self.mutation.delete(self.view.place.listed(&endpoint.id));
         self.touch("vpc-endpoint", &endpoint.id);
     }
 
     /// Says in the request's record what is changed.
     fn touch(&mut self, kind: &str, id: &str) {
-        self.touched.push(self.view.place.arn(kind, id));
+        self.mutation.touch(self.view.place.arn(kind, id));
     }
 
     /// What is to be committed; `None` if nothing changes.
     fn into_mutation(self) -> Option<Mutation> {
-        if self.writes.is_empty() {
+        let Self { view, mut mutation } = self;
+        if mutation.is_empty() {
             return None;
         }
-        let mut mutation = Mutation::new();
-        let space = self.view.place.space();
-        mutation.unchanged(space.clone(), self.view.version);
-        mutation.put(space, encode(&SpaceRow { generation: self.view.space.generation.saturating_add(1) }));
-        for write in self.writes {
-            match write {
-                Write::Put { key, value } => mutation.put(key, value),
-                Write::Delete { key } => mutation.delete(key),
-                Write::Append { prefix, value } => mutation.append(prefix, value),
-            }
-        }
-        for arn in self.touched {
-            mutation.effect(Effect { kind: EffectKind::Configure, key: Some(arn), ..Effect::default() });
-        }
+        let space = view.place.space();
+        mutation.unchanged(space.clone(), view.version);
+        mutation.put(space, encode(&SpaceRow { generation: view.space.generation.saturating_add(1) }));
         Some(mutation)
     }
 

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use strongroom_api_ec2 as api;
 
 use crate::error::Ec2Error;
-use crate::filter::{Filtered, keep, page};
+use crate::filter::{Filtered, keep, named, page};
 use crate::row::{Place, TagRow, VpcRow};
 use crate::view::{Change, View};
 use crate::{id, limits, tag};
@@ -22,7 +22,9 @@ fn block(text: &str) -> Result<String, Ec2Error> {
     };
     let (address, bits) = text.split_once('/').ok_or_else(invalid)?;
     let address: Ipv4Addr = address.parse().map_err(|_| invalid())?;
-    let bits: u32 = bits.parse().ok().filter(|bits| *bits <= 32).ok_or_else(invalid)?;
+    // Digits alone: neither a sign nor zeros before them.
+    let plain = !bits.starts_with(['+', '0']) || bits == "0";
+    let bits: u32 = bits.parse().ok().filter(|bits| plain && *bits <= 32).ok_or_else(invalid)?;
     if !PREFIX_BITS.contains(&bits) {
         return Err(Ec2Error::Range(text.to_owned()));
     }
@@ -55,6 +57,10 @@ pub(crate) async fn create_vpc(
     input: &api::CreateVpcInput,
 ) -> Result<api::CreateVpcOutput, Ec2Error> {
     check(input)?;
+    let (ec2, region) = (&change.view.ec2, &change.view.place.region);
+    if !ec2.regions.contains(region) {
+        return Err(Ec2Error::Value(format!("The region {region} is none of this installation.")));
+    }
     let cidr = block(input.cidr_block.as_deref().ok_or(Ec2Error::Missing("cidrBlock"))?)?;
     let tags = tag::new_tags(input.tag_specifications.as_deref(), api::ResourceType::Vpc)?;
     if change.view.vpcs().await?.len() >= limits::VPCS {
@@ -139,10 +145,9 @@ pub(crate) async fn describe_vpcs(
         [] => view.vpcs().await?,
         ids => {
             let mut found = Vec::new();
-            for id in ids {
+            for id in named(ids)? {
                 found.push(view.vpc(id).await?);
             }
-            found.dedup();
             found
         }
     };

@@ -47,13 +47,15 @@ impl Parameters {
     }
 
     pub(crate) fn note(&mut self, member: &'static Member, value: &str) {
-        if member.flags.sensitive {
-            if member.name == "PrimaryEmail" {
+        match (member.location, member.name) {
+            // The models call it sensitive, and policies may ask for it all the same: it is the name of a key, not the key.
+            (Location::Header, name @ "SSEKMSKeyId") => {
+                self.named.push((name, member.wire_name, value.to_owned()));
+            }
+            (_, "PrimaryEmail") => {
                 self.email_domain = value.rsplit_once('@').map(|(_, domain)| domain.to_owned());
             }
-            return;
-        }
-        match (member.location, member.name) {
+            _ if member.flags.sensitive => {}
             (Location::Header, "Tagging") => self.tags.extend(tags_of_header(value)),
             (Location::Body, name) if DOCUMENTS.contains(&name) => {}
             (Location::Header | Location::Query | Location::Body, name) => {

@@ -188,3 +188,73 @@ fn target_reply(error: &TargetError) -> ErrorReply {
         TargetError::AccessPointAlias => ErrorReply::new(400, "InvalidAccessPointAliasError", message),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use strongroom_policy::evaluate::{Missing, Source, Statement};
+    use strongroom_types::{AccountId, Timestamp};
+
+    use super::*;
+    use crate::Attempt;
+
+    fn denied(action: &'static str, resource: &str, decision: Decision, knows_statement: bool) -> Denied {
+        let attempt = Attempt {
+            account: AccountId::parse("111122223333").unwrap(),
+            principal_id: None,
+            user_name: None,
+            at: Timestamp::from_secs(1_800_000_000),
+            conditions: Vec::new(),
+            knows_statement,
+        };
+        Denied {
+            decision,
+            action,
+            resource: resource.to_owned(),
+            caller: Some("U".to_owned()),
+            bucket_region: None,
+            attempt: Some(Box::new(attempt)),
+        }
+    }
+
+    #[test]
+    fn a_denial_is_said_as_the_service_says_it() {
+        let nothing = || Decision::ImplicitDeny { missing: Missing::Policy(Source::Identity) };
+        let said = |action, resource| denied(action, resource, nothing(), false).message();
+        let because = |action| format!("because no identity-based policy allows the {action} action");
+        assert_eq!(
+            said("s3:GetObject", "arn:aws:s3:::b/k"),
+            format!(
+                "User: U is not authorized to perform: s3:GetObject on resource: \"arn:aws:s3:::b/k\" {}",
+                because("s3:GetObject")
+            )
+        );
+        assert_eq!(
+            said("iam:GetUser", "arn:aws:iam::1:user/u"),
+            format!(
+                "User: U is not authorized to perform: iam:GetUser on resource: arn:aws:iam::1:user/u {}",
+                because("iam:GetUser")
+            )
+        );
+        assert_eq!(
+            said("ec2:DescribeRegions", "*"),
+            format!(
+                "User: U is not authorized to perform: ec2:DescribeRegions {}",
+                because("ec2:DescribeRegions")
+            )
+        );
+    }
+
+    #[test]
+    fn a_policy_that_denies_is_named_to_those_who_may_know_it() {
+        let deny = |policy: &str, knows| {
+            let statement =
+                Statement { source: Source::Boundary, policy: policy.to_owned(), statement: "0".to_owned() };
+            denied("iam:GetUser", "R", Decision::ExplicitDeny(statement), knows).message()
+        };
+        let arn = "arn:aws:iam::111122223333:policy/b";
+        let end = "with an explicit deny in a permissions boundary";
+        assert!(deny(arn, true).ends_with(&format!("{end}: {arn}")));
+        assert!(deny(arn, false).ends_with(end));
+        assert!(deny("p of user u", true).ends_with(end), "an inline policy has no ARN");
+    }
+}

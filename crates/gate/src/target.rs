@@ -98,10 +98,14 @@ impl CopySource {
         Some((place, key))
     }
 
-    /// `…:accesspoint/NAME/object/KEY`. A name holds no slash, so that the first `/object/` ends it.
+    /// `…:accesspoint/NAME/object/KEY`. Neither an account nor a region holds a slash, and a name does not either: the first
+    /// `/object/` behind the name's first letter ends it, for an access point may be called `object`, too.
     fn through_arn(whole: &[u8]) -> Option<(CopyPlace, Vec<u8>)> {
+        const BEFORE_NAME: &[u8] = b":accesspoint";
         const BEFORE_KEY: &[u8] = b"/object/";
-        let at = whole.windows(BEFORE_KEY.len()).position(|part| part == BEFORE_KEY)?;
+        let resource = whole.windows(BEFORE_NAME.len()).position(|part| part == BEFORE_NAME)?;
+        let name = resource + BEFORE_NAME.len() + 1; // behind the slash, or colon, between both
+        let at = whole.get(name..)?.windows(BEFORE_KEY.len()).position(|part| part == BEFORE_KEY)? + name;
         let id = AccessPointId::of_arn(std::str::from_utf8(whole.get(..at)?).ok()?)?;
         let key = whole.get(at + BEFORE_KEY.len()..)?.to_vec();
         Some((CopyPlace::AccessPoint(AccessPointAddress::Id(id)), key))
@@ -449,6 +453,11 @@ mod tests {
         };
         let by_arn = || CopyPlace::AccessPoint(AccessPointAddress::Id(id.clone()));
         assert_eq!(through(&format!("{arn}/object/a/object/b")), (by_arn(), "a/object/b".into(), None));
+        let called_object = "arn:aws:s3:us-east-1:123456789012:accesspoint/object";
+        let (place, key, _) = through(&format!("{called_object}/object/object/k"));
+        let id_of_object = AccessPointId::of_arn(called_object).unwrap();
+        assert_eq!(place, CopyPlace::AccessPoint(AccessPointAddress::Id(id_of_object)));
+        assert_eq!(key, "object/k");
         let encoded =
             "arn%3Aaws%3As3%3Aus-east-1%3A123456789012%3Aaccesspoint%2Fap1%2Fobject%2Fa%20b?versionId=null";
         assert_eq!(through(encoded), (by_arn(), "a b".into(), Some(VersionId::Null)));

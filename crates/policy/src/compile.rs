@@ -29,6 +29,8 @@ pub(crate) struct Compiled {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Principals {
     pub(crate) negated: bool,
+    /// The policy grants nobody anything: it limits what others grant.
+    pub(crate) limit: bool,
     pub(crate) entries: Box<[PrincipalEntry]>,
 }
 
@@ -103,7 +105,11 @@ impl Policy {
     pub fn compile(document: &Document) -> Self {
         Self {
             kind: document.kind(),
-            statements: document.statements().iter().map(Compiled::new).collect(),
+            statements: document
+                .statements()
+                .iter()
+                .map(|statement| Compiled::new(statement, document.kind()))
+                .collect(),
             keys: document.context_keys().into(),
         }
     }
@@ -149,9 +155,10 @@ impl Compiled {
         !self.actions.negated && self.actions.patterns.is_empty()
     }
 
-    fn new(statement: &Statement) -> Self {
+    fn new(statement: &Statement, kind: Kind) -> Self {
         let principals = statement.principal.as_ref().map(|element| Principals {
             negated: element.negated,
+            limit: kind.is_limit(),
             entries: element.entries().cloned().collect(),
         });
         let resources = statement.resource.as_ref().map(|resource| Resources {

@@ -142,6 +142,19 @@ impl Kind {
         matches!(self, Self::Bucket | Self::AccessPoint | Self::Key | Self::Endpoint)
     }
 
+    /// It grants nobody anything, but limits what others grant.
+    pub(crate) fn is_limit(self) -> bool {
+        matches!(
+            self,
+            Self::Boundary
+                | Self::Session
+                | Self::ServiceControl
+                | Self::ResourceControl
+                | Self::FullResourceControl
+                | Self::Endpoint
+        )
+    }
+
     /// Only the newer version of the language. Source: Organizations User Guide, "SCP syntax" and "RCP syntax".
     pub(crate) fn needs_newer_version(self) -> bool {
         matches!(self, Self::ServiceControl | Self::ResourceControl | Self::FullResourceControl)

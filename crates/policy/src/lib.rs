@@ -69,6 +69,7 @@ mod kind;
 mod parse;
 mod pattern;
 mod variable;
+mod wildcard;
 
 pub use cache::PolicyCache;
 pub use compile::Policy;

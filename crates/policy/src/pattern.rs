@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::context::Context;
 use crate::variable::{BadVariable, Piece, Syntax, Token, resolve, tokens};
+use crate::wildcard::fits;
 
 /// Whether a text fits a pattern with variables: perhaps nobody can tell, since a variable stands for nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,41 +110,6 @@ impl Matcher {
             Self::Pieces(pieces) => fits(pieces, text),
             Self::Dynamic(_) => return Fit::Unresolved,
         })
-    }
-}
-
-/// Matches with one point to fall back to, the last `*`: time is at most pattern × text, and nothing is kept.
-fn fits(pieces: &[Piece<'_>], text: &str) -> bool {
-    let (mut piece, mut at) = (0, 0);
-    let mut fallback: Option<(usize, usize)> = None;
-    loop {
-        let rest = text.get(at..).unwrap_or_default();
-        let step = match pieces.get(piece) {
-            None => rest.is_empty().then_some(0),
-            Some(Piece::Many) if piece + 1 == pieces.len() => return true,
-            Some(Piece::Many) => {
-                fallback = Some((piece, at));
-                Some(0)
-            }
-            Some(Piece::One) => rest.chars().next().map(char::len_utf8),
-            Some(Piece::Text(wanted)) => rest.starts_with(wanted.as_ref()).then_some(wanted.len()),
-        };
-        match (step, fallback) {
-            (Some(_), _) if piece == pieces.len() => return true,
-            (Some(bytes), _) => {
-                piece += 1;
-                at += bytes;
-            }
-            (None, None) => return false,
-            (None, Some((star, from))) => {
-                let Some(skipped) = text.get(from..).and_then(|rest| rest.chars().next()) else {
-                    return false;
-                };
-                let from = from + skipped.len_utf8();
-                fallback = Some((star, from));
-                (piece, at) = (star + 1, from);
-            }
-        }
     }
 }
 

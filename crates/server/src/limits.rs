@@ -38,8 +38,14 @@ mod here {
     /// Longest body that is read of a service whose operations are named in the body.
     pub(crate) const MAX_RPC_BODY_BYTES: usize = 1 << 20;
 
-    /// KiB that bodies of callers who are not known yet may hold in memory together.
+    /// KiB that bodies of callers who are not known yet may hold in memory together, those that are small left out.
     pub(crate) const UNKNOWN_BODIES_KIB: usize = 64 * 1024;
+
+    /// How many of them those may have who name a key of one account, and those together who name none.
+    pub(crate) const UNKNOWN_BODIES_KIB_PER_ACCOUNT: usize = 16 * 1024;
+
+    /// Bytes of such a body that take no room: each connection has one request at a time, and its limit bounds them.
+    pub(crate) const SMALL_UNKNOWN_BODY_BYTES: usize = 16 * 1024;
 
     /// How long a body may take that is read before its caller is known.
     pub(crate) const UNKNOWN_BODY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -70,7 +76,12 @@ mod here {
     pub(crate) const MAX_RECORDED_HEADER_BYTES: usize = 1024;
 
     const _: () = assert!(MAX_DOCUMENT_BYTES_AT_ONCE_PER_ACCOUNT <= MAX_DOCUMENT_BYTES_AT_ONCE);
-    const _: () = assert!(MAX_RPC_BODY_BYTES <= UNKNOWN_BODIES_KIB * 1024);
+    // The longest body finds room in the share of one unknown source.
+    const _: () = assert!(
+        MAX_RPC_BODY_BYTES as u64 <= UNKNOWN_BODIES_KIB_PER_ACCOUNT as u64 * 1024 / UNKNOWN_SOURCES_SHARE
+    );
+    const _: () = assert!(2 * UNKNOWN_BODIES_KIB_PER_ACCOUNT <= UNKNOWN_BODIES_KIB);
+    const _: () = assert!(SMALL_UNKNOWN_BODY_BYTES < MAX_RPC_BODY_BYTES);
     const _: () = assert!(MAX_FORM_FIELDS_BYTES as u64 <= MAX_FORM_PREAMBLE_BYTES);
 }
 
@@ -171,7 +182,9 @@ pub fn all(config: &Config) -> Vec<Limit> {
         per_source_per_second per_source_burst total_per_second total_burst sources
     ));
     all.extend(
-        limits!("unknown callers", server: UNKNOWN_BODIES_KIB UNKNOWN_BODY_TIMEOUT UNKNOWN_SOURCES_SHARE),
+        limits!("unknown callers", server:
+            UNKNOWN_BODIES_KIB UNKNOWN_BODIES_KIB_PER_ACCOUNT SMALL_UNKNOWN_BODY_BYTES UNKNOWN_BODY_TIMEOUT UNKNOWN_SOURCES_SHARE
+        ),
     );
     all.extend(limits!("connection", wire:
         MAX_CONNECTION_BUFFER_BYTES MAX_DRAIN_BYTES DRAIN_TIMEOUT MAX_LINGER_BYTES LINGER_TIMEOUT MAX_COUNTED_SOURCES

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use futures_util::{FutureExt as _, StreamExt as _};
 use http::HeaderValue;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
@@ -21,27 +20,21 @@ use strongroom_sigv4::{
 };
 use strongroom_storage::StoreClock;
 use strongroom_types::{Region, Timestamp};
-use tokio::sync::Semaphore;
 
 use crate::authn::{Authenticated, Authn, RootUses, auth_reply, signature_record};
-use crate::decode::{self, Owner, Placed, Room, Share, SignedBody};
+use crate::decode::{self, Owner, Placed, Room, Share, SignedBody, UnknownBodies, UnknownBody, in_time};
 use crate::encode::{self, Answer, Ids};
 use crate::gate::endpoint::endpoint_of;
 use crate::handler::{Content, Exchange, Services};
 use crate::http::{
     BytesRead, Connection, Finished, Handler, Incoming, IncomingBody, MalformedHead, Outgoing, OutgoingBody,
 };
-use crate::limits::{
-    MAX_RECORDED_HEADER_BYTES, MAX_RPC_BODY_BYTES, MIN_DOWNLOAD_BYTES, UNKNOWN_BODIES_KIB,
-    UNKNOWN_BODY_TIMEOUT,
-};
+use crate::limits::{MAX_RECORDED_HEADER_BYTES, MIN_DOWNLOAD_BYTES};
 use crate::listener::{Admit, FloodBudget};
 use crate::oidc::IssuerKeys;
 use crate::post::{PostForm, Upload};
 use crate::record::{Opened, Place, Registry, Unrecordable};
-use crate::route::{
-    Destination, RouteHead, Routed, Routes, hoisted, parse_query, protocol, redacted_target,
-};
+use crate::route::{Destination, RouteHead, Routed, Routes, hoisted, parse_query, protocol, redacted_target};
 
 /// Everything that requests pass through.
 pub(crate) struct Pipeline {
@@ -60,35 +53,6 @@ pub(crate) struct Pipeline {
     pub(crate) downloads: Arc<Room>,
     /// Room for bodies that are read whole, in bytes.
     pub(crate) documents: Arc<Room>,
-}
-
-/// Room for bodies that must be read before their callers are known.
-pub(crate) struct UnknownBodies(Semaphore);
-
-impl UnknownBodies {
-    pub(crate) fn new() -> Self {
-        Self(Semaphore::new(UNKNOWN_BODIES_KIB))
-    }
-
-    /// The whole body, if it is there in time and there is room for it.
-    ///
-    /// # Errors
-    /// `RequestTimeout`, `SlowDown`, `MaxMessageLengthExceeded`, and those of a body that breaks off.
-    async fn collect(&self, body: &mut IncomingBody) -> Result<Bytes, ErrorReply> {
-        let most = MAX_RPC_BODY_BYTES as u64;
-        let kib = body.content_length().unwrap_or(most).min(most).div_ceil(1024);
-        let kib = u32::try_from(kib).unwrap_or(u32::MAX);
-        let read = async {
-            let _room = self.0.acquire_many(kib).await.map_err(|_| encode::internal_error())?;
-            body.collect(MAX_RPC_BODY_BYTES).await.map_err(|error| decode::wire_reply(&error))
-        };
-        in_time(read).await?
-    }
-}
-
-/// What is read of a caller who is not known yet has to come within [`UNKNOWN_BODY_TIMEOUT`].
-async fn in_time<T>(read: impl Future<Output = T>) -> Result<T, ErrorReply> {
-    tokio::time::timeout(UNKNOWN_BODY_TIMEOUT, read).await.map_err(|_| decode::timed_out())
 }
 
 /// A request on its way.
@@ -193,8 +157,7 @@ impl Pipeline {
         let auth = auth.map_err(|error| auth_reply(&error, is_s3))?;
         claim(&journey.ledger, &auth);
         let query = parse_query(raw_query)?;
-        let presigned =
-            matches!(&auth, AuthInput::Signed(signed) if matches!(signed.mechanism(), Mechanism::Presigned { .. }));
+        let presigned = matches!(&auth, AuthInput::Signed(signed) if matches!(signed.mechanism(), Mechanism::Presigned { .. }));
         let headers = if is_s3 && presigned { hoisted(headers, &query)? } else { headers };
         let route_head = RouteHead {
             method: &method,
@@ -264,6 +227,12 @@ impl Pipeline {
         recognise(journey, &authenticated);
         self.note_use(journey, &authenticated).await;
         Ok(authenticated)
+    }
+
+    /// Whose room a body takes until its caller is known.
+    async fn claimed_owner(&self, journey: &Journey, auth: &AuthInput) -> Owner {
+        let account = self.authn.claimed_account(auth, journey.now).await;
+        Owner::of(account, journey.connection.peer.ip())
     }
 
     /// Warns of a root user's key, and notes now and then that a key is in use. A request does not fail for it.
@@ -419,7 +388,8 @@ impl Pipeline {
         let Parts { method, query, headers, mut body } = parts;
         journey.form = (protocol(service), service);
         journey.ledger.fill(|decided| service.signing_name.clone_into(&mut decided.service));
-        let whole_body = self.unknown_bodies.collect(&mut body).await?;
+        let claimed = self.claimed_owner(journey, &auth);
+        let UnknownBody { bytes: whole_body, room } = self.unknown_bodies.collect(&mut body, claimed).await?;
         let raw_path = &journey.resource;
         let head =
             RouteHead { method: &method, raw_path, query: &query, headers: &headers, signed_service: None };
@@ -437,10 +407,20 @@ impl Pipeline {
             None if caller == Caller::Anonymous => return Err(unsigned(&routed)),
             None => caller,
         };
+        journey.document = Some(self.documents.take(journey.owner(&caller), whole_body.len() as u64)?);
+        drop(room);
         self.note_action(journey, &routed, (&caller, region.as_ref())).await;
         let content = Content { whole: whole_body, ..Content::default() };
+        let owner = journey.owner(&caller);
         let exchange = self.exchange(journey, routed, (caller, region), head, content);
-        self.services.dispatch(exchange).await
+        let mut answer = self.services.dispatch(exchange).await?;
+        if let OutgoingBody::Full(bytes) = &mut answer.body
+            && bytes.len() as u64 > MIN_DOWNLOAD_BYTES
+        {
+            let place = self.downloads.take(owner, 1)?;
+            *bytes = place.kept_with(std::mem::take(bytes));
+        }
+        Ok(answer)
     }
 
     /// Who asks with an identity provider's token: whoever signed such a request, the token counts alone.
@@ -476,8 +456,9 @@ impl Pipeline {
         let Parts { headers, mut body, .. } = parts;
         journey.form = spoken(&headers);
         journey.ledger.fill(|decided| service.clone_into(&mut decided.service));
-        let whole_body = self.unknown_bodies.collect(&mut body).await?;
-        self.authenticate(journey, auth, body_digest(&whole_body)).await?;
+        let claimed = self.claimed_owner(journey, auth);
+        let whole_body = self.unknown_bodies.collect(&mut body, claimed).await?;
+        self.authenticate(journey, auth, body_digest(&whole_body.bytes)).await?;
         Err(encode::not_implemented(service))
     }
 
@@ -492,9 +473,18 @@ impl Pipeline {
     ) -> Exchange {
         let arrived =
             || journey.wire.endpoint.as_ref().map_or(&self.registry.home, |endpoint| &endpoint.region);
+        let region = match (routed.service.name, region) {
+            // Services of no region are in the home region, whatever a client signs for; policies ask for it.
+            // Source: IAM User Guide, "AWS: Denies access to AWS based on the requested Region".
+            ("iam" | "organizations" | "account" | "strongroom", _) => self.registry.home.clone(),
+            // Elsewhere lists of what is somewhere are empty.
+            ("s3" | "s3control" | "ec2", Some(region)) => region,
+            (_, Some(region)) => self.authn.region_or_home(&region),
+            (_, None) => arrived().clone(),
+        };
         let facts = RequestFacts {
             service: routed.service.name,
-            region: region.unwrap_or_else(|| arrived().clone()),
+            region,
             now: journey.now,
             source_ip: journey.connection.peer.ip(),
             secure_transport: journey.connection.tls.is_some(),

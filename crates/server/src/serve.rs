@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use crate::admin::Readiness;
 use crate::authn::{Authn, RootUses};
 use crate::config::{Config, TlsFiles};
-use crate::decode::Room;
+use crate::decode::{Room, UnknownBodies};
 use crate::gate::InstallationFacts;
 use crate::handler::Services;
 use crate::installation::{ArchiveSeal, Installation, InstallationError};
@@ -25,7 +25,7 @@ use crate::limits::{MAX_DOCUMENT_BYTES_AT_ONCE, MAX_DOCUMENT_BYTES_AT_ONCE_PER_A
 use crate::listener::{Addresses, FloodBudget, FloodLimits, ListenError, Listeners, Shutdown};
 use crate::oidc::IssuerKeys;
 use crate::operator::{Operator, ScrubSettings};
-use crate::pipeline::{Pipeline, UnknownBodies};
+use crate::pipeline::Pipeline;
 use crate::pki::{
     CertificateAuthority, PkiError, RENEWAL_CHECK, ReloadingResolver, ServerCertificateLife, ServerNames,
     clients_of, load_files, renew_due, server_config,

@@ -406,6 +406,7 @@ fn name_row(entry: &Entry) -> Result<(), &'static str> {
             read::<AccessPointRow>(value)?;
             row::access_point_name(&entry.key).map(drop).ok_or(MALFORMED_KEY)
         }
+        Some(b'o') => row::access_point_name(&entry.key).map(drop).ok_or(MALFORMED_KEY),
         Some(b'q') => read::<AliasRow>(value).and_then(|row| row.id().map(drop).ok_or(OTHER_VALUE)),
         Some(b'r') => row::bucket_access_point_name(&entry.key).map(drop).ok_or(MALFORMED_KEY),
         Some(b't') => std::str::from_utf8(value).map(drop).map_err(|_| OTHER_VALUE),

@@ -339,6 +339,20 @@ fn a_lock_in_a_body_has_the_keys_of_one_in_headers() {
 }
 
 #[test]
+fn of_what_is_sensitive_policies_may_ask_for_the_name_of_a_key_alone() {
+    let input = strongroom_api_s3::PutObjectInput {
+        bucket: "bucket".into(),
+        key: "k".into(),
+        sse_kms_key_id: Some("alias/a".into()),
+        sse_customer_key: Some("c2VjcmV0".into()),
+        ..Default::default()
+    };
+    let asked = |key: &str| ask_s3("s3:PutObject", "PutObject", &input, key);
+    assert_eq!(asked("s3:x-amz-server-side-encryption-aws-kms-key-id").as_deref(), Some("alias/a"));
+    assert_eq!(asked("s3:x-amz-server-side-encryption-customer-key"), None);
+}
+
+#[test]
 fn what_has_begun_of_a_day_of_retention_counts() {
     let days = |seconds: i64| {
         let input = strongroom_api_s3::PutObjectInput {

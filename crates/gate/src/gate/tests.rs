@@ -189,3 +189,60 @@ fn the_organisation_belongs_to_the_management_account_and_its_delegates() {
     assert_eq!(denied(World { delegated: true }, MEMBER, service, enable()).as_deref(), Some("*"));
     assert_eq!(denied(World { delegated: true }, MANAGEMENT, service, enable()), None);
 }
+
+/// How DeleteUser is denied to a caller who comes through an endpoint with this policy.
+fn refused(policy: &str, caller: Caller) -> Denied {
+    let wire = WireFacts {
+        endpoint: Some(Arc::new(EndpointFacts::example(policy))),
+        referer: Some("https://example.com/?token=secret".to_owned()),
+        ..WireFacts::default()
+    };
+    let request = RequestFacts { wire, ..request("iam") };
+    let gate = Gate::new(Arc::new(World { delegated: false }));
+    let ledger = Ledger::new(Decided::default());
+    let input = DeleteUserInput { user_name: "bob".to_owned() };
+    match gate.authorize(caller, request, input, None, &ledger).now_or_never().unwrap() {
+        Err(Refusal::Denied(denied)) => *denied,
+        other => panic!("{:?}", other.err()),
+    }
+}
+
+const DENY_ALL: &str =
+    r#"{"Statement": [{"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}]}"#;
+
+#[test]
+fn a_denial_keeps_what_was_known_of_the_request() {
+    let denied = refused(DENY_ALL, root(MANAGEMENT));
+    let attempt = denied.attempt.as_ref().unwrap();
+    assert_eq!((attempt.account, attempt.user_name.as_deref()), (id(MANAGEMENT), None));
+    let value = |key: &str| {
+        let found = attempt.conditions.iter().find(|(name, _)| *name == key);
+        found.map(|(_, values)| values.join(","))
+    };
+    assert_eq!(value("aws:SecureTransport").as_deref(), Some("true"));
+    assert_eq!(value("aws:SourceVpce").as_deref(), Some("vpce-0123456789abcdef0"));
+    assert_eq!(value("aws:VpcSourceIp").as_deref(), Some("127.0.0.1"));
+    assert_eq!(value("aws:SourceIp"), None, "not through an endpoint");
+    assert_eq!(value("aws:ResourceAccount").as_deref(), Some(MANAGEMENT));
+    assert!(
+        attempt.conditions.iter().all(|(_, values)| !values.iter().any(|value| value.contains("secret")))
+    );
+    assert_eq!(Refusal::Denied(Box::new(denied.clone())).reply().denied.as_deref(), Some(&denied));
+}
+
+#[test]
+fn the_statement_that_denied_is_known_to_the_account_of_its_policy() {
+    // The endpoint is the management account's.
+    for (account, knows) in [(MANAGEMENT, true), (MEMBER, false)] {
+        let denied = refused(DENY_ALL, root(account));
+        let attempt = denied.attempt.as_ref().unwrap();
+        assert_eq!(attempt.knows_statement, knows, "{account}");
+    }
+}
+
+#[test]
+fn a_denial_of_nobody_keeps_nothing() {
+    let denied = refused(DENY_ALL, Caller::Anonymous);
+    assert_eq!(denied.attempt, None);
+    assert_eq!(Refusal::Denied(Box::new(denied)).reply().denied, None);
+}

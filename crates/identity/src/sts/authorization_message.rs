@@ -226,7 +226,7 @@ impl ConditionRow {
 }
 
 fn items(items: Vec<Value>) -> Value {
-    json!({ "items": items })
+    Value::Object([("items".to_owned(), Value::Array(items))].into_iter().collect())
 }
 
 /// As many of the condition keys as there is room for; those that have none are left out whole, for half a value is a wrong

@@ -138,7 +138,11 @@ pub(crate) fn grant(
     canonical: Option<CanonicalUserId>,
     has_boundary: bool,
 ) -> Grant {
-    let near = |entry: &PrincipalEntry| one(entry, effect, who, canonical);
+    // DEVIATION: a role that trusts everybody trusts everybody in this store, not whoever has a token of some provider;
+    // those must be named under `Federated`. A denial reaches them all the same, and so does a policy that only limits what
+    // others grant, as that of a VPC endpoint.
+    let everyone_has_tokens = effect == Effect::Deny || principals.limit;
+    let near = |entry: &PrincipalEntry| one(entry, everyone_has_tokens, who, canonical);
     if principals.negated {
         let spared = spared(&principals.entries, who, canonical, has_boundary);
         return if spared { Grant::None } else { Grant::Direct };
@@ -148,17 +152,22 @@ pub(crate) fn grant(
 
 /// The same for an element of a document.
 pub(crate) fn grant_entries(element: &PrincipalElement, effect: Effect, who: &Principal) -> Grant {
-    let principals = Principals { negated: element.negated, entries: element.entries().cloned().collect() };
+    let entries = element.entries().cloned().collect();
+    let principals = Principals { negated: element.negated, limit: false, entries };
     grant(&principals, effect, who, None, false)
 }
 
-fn one(entry: &PrincipalEntry, effect: Effect, who: &Principal, canonical: Option<CanonicalUserId>) -> Grant {
+/// `everyone_has_tokens`: everybody includes those who have nothing but a token of an identity provider.
+fn one(
+    entry: &PrincipalEntry,
+    everyone_has_tokens: bool,
+    who: &Principal,
+    canonical: Option<CanonicalUserId>,
+) -> Grant {
     let direct = |same: bool| if same { Grant::Direct } else { Grant::None };
     match entry {
         PrincipalEntry::Everyone | PrincipalEntry::Aws(AwsPrincipal::Everyone) => {
-            // DEVIATION: a role that trusts everybody trusts everybody in this store, not whoever has a token of some
-            // provider; those must be named under `Federated`. A denial reaches them all the same.
-            direct(effect == Effect::Deny || !matches!(who, Principal::WebIdentity(_)))
+            direct(everyone_has_tokens || !matches!(who, Principal::WebIdentity(_)))
         }
         PrincipalEntry::Aws(principal) => aws(principal, who),
         PrincipalEntry::Service(name) => direct(matches!(who, Principal::Service(who) if who == name)),
@@ -222,7 +231,7 @@ fn spared(
     canonical: Option<CanonicalUserId>,
     has_boundary: bool,
 ) -> bool {
-    let near = |wanted: Grant| entries.iter().any(|entry| one(entry, Effect::Deny, who, canonical) == wanted);
+    let near = |wanted: Grant| entries.iter().any(|entry| one(entry, true, who, canonical) == wanted);
     let everyone = |entry: &PrincipalEntry| {
         matches!(entry, PrincipalEntry::Everyone | PrincipalEntry::Aws(AwsPrincipal::Everyone))
     };

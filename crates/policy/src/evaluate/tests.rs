@@ -400,6 +400,33 @@ fn services_and_identities_of_providers_need_to_be_named() {
 }
 
 #[test]
+fn what_only_limits_lets_everybody_through_who_has_a_token_too() {
+    let google = Principal::WebIdentity("accounts.google.com".into());
+    let provider = bucket("Allow", r#""Principal":{"Federated":"accounts.google.com"}"#);
+    let open = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}}"#;
+    let (endpoint, control) = (policy(open, Kind::Endpoint), policy(open, Kind::FullResourceControl));
+    let controls = [named(&control)];
+    let levels = [Level { target: "r-root", policies: &controls }];
+    let sets = PolicySets {
+        endpoint: Some(named(&endpoint)),
+        resource_control: &levels,
+        ..with_resource(&provider)
+    };
+    assert!(ask(&google, &sets).is_allow());
+    let closed = policy(&open.replace("Allow", "Deny"), Kind::Endpoint);
+    let shut = PolicySets { endpoint: Some(named(&closed)), ..sets };
+    assert!(matches!(ask(&google, &shut), Decision::ExplicitDeny(_)));
+    let ann = open.replace(r#""*","Action""#, r#"{"AWS":"111111111111"},"Action""#);
+    let narrow = policy(&ann, Kind::Endpoint);
+    let narrow = PolicySets { endpoint: Some(named(&narrow)), ..sets };
+    assert_eq!(missing(&ask(&google, &narrow)), Some(lack(Source::Endpoint)));
+    assert_eq!(
+        missing(&ask(&google, &PolicySets { resource: with_resource(&everybody()).resource, ..sets })),
+        Some(lack(Source::Resource))
+    );
+}
+
+#[test]
 fn the_stores_workers_are_bound_by_their_account_alone() {
     let worker =
         |of: &str| Principal::Worker { service: "lifecycle.s3.amazonaws.com".into(), account: account(of) };

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use strongroom_policy::evaluate::{AclGrant, Attached, Level, Principal, ResourceSide, evaluate};
-use strongroom_policy::{ContextMap, Decision, Document, Policy, PolicySets, Request, explain};
+use strongroom_policy::{ContextMap, Decision, Document, Kind, Policy, PolicySets, Request, explain};
 use strongroom_types::CanonicalUserId;
 
 use crate::world::{self, ACTIONS, RESOURCES};
@@ -75,7 +75,16 @@ pub(crate) fn case() -> impl Strategy<Value = Case> {
 impl Case {
     pub(crate) fn documents(&self) -> Vec<Document> {
         let slots = self.slots.iter().zip(SLOTS).zip(self.newer);
-        slots.map(|((slot, names), newer)| world::document(slot, names, newer)).collect()
+        // Of the kinds that name principals: one that only limits, and one that grants.
+        let kind = |index, names| match (index, names) {
+            (3, _) => Kind::Key,
+            (_, true) => Kind::Endpoint,
+            (_, false) => Kind::Managed,
+        };
+        let documents = slots
+            .enumerate()
+            .map(|(index, ((slot, names), newer))| world::document(slot, kind(index, names), newer));
+        documents.collect()
     }
 
     /// What is decided with the policies of [`Self::documents`].

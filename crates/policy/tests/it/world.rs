@@ -177,14 +177,13 @@ fn versioned(statements: &[String], newer: bool) -> String {
     format!(r#"{{"Version":"{version}","Statement":[{}]}}"#, all.join(","))
 }
 
-/// A policy that names principals if its statements do; an endpoint's is the kind with fewest other rules.
-pub(crate) fn document(statements: &[String], names_principals: bool, newer: bool) -> Document {
+/// A policy of a kind; those of endpoints and keys are the kinds with fewest other rules that name principals.
+pub(crate) fn document(statements: &[String], kind: Kind, newer: bool) -> Document {
     let mut statements = statements.to_vec();
-    if statements.is_empty() && names_principals {
+    if statements.is_empty() && matches!(kind, Kind::Endpoint | Kind::Key) {
         statements
             .push(r#"{"Effect":"Deny","Principal":"*","Action":"none:None","Resource":"*"}"#.to_owned());
     }
-    let kind = if names_principals { Kind::Endpoint } else { Kind::Managed };
     // Where a variable is no variable, it is no ARN either.
     let arns = |text: String| {
         if newer { text } else { text.replace(r#""${aws:SourceArn}""#, r#""arn:aws:s3:::b""#) }

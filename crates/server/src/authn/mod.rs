@@ -10,12 +10,12 @@ use strongroom_sigv4::{
     AuthInput, BodyDigest, ExpectedScope, Mechanism, PayloadCheck, PostInput, RegionRule, SessionToken,
     SignedRequest, SigningKeyCache, VerifiedHead, VerifiedPost,
 };
-use strongroom_types::{AccessKeyId, Region, Timestamp};
+use strongroom_types::{AccessKeyId, AccountId, Region, Timestamp};
 
 use crate::post::PostForm;
 
-pub(crate) use root_use::RootUses;
 pub(crate) use fault::{auth_reply, body_reply, post_reply};
+pub(crate) use root_use::RootUses;
 
 /// Verifies signatures against the installation's credentials.
 pub(crate) struct Authn {
@@ -87,6 +87,17 @@ impl Authn {
         })
     }
 
+    /// The account whose key a request names, if there is such a key and scope and time are good. Nothing is proven by
+    /// that: it says whose room a body takes until its signature can be verified.
+    pub(crate) async fn claimed_account(&self, input: &AuthInput, now: Timestamp) -> Option<AccountId> {
+        let AuthInput::Signed(signed) = input else { return None };
+        let scope = signed.scope();
+        let expected = ExpectedScope { region: RegionRule::Any, service: scope.service() };
+        signed.check_scope_and_time(now, &expected).ok()?;
+        let key = &signed.credential().access_key_id;
+        self.find(key, signed.session_token(), now, scope.is_s3()).await.ok()?.caller.account()
+    }
+
     /// Verifies a browser upload's form; its policy, too, has to allow the form.
     ///
     /// # Errors
@@ -143,7 +154,8 @@ impl Authn {
         self.region_or_home(signed.scope().region())
     }
 
-    fn region_or_home(&self, named: &Region) -> Region {
+    /// A region of ours: the one that is named, or home.
+    pub(crate) fn region_or_home(&self, named: &Region) -> Region {
         let ours = self.regions.iter().find(|region| *region == named).or_else(|| self.regions.first());
         ours.cloned().unwrap_or_else(Region::us_east_1)
     }

@@ -3,6 +3,7 @@
 mod digests;
 mod room;
 mod signed_body;
+mod unknown;
 
 use bytes::{Bytes, BytesMut};
 use strongroom_codec::RequestHead;
@@ -16,6 +17,7 @@ use crate::route::Routed;
 pub(crate) use digests::{expected_digests, require_digest};
 pub(crate) use room::{Owner, Placed, Room, Share};
 pub(crate) use signed_body::{SignedBody, wire_reply};
+pub(crate) use unknown::{UnknownBodies, UnknownBody, in_time};
 
 /// Fills `input` from head and body, and checks what the model demands of it.
 ///

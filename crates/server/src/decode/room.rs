@@ -81,6 +81,24 @@ pub(crate) struct Share {
     amount: u64,
 }
 
+impl Share {
+    /// Bytes that keep it for as long as any part of them is in memory, wherever they are handed.
+    pub(crate) fn kept_with(self, bytes: Bytes) -> Bytes {
+        Bytes::from_owner(Kept { bytes, _share: self })
+    }
+}
+
+struct Kept {
+    bytes: Bytes,
+    _share: Share,
+}
+
+impl AsRef<[u8]> for Kept {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 impl Drop for Share {
     fn drop(&mut self) {
         let mut taken = self.room.taken.lock().unwrap_or_else(PoisonError::into_inner);
@@ -180,6 +198,19 @@ mod tests {
         drop(share);
         let taken = room.taken.lock().unwrap();
         assert!(taken.total == 0 && taken.unknown == 0 && taken.owners.is_empty(), "{taken:?}");
+    }
+
+    #[test]
+    fn bytes_keep_a_place_until_the_last_of_them_is_gone() {
+        let room = Room::new(1, 1);
+        let owner = account("111111111111");
+        let bytes = room.take(owner, 1).unwrap().kept_with(Bytes::from_static(b"answer"));
+        let end = bytes.slice(5..);
+        assert_eq!(bytes, "answer");
+        drop(bytes);
+        assert!(room.take(owner, 1).is_err(), "a part is still being sent");
+        drop(end);
+        assert!(room.take(owner, 1).is_ok());
     }
 
     struct Empty;

@@ -270,9 +270,10 @@ pub(crate) fn protocol(service: &ServiceSchema) -> Protocol {
 
 /// The name in `Action`.
 fn action(query: &[(String, String)], body: &[u8]) -> Option<String> {
-    let body = std::str::from_utf8(body).unwrap_or_default();
-    let of_body = parse_query(body).unwrap_or_default();
-    of_body.iter().chain(query).find(|(name, _)| name == "Action").map(|(_, name)| name.clone())
+    const ACTION: &str = "Action";
+    let of_query = || query.iter().find(|(name, _)| name == ACTION).map(|(_, name)| name.clone());
+    // What else is wrong with a body is found when it is decoded.
+    query::parameter(&String::from_utf8_lossy(body), ACTION).or_else(of_query)
 }
 
 /// The name in `X-Amz-Target`, behind the service's.

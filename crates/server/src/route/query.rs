@@ -21,6 +21,15 @@ pub(crate) fn parse_query(raw: &str) -> Result<Vec<(String, String)>, ErrorReply
     Ok(pairs)
 }
 
+/// The first parameter of this name in a query or form, however many others there are.
+pub(crate) fn parameter(raw: &str, wanted: &str) -> Option<String> {
+    raw.split('&').find_map(|part| {
+        let (name, value) = part.split_once('=').unwrap_or((part, ""));
+        let is_wanted = decode_parameter(name).is_ok_and(|name| name == wanted);
+        if is_wanted { decode_parameter(value).ok() } else { None }
+    })
+}
+
 fn decode_parameter(raw: &str) -> Result<String, ErrorReply> {
     if raw.contains('+') { decode_label(&raw.replace('+', " ")) } else { decode_label(raw) }
 }
@@ -82,6 +91,13 @@ mod tests {
         let kept =
             redacted_target("/b/k?x-amz-server-side-encryption-customer-key=abc&X-Amz%2DSignature=abc");
         assert!(!kept.contains("abc"), "{kept}");
+    }
+
+    #[test]
+    fn one_parameter_is_found_among_many_and_beside_what_does_not_read() {
+        let many = format!("{}%FF=x&Action=Get%55ser&Action=Other", "a=1&".repeat(5_000));
+        assert_eq!(parameter(&many, "Action").as_deref(), Some("GetUser"));
+        assert_eq!(parameter("Actions=x&action=y", "Action"), None);
     }
 
     #[test]

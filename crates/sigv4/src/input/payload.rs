@@ -269,7 +269,7 @@ pub(super) fn of_anonymous(head: &RequestHead<'_>) -> Result<AnonymousBody, Auth
         Single::Value(value) if PayloadMode::parse(value) == Ok(mode) => {
             chunked_head(head, mode).map(|chunked| AnonymousBody { chunked })
         }
-        _ => {
+        Single::Absent | Single::Value(_) | Single::Repeated => {
             let mut values = head.headers.get_all(CONTENT_SHA256).iter();
             if values.any(|value| value.as_bytes().starts_with(b"STREAMING-")) {
                 return Err(AuthError::StreamingNeedsHeaderSignature);

@@ -164,8 +164,8 @@ async fn rights_that_are_lost_before_a_change_is_made_do_not_make_it() {
     }
 }
 
-fn kept() -> Option<Vec<api::Tag>> {
-    Some(vec![api::Tag { key: "kept".to_owned(), value: "1".to_owned() }])
+fn kept() -> Vec<api::Tag> {
+    vec![api::Tag { key: "kept".to_owned(), value: "1".to_owned() }]
 }
 
 /// Alice may do everything, but for what the condition of a denial fits.
@@ -189,33 +189,36 @@ async fn whatever_has_tags_can_be_kept_by_them() {
     let user = api::CreateUserInput {
         user_name: named("u"),
         path: Some(named("/a/")),
-        tags: kept(),
+        tags: Some(kept()),
         ..Default::default()
     };
     world.call::<op::CreateUser>(user).await.unwrap();
     let role = api::CreateRoleInput {
         role_name: named("r"),
         assume_role_policy_document: TRUST.to_owned(),
-        tags: kept(),
+        tags: Some(kept()),
         ..Default::default()
     };
     world.call::<op::CreateRole>(role).await.unwrap();
     let policy = api::CreatePolicyInput {
         policy_name: named("p"),
         policy_document: ALLOW_ALL.to_owned(),
-        tags: kept(),
+        tags: Some(kept()),
         ..Default::default()
     };
     world.call::<op::CreatePolicy>(policy).await.unwrap();
     let profile =
-        api::CreateInstanceProfileInput { instance_profile_name: named("i"), tags: kept(), path: None };
+        api::CreateInstanceProfileInput { instance_profile_name: named("i"), tags: Some(kept()), path: None };
     world.call::<op::CreateInstanceProfile>(profile).await.unwrap();
-    let device =
-        api::CreateVirtualMFADeviceInput { virtual_mfa_device_name: named("m"), tags: kept(), path: None };
+    let device = api::CreateVirtualMFADeviceInput {
+        virtual_mfa_device_name: named("m"),
+        tags: Some(kept()),
+        path: None,
+    };
     world.call::<op::CreateVirtualMFADevice>(device).await.unwrap();
     let provider = api::CreateOpenIDConnectProviderInput {
         url: named("https://idp.example.com/a"),
-        tags: kept(),
+        tags: Some(kept()),
         ..Default::default()
     };
     world.call::<op::CreateOpenIDConnectProvider>(provider).await.unwrap();

@@ -91,10 +91,10 @@ impl Question<'_> {
         let mut everything: Vec<&Value> = rcps.iter().chain(scps).flatten().copied().collect();
         everything.extend(self.endpoint.iter().chain(&self.resource_policy).chain(&boundary));
         everything.extend(identity.iter().chain(session.iter().flatten()));
-        if everything.iter().any(|policy| self.says(policy, "Deny") > 0) {
+        if everything.iter().any(|policy| self.says(policy, "Deny", true) > 0) {
             return Answer::ExplicitDeny;
         }
-        let allows = |policies: &[&Value]| policies.iter().any(|policy| self.says(policy, "Allow") > 0);
+        let allows = |policies: &[&Value]| policies.iter().any(|policy| self.says(policy, "Allow", true) > 0);
         let controlled = rcps.iter().chain(scps).all(|level| allows(level));
         if !controlled || self.endpoint.is_some_and(|policy| !allows(&[policy])) {
             return Answer::ImplicitDeny;
@@ -104,7 +104,7 @@ impl Question<'_> {
         let caller_side = within && (!own || allows(&identity));
         let same = account == Some(self.resource_account);
         let acl = [0, 1, 3][usize::from(self.acl)];
-        let by_resource = self.resource_policy.map_or(0, |policy| self.says(policy, "Allow")).max(acl);
+        let by_resource = self.resource_policy.map_or(0, |policy| self.says(policy, "Allow", false)).max(acl);
         let trusted = same || person.kind == Kind::Service;
         let allowed = if by_resource > 0 && self.restricted && !trusted {
             false
@@ -123,8 +123,9 @@ impl Question<'_> {
         if allowed { Answer::Allow } else { Answer::ImplicitDeny }
     }
 
-    /// How near the statements with this effect come that are about the request.
-    fn says(&self, policy: &Value, effect: &str) -> Near {
+    /// How near the statements with this effect come that are about the request. `tokens`: everybody includes those who
+    /// have nothing but a token; not where something is granted.
+    fn says(&self, policy: &Value, effect: &str, tokens: bool) -> Near {
         let variables = policy["Version"] == "2012-10-17";
         let statements = policy["Statement"]
             .as_array()
@@ -135,7 +136,7 @@ impl Question<'_> {
                 && self.has_resource(statement, variables)
                 && all_hold(statement, variables, self.keys)
         });
-        about.map(|statement| self.near(statement)).max().unwrap_or(0)
+        about.map(|statement| self.near(statement, tokens)).max().unwrap_or(0)
     }
 
     fn has_action(&self, statement: &Value) -> bool {
@@ -160,28 +161,27 @@ impl Question<'_> {
         }
     }
 
-    fn near(&self, statement: &Value) -> Near {
-        let effect = statement["Effect"].as_str().unwrap();
+    fn near(&self, statement: &Value, tokens: bool) -> Near {
         if let Some(not) = statement.get("NotPrincipal") {
             return if self.spared(not) { 0 } else { 3 };
         }
         match statement.get("Principal") {
             None => 3,
             Some(principal) => {
-                names(principal).iter().map(|(kind, name)| self.one(kind, name, effect)).max().unwrap_or(0)
+                names(principal).iter().map(|(kind, name)| self.one(kind, name, tokens)).max().unwrap_or(0)
             }
         }
     }
 
-    fn one(&self, kind: &str, name: &str, effect: &str) -> Near {
+    fn one(&self, kind: &str, name: &str, tokens: bool) -> Near {
         let person = self.person;
         let account = if person.kind == Kind::Root { 3 } else { 1 };
         match kind {
             "AWS" if name == "*" => {
-                if effect == "Allow" && person.kind == Kind::WebIdentity {
-                    0
-                } else {
+                if tokens || person.kind != Kind::WebIdentity {
                     3
+                } else {
+                    0
                 }
             }
             "CanonicalUser" => {
@@ -218,7 +218,7 @@ impl Question<'_> {
     /// "NotPrincipal": who is to be spared must be named, and the account too; nobody with a boundary is spared.
     fn spared(&self, element: &Value) -> bool {
         let names = names(element);
-        let named = |wanted: Near| names.iter().any(|(kind, name)| self.one(kind, name, "Deny") == wanted);
+        let named = |wanted: Near| names.iter().any(|(kind, name)| self.one(kind, name, true) == wanted);
         if self.boundary.is_some() {
             return false;
         }

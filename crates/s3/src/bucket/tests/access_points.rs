@@ -89,7 +89,7 @@ async fn an_access_point_is_made_shown_listed_and_deleted() {
     );
     let rows = bed.names().await;
     bed.ok(delete("ap1")).await;
-    assert_eq!(bed.names().await, rows - 3, "its row, its alias, and that it leads to the bucket");
+    assert_eq!(bed.names().await, rows - 4, "its row, its alias, that the account has it, and that it leads to the bucket");
     assert_eq!(bed.refused(get("ap1")).await, is(404, "NoSuchAccessPoint"));
     assert_eq!(bed.refused(delete("ap1")).await, is(404, "NoSuchAccessPoint"));
     bed.ok(create(ALICE, "ap1", "bucket")).await;

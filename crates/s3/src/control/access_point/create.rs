@@ -122,7 +122,7 @@ impl S3 {
             return Err(ErrorReply::new(409, "AccessPointAlreadyOwnedByYou", message)
                 .member("AccessPointName", id.name.as_str()));
         }
-        let all = row::access_points(id.account, &id.region, "");
+        let all = row::account_access_points(id.account, &id.region, "");
         let owned = self.store.scan(Partition::Names, all, MAX_ACCESS_POINTS, Direction::Forward).await;
         if owned.map_err(failed)?.len() >= MAX_ACCESS_POINTS {
             let message = "You have attempted to create more access points than allowed";
@@ -167,6 +167,7 @@ fn claim(
         mutation.unchanged(row::name(&host), version);
     }
     mutation.put(row::access_point(id), found.encode());
+    mutation.put(row::account_access_point(id), Vec::new());
     mutation.put(row::bucket_access_point(found.bucket_id(), id), Vec::new());
     if let Some(alias) = AccessPointAlias::parse(&found.alias) {
         let to = AliasRow {

@@ -24,6 +24,7 @@ impl Handle<op::DeleteAccessPoint> for S3 {
             let mut mutation = Mutation::new();
             mutation.unchanged(row::access_point(&id), Some(version));
             mutation.delete(row::access_point(&id));
+            mutation.delete(row::account_access_point(&id));
             mutation.delete(row::bucket_access_point(found.bucket_id(), &id));
             if let Some(alias) = AccessPointAlias::parse(&found.alias) {
                 mutation.delete(row::alias(&alias));

@@ -152,7 +152,7 @@ impl S3 {
     ) -> Result<Vec<AccessPointName>, ErrorReply> {
         let range = match query.bucket {
             Some(bucket) => row::bucket_access_points_in(bucket, place, &query.from),
-            None => row::access_points(place.0, place.1, &query.from),
+            None => row::account_access_points(place.0, place.1, &query.from),
         };
         let rows = self.store.scan(Partition::Names, range, query.most + 1, Direction::Forward).await;
         let rows = rows.map_err(|error| ErrorReply::from(&error))?;
