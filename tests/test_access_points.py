@@ -4,6 +4,8 @@ Source: S3 User Guide, "Managing access to shared datasets with access points" a
 and compatible operations; S3 Control API Reference.
 """
 
+import hashlib
+import http.client
 import json
 import os
 import pathlib
@@ -16,7 +18,7 @@ import boto3
 import botocore.exceptions
 import pytest
 
-from harness import EMPTY_SHA256, Account, Server, failure, refused, sign
+from harness import EMPTY_SHA256, Account, Server, failure, head, read_answer, refused, sign
 from test_vpc_endpoints import Network, proxy_header
 
 AWS = str(pathlib.Path(sys.executable).with_name("aws"))
@@ -209,8 +211,11 @@ def test_a_browsers_form_goes_to_buckets_alone(place, point):
     headers = {"Content-Type": "multipart/form-data; boundary=edge"}
     body = b'--edge\r\nContent-Disposition: form-data; name="key"\r\n\r\nk\r\n'
     body += b'--edge\r\nContent-Disposition: form-data; name="file"\r\n\r\nupload\r\n--edge--\r\n'
-    for bucket in (point["Alias"], point["AccessPointArn"]):
+    host = f"ap1-{place.alice.account_id}"
+    for bucket in (point["Alias"], point["AccessPointArn"], host):
         assert place.server.http("POST", f"/{bucket}", headers, body).said() == (405, "MethodNotAllowed")
+    by_host = {**headers, "Host": f"{host}.s3.localhost"}
+    assert place.server.http("POST", "/", by_host, body).said() == (405, "MethodNotAllowed")
     assert place.server.http("POST", "/data", headers, body).said() == (403, "AccessDenied")
 
 
@@ -254,7 +259,8 @@ def test_in_another_region_nothing_is_told_but_where_it_is(place, point):
         if bucket == point["Alias"]:
             assert answer.said() == (301, "PermanentRedirect")
             assert answer.headers["x-amz-bucket-region"] == "us-east-1"
-            assert b"<Bucket>" + point["AccessPointArn"].encode() in answer.body
+            assert b"<Bucket>" + bucket.encode() in answer.body
+            assert place.alice.account_id.encode() not in answer.body, "an alias does not tell whose it is"
         else:
             assert answer.said() == (404, "NoSuchBucket")
         assert b"data" not in answer.body
@@ -275,6 +281,12 @@ def test_copies_are_made_from_and_to_an_access_point(place, point):
         upload = place.s3.create_multipart_upload(Bucket=arn, Key="parts")["UploadId"]
         place.s3.upload_part_copy(Bucket=arn, Key="parts", UploadId=upload, PartNumber=1, CopySource=source)
         place.s3.abort_multipart_upload(Bucket=arn, Key="parts", UploadId=upload)
+    called_object = place.make("object")["AccessPointArn"]
+    place.s3.put_object(Bucket="data", Key="object/k", Body=b"nested")
+    for key, body in (("k", b"kept"), ("object/k", b"nested")):
+        place.s3.copy_object(Bucket="data", Key="copy", CopySource=f"{called_object}/object/{key}")
+        assert place.s3.get_object(Bucket="data", Key="copy")["Body"].read() == body
+    place.control.delete_access_point(AccountId=place.alice.account_id, Name="object")
     gone = arn.replace("ap1", "ap9")
     code = refused(place.s3.copy_object, Bucket="data", Key="copy", CopySource=f"{gone}/object/k")
     assert code == ("NoSuchAccessPoint", 404)
@@ -478,6 +490,17 @@ def test_one_of_a_vpc_answers_through_the_endpoints_of_that_vpc(tmp_path_factory
         assert refused(client.get_object, Bucket=elsewhere, Key="k") == ("AccessDenied", 403)
     assert refused(public.get_object, Bucket=inside, Key="k") == ("AccessDenied", 403)
     assert public.get_object(Bucket=anywhere, Key="k")["Body"].read() == b"kept"
+    # Nor does it tell its bucket's rules on the internet.
+    rules = [{"AllowedOrigins": ["https://a.example"], "AllowedMethods": ["GET"]}]
+    public.put_bucket_cors(Bucket="data", CORSConfiguration={"CORSRules": rules})
+    ask = {"Origin": "https://a.example", "Access-Control-Request-Method": "GET"}
+    assert server.http("OPTIONS", f"/{inside}/k", ask).said() == (403, "AccessForbidden")
+    assert server.http("OPTIONS", f"/{anywhere}/k", ask).status == 200
+    for alias, status in ((inside, 200), (elsewhere, 403)):
+        connection = http.client.HTTPConnection("127.0.0.1", network.plain_port, timeout=20)
+        connection.request("OPTIONS", f"/{alias}/k", headers=ask)
+        assert connection.getresponse().status == status
+        connection.close()
     # The endpoint's policy is asked about both names of an object.
     bucket, point = "arn:aws:s3:::data/*", f"{made['AccessPointArn']}/object/*"
     for resources, lets_in in (([bucket, point], True), ([bucket], False), ([point], False)):
@@ -497,9 +520,10 @@ def test_a_host_is_an_access_points_or_a_buckets_and_never_both(place, point):
     assert refused(place.s3_bob.create_bucket, Bucket=host) == ("BucketAlreadyExists", 409)
     assert refused(place.s3.create_bucket, Bucket=host) == ("BucketAlreadyExists", 409)
     taken = f"ap2-{place.alice.account_id}"
-    place.s3_bob.create_bucket(Bucket=taken)
+    assert refused(place.s3_bob.create_bucket, Bucket=taken) == ("BucketAlreadyExists", 409), "it ends in Alice's number"
+    place.s3.create_bucket(Bucket=taken)
     assert refused(place.make, "ap2") == ("InvalidRequest", 400)
-    place.s3_bob.delete_bucket(Bucket=taken)
+    place.s3.delete_bucket(Bucket=taken)
     place.make("ap2")
     place.control.delete_access_point(AccountId=place.alice.account_id, Name="ap2")
 
@@ -512,6 +536,11 @@ def test_a_bucket_that_is_made_again_is_not_reached(place):
     place.s3_bob.create_bucket(Bucket="again")
     place.s3_bob.put_object(Bucket="again", Key="k", Body=b"")
     assert refused(place.s3_bob.get_object, Bucket=made["AccessPointArn"], Key="k") == ("NoSuchBucket", 404)
+    host = f"again-{place.bob.account_id}"
+    for named in (made["AccessPointArn"], made["Alias"], host):
+        answer = place.server.http("GET", f"/{named}/k")
+        assert answer.said() == (404, "NoSuchBucket")
+        assert b"<BucketName>" + named.encode() + b"</BucketName>" in answer.body, "not what its bucket was called"
     place.control_bob.delete_access_point(AccountId=place.bob.account_id, Name="again")
     place.s3_bob.delete_object(Bucket="again", Key="k")
     place.s3_bob.delete_bucket(Bucket="again")
@@ -542,6 +571,82 @@ def test_control_operations_need_leave_on_the_access_points_arn(place, point):
     place.control.delete_access_point(AccountId=account, Name="ap3")
 
 
+def test_tags_are_changed_in_the_access_points_region_alone(place, point):
+    arn, account = point["AccessPointArn"], place.alice.account_id
+    allow = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    there_only = {"StringEquals": {"aws:RequestedRegion": "us-east-1"}}
+    for statements in ([allow], [{**allow, "Condition": there_only}]):
+        _, user = place.user(*statements)
+        for region, expected in (("eu-central-1", ("NoSuchAccessPoint", 404)), ("us-east-1", None)):
+            control = place.server.client(user, "s3control", host="s3.localhost", region=region)
+            for call, more in (
+                (control.tag_resource, {"Tags": [{"Key": "a", "Value": "b"}]}),
+                (control.list_tags_for_resource, {}),
+                (control.untag_resource, {"TagKeys": ["a"]}),
+            ):
+                arguments = {"AccountId": account, "ResourceArn": arn, **more}
+                if expected and "Condition" in statements[0]:
+                    assert refused(call, **arguments)[1] in (403, 404), "told no more than that it is not there"
+                elif expected:
+                    assert refused(call, **arguments) == expected
+                else:
+                    call(**arguments)
+
+
+def begin(place, account, bucket, key, body):
+    """An upload of which all but the last byte was sent; sends it, and gives the answer, when called."""
+    digest = hashlib.sha256(body).hexdigest()
+    headers = {"Host": place.server.authority(), "Content-Length": str(len(body))}
+    path = f"/{bucket}/{key}"
+    signed = sign(account, "PUT", path, (), headers, payload_hash=digest, region=place.server.region)
+    stream = place.server.connect()
+    stream.sendall(head("PUT", path, signed) + body[:-1])
+    time.sleep(0.5)  # so that it is decided on before the test goes on
+
+    def end():
+        with stream:
+            stream.sendall(body[-1:])
+            return read_answer(stream, "PUT").said()
+
+    return end
+
+
+@pytest.mark.parametrize("withdraw", ["nothing", "tags", "policy", "access point"])
+def test_what_is_withdrawn_is_withdrawn_from_uploads_on_their_way(place, withdraw):
+    account, name = place.alice.account_id, f"flight-{withdraw.replace(' ', '-')}"
+    made = place.make(name)
+    arn = made["AccessPointArn"]
+    own = {"StringEquals": {"s3:DataAccessPointAccount": account}}
+    place.s3.put_bucket_policy(
+        Bucket="data", Policy=policy(statement("s3:PutObject", "arn:aws:s3:::data/*", Condition=own))
+    )
+    place.put_policy(name, statement("s3:PutObject", f"{arn}/object/*", principal={"AWS": place.bob.account_id}))
+    _, user = place.user({"Effect": "Allow", "Action": "s3:PutObject", "Resource": f"{arn}/object/*"})
+    ends = []
+    for who in (place.bob, user):
+        ends.append(begin(place, who, made["Alias"], f"flight-{name}", bytes(100_000)))
+    if withdraw == "tags":
+        tags = [{"Key": "a", "Value": "b"}]
+        place.control.tag_resource(AccountId=account, ResourceArn=arn, Tags=tags)
+    elif withdraw == "policy":
+        place.control.delete_access_point_policy(AccountId=account, Name=name)
+    elif withdraw == "access point":
+        place.control.delete_access_point(AccountId=account, Name=name)
+    by_bob, by_user = (end() for end in ends)
+    if withdraw in ("nothing", "tags"):
+        assert (by_bob[0], by_user[0]) == (200, 200)
+    elif withdraw == "policy":
+        assert by_bob == (403, "AccessDenied") and by_user[0] == 200
+    else:
+        assert by_bob == by_user == (404, "NoSuchBucket")
+    if withdraw != "access point":
+        place.control.delete_access_point(AccountId=account, Name=name)
+    else:
+        assert refused(place.s3.get_object, Bucket="data", Key=f"flight-{name}") == ("NoSuchKey", 404)
+    place.s3.delete_object(Bucket="data", Key=f"flight-{name}")
+    place.s3.delete_bucket_policy(Bucket="data")
+
+
 def test_the_record_names_the_access_point(place, point):
     answer = place.s3.get_object(Bucket=point["AccessPointArn"], Key="k")
     (event,) = place.server.events_of(answer["ResponseMetadata"]["RequestId"])
@@ -553,6 +658,12 @@ def test_the_record_names_the_access_point(place, point):
     }
     assert kinds["AWS::S3::Object"]["ARN"] == "arn:aws:s3:::data/k"
     assert kinds["AWS::S3::Bucket"]["ARN"] == "arn:aws:s3:::data"
+    arn = point["AccessPointArn"]
+    answer = place.s3.copy_object(Bucket=arn, Key="copied", CopySource=f"{arn}/object/k")
+    (event,) = place.server.events_of(answer["ResponseMetadata"]["RequestId"])
+    assert sorted(resource["ARN"] for resource in event["resources"]) == [
+        "arn:aws:s3:::data", "arn:aws:s3:::data/copied", "arn:aws:s3:::data/k", arn
+    ]
     answer = place.control.get_access_point(AccountId=account, Name="ap1")
     (event,) = place.server.events_of(answer["ResponseMetadata"]["RequestId"])
     assert (event["eventName"], event["eventSource"], event["readOnly"]) == ("GetAccessPoint", "s3.amazonaws.com", True)
@@ -596,9 +707,28 @@ def test_browsers_are_told_the_buckets_rules(place, point):
     for path in (f"/{point['AccessPointArn']}/k", f"/{point['Alias']}/k", f"/ap1-{place.alice.account_id}/k"):
         answer = place.server.http("OPTIONS", path, headers)
         assert answer.status == 200 and answer.headers["Access-Control-Allow-Origin"] == "https://a.example"
+    # A host that there is in two regions leads to neither: a preflight says no region.
+    distant = place.client(place.alice, region="eu-central-1")
+    distant.create_bucket(Bucket="far", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    control = place.server.client(place.alice, "s3control", host="s3.localhost", region="eu-central-1")
+    control.create_access_point(AccountId=place.alice.account_id, Name="ap1", Bucket="far")
+    answer = place.server.http("OPTIONS", f"/ap1-{place.alice.account_id}/k", headers)
+    assert answer.said() == (403, "AccessForbidden")
+    assert place.server.http("OPTIONS", f"/{point['Alias']}/k", headers).status == 200
+    control.delete_access_point(AccountId=place.alice.account_id, Name="ap1")
+    distant.delete_bucket(Bucket="far")
     place.s3.delete_bucket_cors(Bucket="data")
     answer = place.server.http("OPTIONS", f"/{point['Alias']}/k", headers)
     assert answer.said() == (403, "AccessForbidden")
+
+
+def test_verify_knows_every_row_of_an_access_point(place, point):
+    place.put_policy(
+        "ap1", statement("s3:GetObject", f"{point['AccessPointArn']}/object/*", principal={"AWS": place.bob.account_id})
+    )
+    assert place.server.stop() == 0
+    assert place.server.verify().returncode == 0
+    place.server.start()
 
 
 def test_everything_is_there_after_a_restart(place, point):

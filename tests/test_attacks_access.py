@@ -243,7 +243,10 @@ def problem(kind, shot, caller):
     named = re.search(r"to perform: (\S+)", said)
     if refusal == "denied" and named and named[1] not in samples.actions_of(*shot.operation):
         return f"asked for {named[1]}, not for {samples.actions_of(*shot.operation)}"
-    if because and named and not re.search(because, said):
+    # What is the management account's lets other accounts in by its resource's policy or not at all, and says no more.
+    foreign = kind.removeprefix("root, ").startswith("SCP") and sample.service in ("organizations", "account", "strongroom")
+    outside = foreign and re.search(MISSING.format("resource-based policy"), said)
+    if because and named and not outside and not re.search(because, said):
         return f"another reason: {said}"
     return None
 

@@ -12,6 +12,7 @@ import itertools
 import json
 import os
 import pathlib
+import select
 import socket
 import ssl
 import struct
@@ -651,6 +652,108 @@ def test_numbers_beyond_their_kind_are_no_fault_of_ours(sized, parameter, value)
     for path, query in (("/bucket", []), ("/bucket", [("list-type", "2")]), ("/bucket", [("versions", None)]), ("/bucket", [("uploads", None)]), ("/bucket/k", [("uploadId", "u")]), ("/bucket/k", []), ("/", [])):
         answer = sized.signed(sized.root, "GET", path, [*query, (parameter, value)], plaintext=True)
         assert answer.status < 500, (path, query, answer.body)
+
+
+# What is read before its sender is known, and what is answered
+
+
+def stranger(server, bytes_, source="127.0.0.1"):
+    """An unsigned call of another service than S3 that stops after so many bytes of its body."""
+    stream = server.connect(plaintext=True, source=source)
+    names = {"Host": "localhost", "Content-Type": "application/x-www-form-urlencoded", "Content-Length": str(MIB)}
+    body = b"Action=GetCallerIdentity&Version=2011-06-15&x=" + b"A" * bytes_
+    stream.sendall(head("POST", "/", names.items()) + body[:bytes_])
+    return stream
+
+
+def caller_identity(server, account, more=0):
+    body = b"Action=GetCallerIdentity&Version=2011-06-15&x=" + b"y" * more
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    return server.signed(account, "POST", "/", headers=headers, body=body, service="sts", plaintext=True)
+
+
+def silent(stream):
+    stream.settimeout(0.01)
+    try:
+        return stream.recv(1) is None
+    except TimeoutError:
+        return True
+
+
+def test_bodies_of_strangers_that_stop_keep_nobody_waiting(sized, monkeypatch):
+    """Not even who comes from the same address: what a body is announced to have takes nothing."""
+    monkeypatch.setattr(sized, "sources", itertools.repeat("127.66.66.65"))
+    held = [stranger(sized, 1, "127.66.66.65") for _ in range(100)]
+    try:
+        for more in (0, 100_000):
+            assert caller_identity(sized, sized.root, more).status == 200
+        assert all(silent(stream) for stream in held), "they were refused before, so that nothing was tried"
+    finally:
+        for stream in held:
+            stream.close()
+
+
+def test_strangers_have_room_of_their_own_for_long_bodies(sized, monkeypatch):
+    monkeypatch.setattr(sized, "sources", itertools.repeat("127.66.66.66"))
+    held = [stranger(sized, MIB - 1, "127.66.66.66") for _ in range(3)]
+    try:
+        # Two of them have the share of their source; the third is told so, whichever that is.
+        answered, _, _ = select.select(held, [], [], SOON)
+        kept = [stream for stream in held if stream not in answered]
+        assert [read_answer(reader(stream)).said() for stream in answered] == [(400, "Throttling")]
+        assert all(silent(stream) for stream in kept)
+        assert caller_identity(sized, sized.root, 500_000).status == 200
+        small = sized.http("POST", "/", {"Content-Type": "application/x-www-form-urlencoded"}, b"Action=GetCallerIdentity", plaintext=True)
+        assert (small.status, small.code) == (403, "MissingAuthenticationToken")
+        for stream in kept:
+            stream.settimeout(10)
+            stream.sendall(b"A")
+            assert read_answer(reader(stream)).status == 403
+    finally:
+        for stream in held:
+            stream.close()
+
+
+def test_long_answers_of_other_services_have_places_too(strict, bob_):
+    ec2 = strict.client(strict.root, "ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    resource = "arn:aws:s3:::" + "x" * 20_000
+    long = json.dumps({"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": resource}]})
+    service = "com.amazonaws.us-east-1.s3"
+    for _ in range(30):
+        ec2.create_vpc_endpoint(VpcId=vpc, ServiceName=service, VpcEndpointType="Interface", PolicyDocument=long)
+    body = b"Action=DescribeVpcEndpoints&Version=2016-11-15"
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    def unread():
+        """An answer of which nothing is taken, over a connection that holds little of it."""
+        stream = socket.socket()
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+        stream.connect(("127.0.0.1", strict.plain_port))
+        names = headers | {"Host": strict.authority(True)}
+        signed = sign(strict.root, "POST", "/", [], names, payload_hash=hashlib.sha256(body).hexdigest(), region="us-east-1", service="ec2")
+        stream.sendall(head("POST", "/", [*signed, ("Content-Length", str(len(body)))]) + body)
+        return stream
+
+    def asked(account):
+        return strict.signed(account, "POST", "/", headers=headers, body=body, service="ec2", plaintext=True)
+
+    held = [unread() for _ in range(3)]
+    try:
+        for stream in held:
+            assert stream.recv(12) == b"HTTP/1.1 200"
+        more = asked(strict.root)
+        assert (more.status, more.code) == (503, "RequestLimitExceeded"), more.body[:200]
+        assert asked(bob_).status == 200
+        assert caller_identity(strict, strict.root).status == 200
+    finally:
+        for stream in held:
+            stream.close()
+    deadline = time.monotonic() + SOON
+    while asked(strict.root).status != 200:
+        assert time.monotonic() < deadline, "places are given back"
+        time.sleep(0.1)
 
 
 # Floods

@@ -23,6 +23,7 @@ import botocore.exceptions
 import pytest
 
 from harness import Account, failure, free_ports, refused
+from test_web_identity import ISSUER, Issuer
 
 ALLOW_ALL = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}
 
@@ -132,6 +133,8 @@ class Network:
         self.sts_port = free_ports(1)[0]
         self.sts = self.make(ec2, service="sts", kind="Interface")
         assert server.stop() == 0
+        self.issuer = Issuer(ISSUER)
+        (server.home / "keys.json").write_text(json.dumps(self.issuer.key_set()))
         config = server.home / "strongroom.toml"
         config.write_text(self.configuration())
         server.extra = ["--config", str(config)]
@@ -166,6 +169,10 @@ balancers = ["127.0.0.0/30"]
 [[listeners]]
 listen = "127.0.0.1:{self.foreign_port}"
 balancers = ["10.0.0.0/8"]
+
+[[oidc]]
+issuer = "{ISSUER}"
+jwks_file = "keys.json"
 """
 
     def client(self, account, port, service="s3", scheme="https"):
@@ -278,6 +285,28 @@ def test_what_is_wrong_is_named_as_ec2_names_it(server, alice):
     assert refused(ec2.create_vpc, CidrBlock="10.0.0.0/16", DryRun=True) == ("DryRunOperation", 412)
     names = ec2.describe_vpc_endpoint_services()["ServiceNames"]
     assert {"com.amazonaws.us-east-1.s3", "com.amazonaws.us-east-1.sts", "com.amazonaws.iam"} <= set(names)
+
+
+def test_what_is_named_many_times_is_answered_once_and_filters_are_short(server, alice):
+    ec2 = server.client(alice, "ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.8.0.0/16")["Vpc"]["VpcId"]
+    endpoints = [
+        ec2.create_vpc_endpoint(VpcId=vpc, ServiceName="com.amazonaws.us-east-1.s3")["VpcEndpoint"]["VpcEndpointId"]
+        for _ in range(2)
+    ]
+    found = ec2.describe_vpc_endpoints(VpcEndpointIds=endpoints * 400)["VpcEndpoints"]
+    assert sorted(one["VpcEndpointId"] for one in found) == sorted(endpoints)
+    assert len(ec2.describe_vpcs(VpcIds=[vpc] * 900)["Vpcs"]) == 1
+
+    def regions(*values):
+        return ec2.describe_regions(Filters=[{"Name": "region-name", "Values": list(values)}])["Regions"]
+
+    assert len(regions("*" * 255)) == 2 and regions("us-*")[0]["RegionName"] == "us-east-1"
+    for call in (regions, lambda *values: ec2.describe_vpcs(Filters=[{"Name": "tag:a", "Values": list(values)}])):
+        assert refused(call, "*a" * 500) == ("InvalidParameterValue", 400)
+        assert refused(call, *["a"] * 201) == ("InvalidParameterValue", 400)
+    ec2.delete_vpc_endpoints(VpcEndpointIds=endpoints)
+    ec2.delete_vpc(VpcId=vpc)
 
 
 def test_users_need_leave_for_it_on_the_resource_and_its_tags(server, alice, name):
@@ -545,6 +574,58 @@ def test_an_endpoint_is_of_one_service_and_its_policy_says_who_may_ask_who_he_is
     ec2.modify_vpc_endpoint(VpcEndpointId=network.sts, PolicyDocument=ours)
     assert sts.get_caller_identity()["Account"] == network.alice.account_id
     assert refused(network.client(network.bob, network.sts_port, "sts").get_caller_identity) == ("AccessDenied", 403)
+
+
+def test_whose_the_endpoint_is_stands_in_the_record_of_what_never_got_that_far(network):
+    """Another service than the endpoint's, and a head that is none."""
+    answers = [failure(network.client(network.alice, network.port, "sts").get_caller_identity)["ResponseMetadata"]["RequestId"]]
+    with socket.create_connection(("127.0.0.1", network.plain_port), timeout=20) as raw:
+        raw.sendall(b"GET / HTTP/1.1\nHost: a\n\n")
+        answer = http.client.HTTPResponse(raw)
+        answer.begin()
+        assert answer.status == 400
+        answers.append(answer.headers["x-amz-request-id"])
+    for request_id in answers:
+        (event,) = network.server.events_of(request_id)
+        assert event["vpcEndpointId"] == network.bound, event
+        assert event["vpcEndpointAccountId"] == network.alice.account_id, event
+
+
+def test_a_token_is_exchanged_through_an_endpoint_as_its_policy_says(network, name):
+    iam, ec2 = network.server.client(network.alice, "iam"), network.ec2()
+    provider = iam.create_open_id_connect_provider(Url=ISSUER, ClientIDList=["app"], ThumbprintList=["0" * 40])
+    trusted = {"Federated": provider["OpenIDConnectProviderArn"]}
+    trust = policy({"Effect": "Allow", "Principal": trusted, "Action": "sts:AssumeRoleWithWebIdentity"})
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    sts = boto3.client(
+        "sts",
+        region_name="us-east-1",
+        endpoint_url=f"https://localhost:{network.sts_port}",
+        verify=network.server.ca,
+        config=botocore.config.Config(signature_version=botocore.UNSIGNED, retries={"total_max_attempts": 1}),
+    )
+    asked = {"RoleArn": role, "RoleSessionName": "session", "WebIdentityToken": network.issuer.token()}
+
+    def only(**condition):
+        closed = policy(ALLOW_ALL["Statement"][0] | condition)
+        ec2.modify_vpc_endpoint(VpcEndpointId=network.sts, PolicyDocument=closed)
+
+    ec2.modify_vpc_endpoint(VpcEndpointId=network.sts, ResetPolicy=True)
+    try:
+        assert sts.assume_role_with_web_identity(**asked)["SubjectFromWebIdentityToken"] == "ann"
+        only(Resource=role)
+        assert sts.assume_role_with_web_identity(**asked)["SubjectFromWebIdentityToken"] == "ann"
+        only(Resource=f"{role}-other")
+        assert refused(sts.assume_role_with_web_identity, **asked) == ("AccessDenied", 403)
+        only(Principal={"AWS": network.alice.account_id})
+        assert refused(sts.assume_role_with_web_identity, **asked) == ("AccessDenied", 403)
+        # To everybody, which the endpoint's policy may say, a role is not given: the trust policy names the provider.
+        ec2.modify_vpc_endpoint(VpcEndpointId=network.sts, ResetPolicy=True)
+        everybody = policy({"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRoleWithWebIdentity"})
+        iam.update_assume_role_policy(RoleName=name, PolicyDocument=everybody)
+        assert refused(sts.assume_role_with_web_identity, **asked) == ("AccessDenied", 403)
+    finally:
+        ec2.modify_vpc_endpoint(VpcEndpointId=network.sts, ResetPolicy=True)
 
 
 def test_an_endpoint_that_is_gone_lets_nothing_through(network, bucket):

@@ -326,7 +326,7 @@ async fn what_is_named_many_times_is_shown_once() {
         ..api::DescribeVpcEndpointsInput::default()
     };
     let vpcs = |times| api::DescribeVpcsInput {
-        vpc_ids: named(&[vpc.clone()], times),
+        vpc_ids: named(std::slice::from_ref(&vpc), times),
         ..api::DescribeVpcsInput::default()
     };
     let most = limits::DESCRIBED_AT_ONCE;

@@ -2,6 +2,9 @@
 //!
 //! Source: S3 User Guide, "Managing access to shared datasets with access points".
 
+use std::fmt;
+
+use strongroom_storage::Precondition;
 use strongroom_types::{AccountId, Arn, BucketId, BucketName, Region};
 
 use crate::facts::{NamedPolicy, PublicAccessBlock};
@@ -163,6 +166,16 @@ pub enum AccessPointAddress {
     Alias(AccessPointAlias),
 }
 
+/// As a request names it.
+impl fmt::Display for AccessPointAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => f.write_str(id.arn().as_str()),
+            Self::Alias(alias) => f.write_str(alias.as_str()),
+        }
+    }
+}
+
 /// A text in the place of a bucket's name is meant for an access point and names none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BadAddress {
@@ -227,6 +240,8 @@ pub struct AccessPointFacts {
     pub bucket: BucketName,
     /// The bucket's incarnation: one that is made again under this name is not reached.
     pub bucket_id: BucketId,
+    /// Its row in `Names`, as it was read: whatever is changed of it changes that.
+    pub guard: Precondition,
     /// The VPC from which alone it answers; `None` where it answers everybody.
     pub vpc: Option<String>,
     /// Block Public Access of it and of its account.

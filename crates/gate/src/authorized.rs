@@ -315,6 +315,7 @@ impl<I> Authorized<I> {
         guards: &[Precondition],
         mut mutation: Mutation,
     ) -> Result<Committed, CommitError> {
+        self.still_leads_here().await?;
         let record = self.ledger.entry(mutation.take_effects());
         match store.commit(mutation.into_batch(partition, guards, record)).await {
             Ok(committed) => {
@@ -327,6 +328,24 @@ impl<I> Authorized<I> {
             }
             Err(error) => Err(CommitError::Store(error)),
         }
+    }
+
+    /// An access point lies in another partition than its bucket, so that no guard of the bucket's commit holds it. Its
+    /// row is looked at once more instead: what it withdrew while a body came in does not let that in.
+    async fn still_leads_here(&mut self) -> Result<(), CommitError> {
+        let granted = &self.granted;
+        let buckets = granted.bucket.iter().chain(granted.source.iter().map(|source| &source.bucket));
+        let points: Vec<_> = buckets.filter_map(|bucket| bucket.through.clone()).collect();
+        for point in points {
+            // What is awaited holds nothing of the request, whose body is not shared between threads.
+            let facts = self.deciding.facts.clone();
+            let now = facts.access_point_guard(&point.id).await.map_err(CommitError::Store)?;
+            if now.as_ref() != Some(&point.guard) {
+                self.renew().await.map_err(CommitError::Refused)?;
+                return Err(CommitError::Conflict);
+            }
+        }
+        Ok(())
     }
 
     /// Decides anew, on the facts of now.

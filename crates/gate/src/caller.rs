@@ -395,7 +395,11 @@ impl Caller {
             canonical_user_id: self.canonical().map(|id| id.to_string()),
             access_key_id: self.access_key_id().map(ToString::to_string),
             name: self.name().map(ToOwned::to_owned),
-            identity_provider: if let Self::WebIdentity(web) = self { Some(web.provider.clone()) } else { None },
+            identity_provider: if let Self::WebIdentity(web) = self {
+                Some(web.provider.clone())
+            } else {
+                None
+            },
         }
     }
 }

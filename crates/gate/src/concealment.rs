@@ -14,15 +14,25 @@ const TELLING: [&str; 3] = ["NoSuchKey", "NoSuchVersion", "NotFound"];
 pub struct Concealment {
     deciding: Deciding,
     target: Target,
-    bucket: BucketGrant,
+    /// Those where what is missing may be: of a copy the source's and, for its conditions, the destination's.
+    buckets: Vec<BucketGrant>,
 }
 
 impl<I> Authorized<I> {
     /// What has to be asked before an error of this request is answered; `None` where the caller may list the bucket
-    /// anyway, since it is his account's and nothing restricts him.
+    /// anyway, since it is his account's and nothing restricts him; of a copy, both buckets.
     pub fn concealment(&self) -> Option<Concealment> {
-        let reads = self.granted.source.as_ref().map(|permit| &permit.bucket);
-        let bucket = reads.or(self.granted.bucket.as_ref())?;
+        self.target.key.as_ref()?;
+        let source = self.granted.source.as_ref().map(|permit| &permit.bucket);
+        let all = source.into_iter().chain(&self.granted.bucket);
+        let buckets: Vec<_> = all.filter(|bucket| !self.may_list_anyway(bucket)).cloned().collect();
+        if buckets.is_empty() {
+            return None;
+        }
+        Some(Concealment { deciding: self.deciding.clone(), target: self.target.clone(), buckets })
+    }
+
+    fn may_list_anyway(&self, bucket: &BucketGrant) -> bool {
         let owns = match &self.deciding.caller {
             Caller::Root(root) => root.account == bucket.owner(),
             Caller::Service(service) => service.account == bucket.owner(),
@@ -32,11 +42,9 @@ impl<I> Authorized<I> {
             | Caller::Federated(_)
             | Caller::WebIdentity(_) => false,
         };
-        if self.target.key.is_none() || (owns && bucket.facts.access.policy.is_none()) {
-            return None;
-        }
-        let (deciding, target) = (self.deciding.clone(), self.target.clone());
-        Some(Concealment { deciding, target, bucket: bucket.clone() })
+        // Whatever else has a say may deny the listing, to owners too.
+        let straight = bucket.through.is_none() && self.deciding.request.wire.endpoint.is_none();
+        owns && straight && bucket.facts.access.policy.is_none()
     }
 }
 
@@ -54,18 +62,23 @@ impl Concealment {
     }
 
     async fn may_list(&self) -> Result<bool, strongroom_storage::StoreError> {
-        let (resource, bucket_arn) = self.bucket.arns(None);
-        let question = Question {
-            action: "s3:ListBucket",
-            resource: &resource,
-            owner: self.bucket.owner(),
-            bucket: Some(&self.bucket.facts),
-            object: None,
-            through: self.bucket.through(bucket_arn.as_deref()),
-            access_point: None,
-        };
         let bearings = Bearings::of(&self.deciding.caller, &*self.deciding.facts).await?;
-        let weighed = self.deciding.scales(&self.target).weigh(&bearings, &question).await?;
-        Ok(weighed.answer.is_allow())
+        for bucket in &self.buckets {
+            let (resource, bucket_arn) = bucket.arns(None);
+            let question = Question {
+                action: "s3:ListBucket",
+                resource: &resource,
+                owner: bucket.owner(),
+                bucket: Some(&bucket.facts),
+                object: None,
+                through: bucket.through(bucket_arn.as_deref()),
+                access_point: None,
+            };
+            let weighed = self.deciding.scales(&self.target).weigh(&bearings, &question).await?;
+            if !weighed.answer.is_allow() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }

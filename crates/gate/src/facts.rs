@@ -11,7 +11,10 @@ use strongroom_types::{
     AccountId, Arn, BucketId, BucketName, CanonicalUserId, ObjectKey, Region, Timestamp, VersionId,
 };
 
-use crate::{AccessPointAddress, AccessPointFacts, BucketAcls, Caller, EndpointFacts, Named, ObjectAccess};
+use crate::{
+    AccessPointAddress, AccessPointFacts, AccessPointId, BucketAcls, Caller, EndpointFacts, Named,
+    ObjectAccess,
+};
 
 /// A policy, compiled, with the name that people know it by.
 #[derive(Debug, Clone)]
@@ -206,6 +209,13 @@ pub trait Facts: Send + Sync {
         _address: &AccessPointAddress,
     ) -> Result<Option<Arc<AccessPointFacts>>, StoreError> {
         Ok(None)
+    }
+
+    /// Its row as it is now, as [`AccessPointFacts::guard`] has it; `None` if it is gone. Asked just before what came
+    /// through it is committed, so that one row is read.
+    async fn access_point_guard(&self, id: &AccessPointId) -> Result<Option<Precondition>, StoreError> {
+        let found = self.access_point(&AccessPointAddress::Id(id.clone())).await?;
+        Ok(found.map(|point| point.guard.clone()))
     }
 
     /// The management account, which owns the installation.

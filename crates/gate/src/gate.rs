@@ -8,19 +8,22 @@ use strongroom_policy::evaluate::{Decision, Missing, Source, Statement};
 use strongroom_record::{Decided, ResourceRecord, Verdict};
 use strongroom_shape::{Input, OperationSchema, Structure, Untyped};
 use strongroom_storage::StoreError;
-use strongroom_types::{AccountId, Arn, ObjectKey, Region, Timestamp, VersionId};
+use strongroom_types::{AccountId, Arn, BucketName, ObjectKey, Region, Timestamp, VersionId};
 
 use crate::access_point::AccessPointFacts;
 use crate::authorized::{Granted, KeyDecision};
 use crate::facts::{BucketAccess, BucketFacts, NamedPolicy, OrganizationFacts, PublicAccessBlock};
 use crate::payer::Payer;
 use crate::requirement::{self, Access, Authority, Resource, action, requirements};
-use crate::way::{Subject, Way, record_of};
-use crate::weigh::{Bearings, Guard, POLICY_ACTIONS, Question, Scales, Seen, nobody_allows};
+use crate::way::{Passage, Subject, Way, record_of};
+use crate::weigh::{Bearings, Guard, POLICY_ACTIONS, Question, Scales, Seen, nobody_allows, told};
 use crate::{
     Authorized, Body, BucketGrant, Caller, CopySource, Denied, Facts, Ledger, Named, Permit, Refusal,
     SecondFactor, Target,
 };
+
+/// Keys of one DeleteObjects that are decided on before other requests have their turn.
+const KEYS_IN_A_TURN: usize = 4;
 
 /// What the gate knows of a request beside its input. Filled by the pipeline from the connection and the signature,
 /// never from a header of the same name.
@@ -56,6 +59,8 @@ pub struct WireFacts {
     /// The VPC endpoint that the connection came through: by the listener it was accepted on, or by what a trusted
     /// balancer said of it. `None` on the public listeners.
     pub endpoint: Option<Arc<EndpointFacts>>,
+    /// A browser's form, which uploads an object.
+    pub is_form: bool,
 }
 
 /// The VPC endpoint that a connection came through, as it was when the request was read.
@@ -254,8 +259,7 @@ impl Deciding {
 
     async fn decide_on(&self, target: &Target, way: &Way, ledger: &Ledger) -> Result<Granted, Refusal> {
         let needed = requirements(self.request.service, self.operation, target, &self.caller);
-        let accesses =
-            needed.ok_or_else(|| self.refuse(target, ("*", nobody_allows(), "*".into()), None))?;
+        let accesses = needed.ok_or_else(|| self.refuse(target, ("*", nobody_allows(), "*".into()), None))?;
         if let Some(first) = accesses.first() {
             ledger.fill(|decided| decided.action = Some(first.action.to_owned()));
         }
@@ -298,8 +302,10 @@ impl Deciding {
             Some(bucket) => self.deletes(target, bucket, &bearings, ledger).await?,
             None => Vec::new(),
         };
+        let has_leave = deletes.is_empty() || deletes.iter().any(Result::is_ok);
         // Told only to those who would be let in.
-        if Payer::of(target, &self.caller, bucket.iter().chain(&source_bucket)) == Payer::Nobody {
+        if has_leave && Payer::of(target, &self.caller, bucket.iter().chain(&source_bucket)) == Payer::Nobody
+        {
             ledger.fill(|decided| {
                 decided.verdict = Verdict::ImplicitDeny;
                 decided.reason = Some("the requester pays, and did not say so".to_owned());
@@ -336,28 +342,18 @@ impl Deciding {
             return Ok(None);
         };
         let facts = self.facts.bucket(name).await.map_err(Refusal::Store)?;
-        let through = way.point.clone();
-        let facts = facts.filter(|facts| leads_to(through.as_deref(), facts));
-        let facts = facts.ok_or_else(|| Refusal::NoSuchBucket(name.clone()))?;
+        let (facts, through) = behind(way.point.as_ref(), name, facts)?;
         ledger.fill(|decided| {
             decided.bucket_owner = Some(facts.owner.to_string());
             decided.bucket_owner_canonical = Some(facts.owner_canonical.to_string());
-            let owner = Some(facts.owner.to_string());
-            let mut resources = Vec::with_capacity(2);
-            if let Some(key) = &target.key {
-                let arn = format!("arn:aws:s3:::{name}/{key}");
-                resources.push(ResourceRecord { arn, account: None, kind: "AWS::S3::Object".into() });
-            }
-            let arn = format!("arn:aws:s3:::{name}");
-            resources.push(ResourceRecord { arn, account: owner, kind: "AWS::S3::Bucket".into() });
-            decided.resources = resources;
+            decided.resources = records_of(name, target.key.as_ref(), facts.owner);
             if let Some(point) = &through {
                 decided.bucket = Some(name.to_string());
                 note_access_point(decided, point);
             }
         });
         if facts.region != self.request.region {
-            let place = through.map_or_else(|| name.to_string(), |point| point.id.arn().to_string());
+            let place = way.point.as_ref().map_or_else(|| name.to_string(), |passage| passage.asked.clone());
             return Err(Refusal::WrongRegion { place, region: facts.region });
         }
         expect_owner(target.expected_bucket_owner.as_deref(), facts.owner)?;
@@ -371,18 +367,22 @@ impl Deciding {
         ledger: &Ledger,
     ) -> Result<Option<BucketGrant>, Refusal> {
         let Some(name) = target.copy_source.as_ref().and_then(CopySource::bucket) else { return Ok(None) };
-        let through = way.source.clone();
         let facts = match bucket {
             Some(bucket) if bucket.name == *name => {
                 Some(BucketFacts { access_point_block: PublicAccessBlock::default(), ..bucket.facts.clone() })
             }
             _ => self.facts.bucket(name).await.map_err(Refusal::Store)?,
         };
-        let facts = facts.filter(|facts| leads_to(through.as_deref(), facts));
-        let facts = facts.ok_or_else(|| Refusal::NoSuchBucket(name.clone()))?;
-        if let Some(point) = &through {
-            ledger.fill(|decided| decided.resources.push(record_of(&point.id)));
-        }
+        let (facts, through) = behind(way.source.as_ref(), name, facts)?;
+        ledger.fill(|decided| {
+            let key = target.copy_source.as_ref().map(|source| &source.key);
+            let own = records_of(name, key, facts.owner);
+            for resource in own.into_iter().chain(through.iter().map(|point| record_of(&point.id))) {
+                if !decided.resources.contains(&resource) {
+                    decided.resources.push(resource);
+                }
+            }
+        });
         let grant = BucketGrant { name: name.clone(), facts, through };
         expect_owner(target.expected_source_bucket_owner.as_deref(), grant.owner())?;
         Ok(Some(grant))
@@ -517,7 +517,7 @@ impl Deciding {
             None => (self.arn(&access.resource).await?, None),
         };
         let action = access.action;
-        let (mut seen, mut guard) = (None, None);
+        let (mut seen, mut guard, mut kept_out) = (None, None, false);
         let decision = match owner {
             // GetCallerIdentity and its like: being somebody is enough, whatever policies say; but for those of a network.
             Some(owner) if access.resource == Resource::Caller => {
@@ -542,7 +542,8 @@ impl Deciding {
                     access_point: subject.as_ref().map(Subject::context),
                 };
                 let weighed = self.scales(target).weigh(bearings, &question).await.map_err(Refusal::Store)?;
-                (seen, guard) = (weighed.seen, weighed.guard);
+                (seen, guard, kept_out) = (weighed.seen, weighed.guard, weighed.kept_out);
+                guard = guard.or_else(|| subject.as_ref().and_then(Subject::guard));
                 if weighed.acl_required {
                     ledger.fill(|decided| decided.acl_required = true);
                 }
@@ -563,7 +564,7 @@ impl Deciding {
         } else {
             let point = grant.and_then(|grant| grant.through.as_ref());
             let whose = owner.filter(|owner| point.is_none_or(|point| point.id.account == *owner));
-            Err(self.refuse(target, (action, decision, arn), whose))
+            Err(self.refuse(target, (action, told(decision, kept_out), arn), whose))
         }
     }
 
@@ -630,7 +631,11 @@ impl Deciding {
             return Ok(Vec::new());
         }
         let mut all = Vec::with_capacity(target.deletes.len());
-        for entry in &target.deletes {
+        for (index, entry) in target.deletes.iter().enumerate() {
+            // There may be a thousand keys, and a policy may make the decision on each take long: others have their turn.
+            if index > 0 && index % KEYS_IN_A_TURN == 0 {
+                tokio::task::yield_now().await;
+            }
             all.push(self.delete(entry, target, (bucket, bearings), ledger).await?);
         }
         Ok(all)
@@ -662,10 +667,11 @@ impl Deciding {
         if weighed.acl_required {
             ledger.fill(|decided| decided.acl_required = true);
         }
-        let mut decision = weighed.answer;
+        let (mut decision, mut kept_out) = (weighed.answer, weighed.kept_out);
         if target.asks.bypass_governance && decision.is_allow() {
             let question = Question { action: requirement::BYPASS, ..question };
-            decision = scales.weigh(bearings, &question).await.map_err(Refusal::Store)?.answer;
+            let weighed = scales.weigh(bearings, &question).await.map_err(Refusal::Store)?;
+            (decision, kept_out) = (weighed.answer, weighed.kept_out);
         }
         record(ledger, &decision, action);
         Ok(match (decision.is_allow(), key, version_id) {
@@ -675,7 +681,7 @@ impl Deciding {
                 version_id,
                 action: PhantomData::<action::DeleteObject>,
             }),
-            _ => Err(Box::new(self.denied(action, decision, resource))),
+            _ => Err(Box::new(self.denied(action, told(decision, kept_out), resource))),
         })
     }
 }
@@ -688,9 +694,36 @@ fn version_of(target: &Target, resource: &Resource) -> Option<VersionId> {
     }
 }
 
-/// Whether a bucket is the one that an access point was made for, not one that was made since under its name.
-fn leads_to(point: Option<&AccessPointFacts>, bucket: &BucketFacts) -> bool {
-    point.is_none_or(|point| point.bucket_id == bucket.id)
+/// The bucket at the end of a way, and the access point that leads there: the one that this was made for, not one that was
+/// made since under its name.
+///
+/// # Errors
+/// Where there is none, with the name that the caller knows.
+fn behind(
+    passage: Option<&Passage>,
+    name: &BucketName,
+    found: Option<BucketFacts>,
+) -> Result<(BucketFacts, Option<Arc<AccessPointFacts>>), Refusal> {
+    match (passage, found) {
+        (None, Some(facts)) => Ok((facts, None)),
+        (None, None) => Err(Refusal::NoSuchBucket(name.clone())),
+        (Some(passage), Some(facts)) if passage.point.bucket_id == facts.id => {
+            Ok((facts, Some(passage.point.clone())))
+        }
+        (Some(passage), _) => Err(Refusal::NothingBehind(passage.asked.clone())),
+    }
+}
+
+/// A bucket, and an object in it, as a record lists them.
+fn records_of(bucket: &BucketName, key: Option<&ObjectKey>, owner: AccountId) -> Vec<ResourceRecord> {
+    let object = key.map(|key| ResourceRecord {
+        arn: format!("arn:aws:s3:::{bucket}/{key}"),
+        account: None,
+        kind: "AWS::S3::Object".into(),
+    });
+    let arn = format!("arn:aws:s3:::{bucket}");
+    let bucket = ResourceRecord { arn, account: Some(owner.to_string()), kind: "AWS::S3::Bucket".into() };
+    object.into_iter().chain([bucket]).collect()
 }
 
 /// Says in the record which access point a request went through.

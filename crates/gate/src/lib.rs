@@ -34,6 +34,7 @@
 
 mod access_point;
 mod acl;
+mod aside;
 mod attempt;
 mod authorized;
 mod body;
@@ -58,12 +59,13 @@ mod way;
 mod weigh;
 
 pub use access_point::{
-    AccessPointAddress, AccessPointAlias, AccessPointFacts, AccessPointId, AccessPointName, AccessPointNameError,
-    BadAddress, fuzz_access_point,
+    AccessPointAddress, AccessPointAlias, AccessPointFacts, AccessPointId, AccessPointName,
+    AccessPointNameError, BadAddress, fuzz_access_point,
 };
 pub use acl::{
     AccessControlList, AclEntry, AclGrantee, AclPermission, BucketAcls, ObjectAccess, ObjectOwner,
 };
+pub use aside::{aside, assess};
 pub use attempt::Attempt;
 pub use authorized::{Authorized, BucketGrant, CommitError, Permit};
 pub use body::{Body, BodyError, BodySource, BodyVerified, ExpectedDigests};

@@ -103,8 +103,7 @@ impl Mutation {
     /// What the record says of it.
     pub(crate) fn take_effects(&mut self) -> Vec<Effect> {
         let mut effects = std::mem::take(&mut self.effects);
-        let configured =
-            |arn| Effect { kind: EffectKind::Configure, key: Some(arn), ..Effect::default() };
+        let configured = |arn| Effect { kind: EffectKind::Configure, key: Some(arn), ..Effect::default() };
         effects.extend(std::mem::take(&mut self.touched).into_iter().map(configured));
         effects
     }

@@ -65,6 +65,8 @@ pub enum Refusal {
     Target(TargetError),
     /// The bucket does not exist.
     NoSuchBucket(BucketName),
+    /// The access point's bucket does not exist any more; holds what the caller calls the access point.
+    NothingBehind(String),
     /// The access point does not exist.
     NoSuchAccessPoint(AccessPointAddress),
     /// The operation cannot go through an access point.
@@ -109,6 +111,10 @@ impl Refusal {
             Self::NoSuchBucket(bucket) => {
                 ErrorReply::new(404, "NoSuchBucket", "The specified bucket does not exist")
                     .member("BucketName", bucket.as_str())
+            }
+            Self::NothingBehind(place) => {
+                ErrorReply::new(404, "NoSuchBucket", "The specified bucket does not exist")
+                    .member("BucketName", place)
             }
             Self::NoSuchAccessPoint(AccessPointAddress::Id(id)) => {
                 ErrorReply::new(404, "NoSuchAccessPoint", "The specified accesspoint does not exist")

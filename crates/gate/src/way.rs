@@ -1,9 +1,9 @@
 //! The way from what a request names to the bucket that it is about: straight, or through an access point.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use strongroom_record::ResourceRecord;
+use strongroom_storage::Partition;
 use strongroom_types::{BucketName, BucketNameError};
 
 use crate::access_point::{
@@ -13,16 +13,26 @@ use crate::access_point::{
 use crate::gate::Deciding;
 use crate::requirement::{Access, Resource};
 use crate::target::CopyPlace;
+use crate::weigh::Guard;
 use crate::{Ledger, Refusal, Target, TargetError};
+
+/// An access point on the way of a request.
+#[derive(Clone)]
+pub(crate) struct Passage {
+    pub(crate) point: Arc<AccessPointFacts>,
+    /// What the caller calls it. An error names no more: an alias or a host does not tell whose it is, nor an access point
+    /// its bucket.
+    pub(crate) asked: String,
+}
 
 /// The access points that a request goes through, and its target as it is behind them.
 #[derive(Default)]
 pub(crate) struct Way {
     target: Option<Target>,
     /// To the bucket that the operation is done to.
-    pub(crate) point: Option<Arc<AccessPointFacts>>,
+    pub(crate) point: Option<Passage>,
     /// To the bucket that a copy is made from.
-    pub(crate) source: Option<Arc<AccessPointFacts>>,
+    pub(crate) source: Option<Passage>,
 }
 
 impl Way {
@@ -31,19 +41,15 @@ impl Way {
         self.target.as_ref().unwrap_or(asked)
     }
 
-    fn lead(
-        &mut self,
-        mut target: Target,
-        to: (Option<Arc<AccessPointFacts>>, Option<Arc<AccessPointFacts>>),
-    ) {
-        let (point, source) = to;
-        if let Some(point) = point {
-            target.bucket = Some(point.bucket.clone());
-            self.point = Some(point);
+    fn lead(&mut self, mut target: Target, to: (Option<Passage>, Option<Passage>)) {
+        let (to, from) = to;
+        if let Some(passage) = to {
+            target.bucket = Some(passage.point.bucket.clone());
+            self.point = Some(passage);
         }
-        if let (Some(point), Some(copied)) = (source, &mut target.copy_source) {
-            copied.place = CopyPlace::Bucket(point.bucket.clone());
-            self.source = Some(point);
+        if let (Some(passage), Some(copied)) = (from, &mut target.copy_source) {
+            copied.place = CopyPlace::Bucket(passage.point.bucket.clone());
+            self.source = Some(passage);
         }
         self.target = Some(target);
     }
@@ -69,6 +75,11 @@ impl Subject {
     pub(crate) fn context(&self) -> AccessPointContext<'_> {
         let tags = self.facts.as_ref().map_or(&[][..], |facts| facts.tags.as_slice());
         AccessPointContext { id: &self.id, network_origin: self.network_origin, tags }
+    }
+
+    /// That it is as it was when it was decided on: to be changed it must be the same one, with the same tags.
+    pub(crate) fn guard(&self) -> Option<Guard> {
+        self.facts.as_ref().map(|facts| (Partition::Names, facts.guard.clone()))
     }
 }
 
@@ -122,30 +133,33 @@ impl Deciding {
         let Some(id) = AccessPointId::of_host(name, &self.request.region) else { return Ok(None) };
         let address = AccessPointAddress::Id(id);
         let found = self.facts.access_point(&address).await.map_err(Refusal::Store)?;
-        let Some(facts) = found else { return Ok(None) };
+        let Some(point) = found else { return Ok(None) };
         if is_point {
             self.goes_through(&address)?;
         }
+        let passage = Passage { point, asked: name.to_string() };
         let mut next = Way { target: None, point: way.point.clone(), source: way.source.clone() };
-        next.lead(target.clone(), (is_point.then(|| facts.clone()), is_source.then_some(facts)));
+        next.lead(target.clone(), (is_point.then(|| passage.clone()), is_source.then_some(passage)));
         Ok(Some(next))
     }
 
     fn goes_through(&self, address: &AccessPointAddress) -> Result<(), Refusal> {
         if self.operation == "CreateBucket" {
-            let name = match address {
-                AccessPointAddress::Id(id) => Cow::Owned(id.arn().to_string()),
-                AccessPointAddress::Alias(alias) => Cow::Borrowed(alias.as_str()),
-            };
             let reason = BucketNameError::Reserved;
-            return Err(Refusal::Target(TargetError::BucketName { name: name.into_owned(), reason }));
+            return Err(Refusal::Target(TargetError::BucketName { name: address.to_string(), reason }));
         }
-        if is_compatible(self.operation) { Ok(()) } else { Err(Refusal::NotThroughAccessPoint) }
+        // A form is no operation of its own here. Source: S3 User Guide, "Access point compatibility".
+        if is_compatible(self.operation) && !self.request.wire.is_form {
+            Ok(())
+        } else {
+            Err(Refusal::NotThroughAccessPoint)
+        }
     }
 
-    async fn access_point(&self, address: &AccessPointAddress) -> Result<Arc<AccessPointFacts>, Refusal> {
+    async fn access_point(&self, address: &AccessPointAddress) -> Result<Passage, Refusal> {
         let found = self.facts.access_point(address).await.map_err(Refusal::Store)?;
-        found.ok_or_else(|| Refusal::NoSuchAccessPoint(address.clone()))
+        let point = found.ok_or_else(|| Refusal::NoSuchAccessPoint(address.clone()))?;
+        Ok(Passage { point, asked: address.to_string() })
     }
 
     /// The access point that an access of S3 Control is about.
@@ -177,6 +191,11 @@ impl Deciding {
             return Ok(Some(Subject { id, network_origin, facts: None }));
         }
         let address = AccessPointAddress::Id(id.clone());
+        // In another region there is none of this ARN: policies are asked about the region of the request, and who may not
+        // act in one does not get there by way of another.
+        if id.region != self.request.region {
+            return Err(Refusal::NoSuchAccessPoint(address));
+        }
         let facts = self.facts.access_point(&address).await.map_err(Refusal::Store)?;
         Ok(facts.map(|facts| Subject { id, network_origin: facts.network_origin(), facts: Some(facts) }))
     }
@@ -194,7 +213,7 @@ mod tests {
     use strongroom_policy::{Document, Kind, Policy};
     use strongroom_record::Decided;
     use strongroom_shape::Input;
-    use strongroom_storage::StoreError;
+    use strongroom_storage::{Precondition, RowVersion, StoreError};
     use strongroom_types::{AccessKeyId, AccountId, BucketId, CanonicalUserId, Region, Timestamp};
 
     use super::*;
@@ -261,6 +280,7 @@ mod tests {
                 bucket_id: BucketId::from_bytes([if self.stale { 2 } else { 1 }; 16]),
                 vpc,
                 block: PublicAccessBlock::default(),
+                guard: Precondition::RowIs(b"p".to_vec(), RowVersion(1)),
                 policy: self.policy.clone(),
                 is_public: false,
                 tags: vec![("team".to_owned(), "red".to_owned())],

@@ -89,6 +89,18 @@ pub(crate) struct Weighed<A> {
     pub(crate) guard: Option<Guard>,
     /// An access control list allowed it, and no policy would have: `aclRequired`.
     pub(crate) acl_required: bool,
+    /// The caller is of another account than the resource, which does not let him in: the answer, the resource's side
+    /// alone, is for the record, and [`told`] is for him.
+    pub(crate) kept_out: bool,
+}
+
+/// Whose policies may have rows of the resource looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Askers {
+    /// Those of the resource, and resource control policies.
+    Resource,
+    /// Those of the caller and of the VPC endpoint, too.
+    All,
 }
 
 /// What access control lists say of a question.
@@ -106,7 +118,8 @@ impl Lists {
 
 /// Operations on a bucket's policy that nothing but the owner's root can be sure of: even a policy that denies all to
 /// everybody can be taken away. Source: S3 User Guide, "Bucket policies for Amazon S3".
-pub(crate) const POLICY_ACTIONS: [&str; 3] = ["s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"];
+pub(crate) const POLICY_ACTIONS: [&str; 3] =
+    ["s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"];
 
 const OBJECT_TAGS: &str = "s3:existingobjecttag/";
 
@@ -223,11 +236,15 @@ impl Scales<'_> {
         question: &Question<'_>,
         evaluator: &Evaluator<'_, A>,
     ) -> Result<Weighed<A>, StoreError> {
+        if let Some(decision) = self.kept_out(bearings, question).await? {
+            let answer = A::from(decision);
+            return Ok(Weighed { answer, seen: None, guard: None, acl_required: false, kept_out: true });
+        }
         let Some(through) = question.through else {
-            return self.ask_resource(bearings, question, evaluator).await;
+            return self.ask_resource(bearings, question, (Askers::All, evaluator)).await;
         };
-        let at_point = self.ask_access_point(bearings, (question, through), evaluator).await?;
-        let mut weighed = self.ask_resource(bearings, question, evaluator).await?;
+        let at_point = self.ask_access_point(bearings, (question, through), (Askers::All, evaluator)).await?;
+        let mut weighed = self.ask_resource(bearings, question, (Askers::All, evaluator)).await?;
         let explicit = |answer: &A| matches!(answer.decision(), Decision::ExplicitDeny(_));
         if !at_point.decision().is_allow() && !explicit(&weighed.answer) || explicit(&at_point) {
             weighed.acl_required = false;
@@ -236,25 +253,61 @@ impl Scales<'_> {
         Ok(weighed)
     }
 
+    /// Why a caller of another account is not let in by the bucket's side, or by that of the access point on the way
+    /// there; `None` if both let him in, or are his own account's. Nothing is looked up for the caller's side before, so
+    /// that time does not tell either what his conditions on the resource found. Whoever asks about a request that nobody
+    /// made is told everything.
+    async fn kept_out(
+        &self,
+        bearings: &Bearings,
+        question: &Question<'_>,
+    ) -> Result<Option<Decision>, StoreError> {
+        if self.supposed.is_some() {
+            return Ok(None);
+        }
+        let side: (Askers, &Evaluator<'_, Decision>) = (Askers::Resource, &resource_side);
+        if self.is_stranger_to(question.owner) {
+            let decision = self.ask_resource(bearings, question, side).await?.answer;
+            if !lets_in(&decision) {
+                return Ok(Some(decision));
+            }
+        }
+        if let Some(through) = question.through
+            && self.is_stranger_to(through.point.id.account)
+        {
+            let decision = self.ask_access_point(bearings, (question, through), side).await?;
+            if !lets_in(&decision) {
+                return Ok(Some(decision));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the caller is of another account, and policies beside the resource's have a say on him.
+    fn is_stranger_to(&self, account: AccountId) -> bool {
+        let has_own = !matches!(self.caller, Caller::Anonymous | Caller::Service(_));
+        (has_own || self.endpoint().is_some()) && self.caller.account() != Some(account)
+    }
+
     async fn ask_resource<A: Answer>(
         &self,
         bearings: &Bearings,
         question: &Question<'_>,
-        evaluator: &Evaluator<'_, A>,
+        (askers, evaluator): (Askers, &Evaluator<'_, A>),
     ) -> Result<Weighed<A>, StoreError> {
         let owner = bearings.account_of(question.owner, self.caller, self.facts).await?;
         if owner.is_closed && self.caller.account() != Some(question.owner) {
-            let answer = A::from(nobody_allows());
-            return Ok(Weighed { answer, seen: None, guard: None, acl_required: false });
+            let answer = A::from(nobody_lets_in());
+            return Ok(Weighed { answer, seen: None, guard: None, acl_required: false, kept_out: false });
         }
         let own = self.own_policy(question).await?;
         let policy = question.bucket.and_then(|bucket| bucket.access.policy.as_ref()).or(own.as_ref());
         let policy = policy.filter(|_| !self.is_beyond_policy(question));
         let lists = self.lists(question).await?;
-        let object_tags = self.object_tags(bearings, question, policy, &owner).await?;
+        let object_tags = self.object_tags((bearings, askers), question, policy, &owner).await?;
         // Of a bucket and of what lies in it alike. Source: S3 User Guide, "Using tags with S3 general purpose buckets".
         let bucket_tags = question.bucket.map_or(&[][..], |bucket| bucket.access.tags.as_slice());
-        let details = self.details(bearings, question, policy, &owner).await?;
+        let details = self.details((bearings, askers), question, policy, &owner).await?;
         let tags = if question.bucket.is_some() { bucket_tags } else { details.tags(question.action) };
         let context = RequestContext {
             caller: self.caller,
@@ -304,7 +357,7 @@ impl Scales<'_> {
                 let without = self.answer(&request, sides, (resource, question, &unlisted), evaluator);
                 !without.decision().is_allow()
             };
-        Ok(Weighed { answer, seen: lists.seen, guard: details.facts.guard, acl_required })
+        Ok(Weighed { answer, seen: lists.seen, guard: details.facts.guard, acl_required, kept_out: false })
     }
 
     /// What the access point says of what it leads to: its policy, in its owner's account, where its network lets the
@@ -316,19 +369,19 @@ impl Scales<'_> {
         &self,
         bearings: &Bearings,
         (question, through): (&Question<'_>, Through<'_>),
-        evaluator: &Evaluator<'_, A>,
+        (askers, evaluator): (Askers, &Evaluator<'_, A>),
     ) -> Result<A, StoreError> {
         let point = through.point;
         let owner = bearings.account_of(point.id.account, self.caller, self.facts).await?;
         if owner.is_closed && self.caller.account() != Some(point.id.account) {
-            return Ok(A::from(nobody_allows()));
+            return Ok(A::from(nobody_lets_in()));
         }
         let vpc = self.endpoint().map(|endpoint| endpoint.vpc.as_str());
         if point.vpc.is_some() && point.vpc.as_deref() != vpc {
             return Ok(A::from(Decision::ImplicitDeny { missing: Missing::NetworkOrigin }));
         }
         let policy = point.policy.as_ref();
-        let object_tags = self.object_tags(bearings, question, policy, &owner).await?;
+        let object_tags = self.object_tags((bearings, askers), question, policy, &owner).await?;
         let context = RequestContext {
             caller: self.caller,
             request: self.request,
@@ -574,7 +627,7 @@ impl Scales<'_> {
     /// What is asked of a resource that is no bucket, looked up only if a policy asks for it.
     async fn details(
         &self,
-        bearings: &Bearings,
+        (bearings, askers): (&Bearings, Askers),
         question: &Question<'_>,
         policy: Option<&NamedPolicy>,
         owner: &AccountFacts,
@@ -583,7 +636,7 @@ impl Scales<'_> {
         if question.bucket.is_some() {
             return Ok(details);
         }
-        let asks = |keys: &[&str]| self.has_asker(bearings, policy, owner, keys);
+        let asks = |keys: &[&str]| self.has_asker((bearings, askers), policy, owner, keys);
         if let Ok(arn) = Arn::parse(question.resource) {
             if asks(&DETAILS) {
                 details.facts = self.facts.resource(&arn).await?;
@@ -613,7 +666,7 @@ impl Scales<'_> {
     /// The tags of the object, looked up only if a policy asks for them.
     async fn object_tags(
         &self,
-        bearings: &Bearings,
+        (bearings, askers): (&Bearings, Askers),
         question: &Question<'_>,
         policy: Option<&NamedPolicy>,
         owner: &AccountFacts,
@@ -621,7 +674,7 @@ impl Scales<'_> {
         let (Some(bucket), Some((key, version))) = (question.bucket, question.object) else {
             return Ok(None);
         };
-        if self.has_asker(bearings, policy, owner, &[OBJECT_TAGS]) {
+        if self.has_asker((bearings, askers), policy, owner, &[OBJECT_TAGS]) {
             self.facts.object_tags(bucket.id, key, version).await
         } else {
             Ok(None)
@@ -631,21 +684,25 @@ impl Scales<'_> {
     /// Whether a policy that has a say asks for a key that begins like one of these.
     fn has_asker(
         &self,
-        bearings: &Bearings,
+        (bearings, askers): (&Bearings, Askers),
         policy: Option<&NamedPolicy>,
         owner: &AccountFacts,
         keys: &[&str],
     ) -> bool {
         let PrincipalFacts { identity, boundary, session, .. } = &*bearings.facts;
-        let controls = [&bearings.account.service_control, &owner.resource_control];
-        let mut all = policy
+        let asks = |named: &NamedPolicy| keys.iter().any(|key| named.policy.asks_for(key));
+        let of_levels = |levels: &[ControlLevel]| levels.iter().flat_map(|level| &level.policies).any(asks);
+        if policy.is_some_and(asks) || of_levels(&owner.resource_control) {
+            return true;
+        }
+        let mut own = self
+            .endpoint()
+            .map(|endpoint| &endpoint.policy)
             .into_iter()
-            .chain(self.endpoint().map(|endpoint| &endpoint.policy))
             .chain(identity)
             .chain(boundary)
-            .chain(session.iter().flatten())
-            .chain(controls.into_iter().flatten().flat_map(|level| &level.policies));
-        all.any(|named| keys.iter().any(|key| named.policy.asks_for(key)))
+            .chain(session.iter().flatten());
+        askers == Askers::All && (own.any(asks) || of_levels(&bearings.account.service_control))
     }
 }
 
@@ -732,5 +789,37 @@ pub(crate) fn nobody_allows() -> Decision {
     Decision::ImplicitDeny { missing: Missing::Policy(Source::Identity) }
 }
 
+/// A denial as the caller may know it. Whom the resource's side does not let in learns nothing beyond that: not whether it
+/// denies him, and not what his own policies say, for their conditions ask about the resource.
+///
+/// Source: S3 User Guide, "Troubleshoot access denied (403 Forbidden) errors in Amazon S3": reasons are given within an
+/// account or organisation. DEVIATION: here within an account; all accounts are of the one organisation, and may be
+/// strangers to each other.
+pub(crate) fn told(decision: Decision, kept_out: bool) -> Decision {
+    if kept_out { nobody_lets_in() } else { decision }
+}
+
+/// The answer where nobody of another account is let in.
+fn nobody_lets_in() -> Decision {
+    Decision::ImplicitDeny { missing: Missing::Policy(Source::Resource) }
+}
+
+/// [`evaluate`] without the policies of the caller's side.
+fn resource_side(request: &Request<'_>, sets: &PolicySets<'_>) -> Decision {
+    let resource_control = sets.resource_control;
+    let alone = PolicySets { resource_control, resource: sets.resource, ..PolicySets::NONE };
+    evaluate(request, &PolicySets { management_account: sets.management_account, ..alone })
+}
+
+/// Whether nothing is missing in an answer of [`resource_side`] but what it left out.
+fn lets_in(decision: &Decision) -> bool {
+    matches!(
+        decision,
+        Decision::Allow(_) | Decision::ImplicitDeny { missing: Missing::Policy(Source::Identity) }
+    )
+}
+
+#[cfg(test)]
+mod strangers;
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ const PATIENCE: usize = 1_024;
 
 /// Matches with one point to fall back to, the last `*`: nothing is kept, and what comes behind is tried at one place of
 /// the text after the other. Where that takes long, since much fits nearly everywhere, the rest is decided by [`walk`].
+#[inline]
 pub(crate) fn fits(pieces: &[Piece<'_>], text: &str) -> bool {
     fits_within(pieces, text, PATIENCE)
 }
@@ -46,6 +47,14 @@ fn fits_within(pieces: &[Piece<'_>], text: &str, mut patience: usize) -> bool {
                         return walk(pieces.unwrap_or_default(), text.unwrap_or_default());
                     }
                 }
+                // A text behind the star stands where its first byte does, or nowhere.
+                let from = match pieces.get(star + 1) {
+                    Some(Piece::Text(wanted)) => match next(wanted, text, from) {
+                        Some(from) => from,
+                        None => return false,
+                    },
+                    Some(Piece::One | Piece::Many) | None => from,
+                };
                 fallback = Some((star, from));
                 (piece, at) = (star + 1, from);
             }
@@ -53,8 +62,17 @@ fn fits_within(pieces: &[Piece<'_>], text: &str, mut patience: usize) -> bool {
     }
 }
 
+/// Where the first byte of `wanted` is in `text`, from a place on; it is the first of a character there, too. What a
+/// variable stands for may be empty, and is everywhere.
+fn next(wanted: &str, text: &str, from: usize) -> Option<usize> {
+    let Some(first) = wanted.bytes().next() else { return Some(from) };
+    let rest = text.as_bytes().get(from..)?;
+    rest.iter().position(|byte| *byte == first).map(|skipped| from + skipped)
+}
+
 /// Matches every place of the pattern at once, a bit each, a character at a time: 64 places cost what one costs, so that no
 /// pattern of a policy takes longer than some tens of microseconds for a key of an object.
+#[cold]
 fn walk(pieces: &[Piece<'_>], text: &str) -> bool {
     let (mut symbols, mut stars) = (Vec::new(), Vec::new());
     for piece in pieces {
@@ -123,9 +141,24 @@ mod tests {
         let piece = |c: char| match c {
             '*' => Piece::Many,
             '?' => Piece::One,
+            '0' => Piece::Text(Cow::Borrowed("")),
             other => Piece::Text(Cow::Owned(other.to_string())),
         };
         pattern.chars().map(piece).collect()
+    }
+
+    #[test]
+    fn an_empty_text_is_everywhere() {
+        for (pattern, text, expected) in [
+            ("*0b", "aab", true),
+            ("0*0", "", true),
+            ("*0?b*0", "aaba", true),
+            ("*0b", "aa", false),
+            ("0", "a", false),
+        ] {
+            assert_eq!(fits(&pieces(pattern), text), expected, "{pattern} {text}");
+            assert_eq!(walk(&pieces(pattern), text), expected, "{pattern} {text}");
+        }
     }
 
     #[test]
@@ -147,7 +180,7 @@ mod tests {
 
         #[test]
         fn the_walk_agrees_with_falling_back(
-            pattern in "[abä*?]{0,12}|[ab*?]{60,70}", text in "[abäc]{0,16}|[ab]{60,140}", patience in 0..20_usize,
+            pattern in "[abä0*?]{0,12}|[ab*?]{60,70}", text in "[abäc]{0,16}|[ab]{60,140}", patience in 0..20_usize,
         ) {
             let pieces = pieces(&pattern);
             let expected = fits_within(&pieces, &text, usize::MAX);

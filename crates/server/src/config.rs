@@ -12,7 +12,7 @@ use strongroom_s3::NewBuckets;
 use strongroom_types::Region;
 
 use crate::listener::limits::ConnectionLimits;
-use crate::listener::{Entrance, Network};
+use crate::listener::{Entrance, Network, hold_everybody};
 use crate::pki::{DEFAULT_DOMAIN, ServerNames};
 
 /// Bytes of a configuration file.
@@ -211,7 +211,43 @@ impl Config {
             line: line_of(text, error.span().map_or(0, |span| span.start)),
             message: error.message().to_owned(),
         })?;
-        Self::build(file, path.parent().unwrap_or(Path::new("")), command_line)
+        let lines: Vec<usize> =
+            file.listeners.iter().map(|table| line_of(text, table.span().start)).collect();
+        let config = Self::build(file, path.parent().unwrap_or(Path::new("")), command_line)?;
+        for (at, line) in lines.into_iter().enumerate() {
+            let invalid = |message: &str| ConfigError::Invalid {
+                path: path.to_owned(),
+                line,
+                message: message.to_owned(),
+            };
+            config.check_entrance(at).map_err(invalid)?;
+        }
+        Ok(config)
+    }
+
+    /// What one of the further listeners must be, and must not be together with the others.
+    fn check_entrance(&self, at: usize) -> Result<(), &'static str> {
+        let (before, [entrance, ..]) = self.entrances.split_at(at.min(self.entrances.len())) else {
+            return Ok(());
+        };
+        let Entrance { listen, endpoint, balancers, .. } = entrance;
+        if endpoint.is_none() && balancers.is_empty() {
+            return Err(
+                "an entry of [[listeners]] has an endpoint, whose connections come in there, or balancers, which say by \
+                 PROXY protocol version 2 whose they are, or both; give one of the two",
+            );
+        }
+        if hold_everybody(balancers) {
+            return Err("the balancers are everybody together; name the balancers alone");
+        }
+        let mut others = [self.listen, self.admin_listen]
+            .into_iter()
+            .chain(self.listen_plaintext)
+            .chain(before.iter().map(|entrance| entrance.listen));
+        if listen.port() != 0 && others.any(|other| other == *listen) {
+            return Err("another listener has the same address; give each one of its own");
+        }
+        Ok(())
     }
 
     fn build(file: File, folder: &Path, command_line: &CommandLine) -> Result<Self, ConfigError> {
@@ -266,7 +302,7 @@ impl Config {
                 .or(file.new_buckets.map(|named| named.0))
                 .unwrap_or_default(),
             oidc: file.oidc.into_iter().map(|table| table.issuer(folder)).collect::<Result<_, _>>()?,
-            entrances: file.listeners.into_iter().map(ListenerTable::entrance).collect::<Result<_, _>>()?,
+            entrances: file.listeners.into_iter().map(|table| table.into_inner().entrance()).collect(),
         };
         config.check()?;
         Ok(config)
@@ -296,7 +332,6 @@ impl Config {
         let mut addresses: Vec<SocketAddr> = [self.listen, self.admin_listen]
             .into_iter()
             .chain(self.listen_plaintext)
-            .chain(self.entrances.iter().map(|entrance| entrance.listen))
             .filter(|address| address.port() != 0)
             .collect();
         let all = addresses.len();
@@ -304,8 +339,7 @@ impl Config {
         addresses.dedup();
         if addresses.len() != all {
             return Err(ConfigError::Contradiction(
-                "two listeners have the same address; give listen, listen_plaintext, admin_listen and each of \
-                 [[listeners]] one of its own",
+                "two listeners have the same address; give listen, listen_plaintext and admin_listen one each",
             ));
         }
         let mut issuers = Vec::new();
@@ -381,7 +415,7 @@ struct File {
     scrub: ScrubTable,
     new_buckets: Option<NewBucketsName>,
     oidc: Vec<OidcTable>,
-    listeners: Vec<ListenerTable>,
+    listeners: Vec<toml::Spanned<ListenerTable>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -397,22 +431,15 @@ struct ListenerTable {
 }
 
 impl ListenerTable {
-    fn entrance(self) -> Result<Entrance, ConfigError> {
+    fn entrance(self) -> Entrance {
         let Self { listen, interface, plaintext, endpoint, balancers } = self;
-        if endpoint.is_none() && balancers.is_empty() {
-            return Err(ConfigError::Contradiction(
-                "an entry of [[listeners]] has an endpoint, whose connections come in there, or balancers, which say by \
-                 PROXY protocol version 2 whose they are, or both; give one of the two",
-            ));
-        }
-        let balancers = balancers.into_iter().map(|named| named.0).collect();
-        Ok(Entrance {
+        Entrance {
             listen,
             interface: interface.map(|named| named.0),
             plaintext,
             endpoint: endpoint.map(|id| id.0.into()),
-            balancers,
-        })
+            balancers: balancers.into_iter().map(|named| named.0).collect(),
+        }
     }
 }
 
@@ -460,7 +487,9 @@ impl TryFrom<String> for NetworkName {
     /// Whoever is believed can be anybody: so nobody is believed by leaving something out.
     fn try_from(text: String) -> Result<Self, String> {
         match text.parse::<Network>() {
-            Ok(_) if text.ends_with("/0") => Err(format!("{text:?} is everybody; name the balancers")),
+            Ok(network) if hold_everybody(&[network]) => {
+                Err(format!("{text:?} is everybody; name the balancers"))
+            }
             Ok(network) => Ok(Self(network)),
             Err(error) => Err(error.to_string()),
         }
@@ -940,6 +969,25 @@ mod tests {
                 "is neither an address nor a network",
             ),
             ("[[listeners]]\nlisten = '[::1]:1'\nbalancers = ['0.0.0.0/0']", 3, "is everybody"),
+            ("[[listeners]]\nlisten = '[::1]:1'\nbalancers = ['0.0.0.0/00']", 3, "is everybody"),
+            ("[[listeners]]\nlisten = '[::1]:1'\nbalancers = ['::ffff:0.0.0.0/96']", 3, "is everybody"),
+            (
+                "\n[[listeners]]\nlisten = '[::1]:1'\nbalancers = ['0.0.0.0/1', '128.0.0.0/1']",
+                2,
+                "are everybody together",
+            ),
+            ("\n[[listeners]]\nlisten = '127.0.0.1:7'", 2, "has an endpoint"),
+            (
+                "listen = '127.0.0.1:7'\n[[listeners]]\nlisten = '127.0.0.1:7'\nbalancers = ['10.0.0.1']",
+                2,
+                "same address",
+            ),
+            (
+                "[[listeners]]\nlisten = '[::1]:7'\nbalancers = ['10.0.0.1']\n\n\
+                 [[listeners]]\nlisten = '[::1]:7'\nendpoint = 'vpce-0123456789abcdef0'",
+                5,
+                "same address",
+            ),
             ("new_buckets = 'old'", 1, "\"old\" is neither current nor before-april-2023"),
         ] {
             match parse(text) {
@@ -961,8 +1009,6 @@ mod tests {
             "[limits]\nmax_uploads = 5\nmax_uploads_per_account = 6",
             "[limits]\nmax_downloads = 5\nmax_downloads_per_account = 6",
             "regions = ['us-east-1', 'us-east-1']",
-            "[[listeners]]\nlisten = '127.0.0.1:7'",
-            "listen = '127.0.0.1:7'\n[[listeners]]\nlisten = '127.0.0.1:7'\nbalancers = ['10.0.0.1']",
             "[[oidc]]\nissuer = 'https://a'",
             "[[oidc]]\nissuer = 'https://a'\nfetch = true\njwks_file = 'x'",
             "[[oidc]]\nissuer = 'https://a'\nca_file = 'y'\njwks_file = 'x'",

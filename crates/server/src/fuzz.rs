@@ -12,7 +12,7 @@ use strongroom_sigv4::{AuthInput, RequestHead as SignedHead};
 
 use crate::decode;
 use crate::listener::head::HeadChecker;
-use crate::route::{hoisted, Destination, Locator, RouteHead, Routed, Routes, parse_query, redacted_target};
+use crate::route::{Destination, Locator, RouteHead, Routed, Routes, hoisted, parse_query, redacted_target};
 
 static ROUTES: LazyLock<Routes> = LazyLock::new(|| Routes::new(Locator::new(["s3.localhost"])));
 

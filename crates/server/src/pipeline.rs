@@ -217,6 +217,14 @@ impl Pipeline {
         Ok(())
     }
 
+    /// Says in the record whose endpoint a request came through that was refused before that counted.
+    async fn name_endpoint(&self, journey: &Journey) {
+        let (Some(id), None) = (&journey.connection.endpoint, &journey.wire.endpoint) else { return };
+        if let Ok(Some(found)) = self.services.gate.endpoint(id).await {
+            journey.ledger.fill(|decided| decided.vpc_endpoint_account = Some(found.owner.to_string()));
+        }
+    }
+
     async fn authenticate(
         &self,
         journey: &mut Journey,
@@ -515,7 +523,8 @@ impl Pipeline {
         let Upload { routed, headers: fields, body, after } = form.into_upload(&bucket, policy, room)?;
         let head = Head { method: http::Method::PUT, query: Vec::new(), headers: fields };
         let content = Content { stream: Some(body), ..Content::default() };
-        let exchange = self.exchange(journey, routed, (caller, region), head, content);
+        let mut exchange = self.exchange(journey, routed, (caller, region), head, content);
+        exchange.facts.wire.is_form = true;
         let answer = self.services.dispatch(exchange).await?;
         Ok(after.answer(answer, &headers, journey.connection.tls.is_some()))
     }
@@ -539,7 +548,7 @@ impl Pipeline {
         let method = header_text(headers, "access-control-request-method")
             .ok_or_else(|| bad("Invalid Access-Control-Request-Method: null"))?;
         let asked = header_text(headers, "access-control-request-headers");
-        let rules = self.services.s3.cors_rules_at(bucket).await?;
+        let rules = self.services.s3.cors_rules_at(bucket, vpc_of(journey)).await?;
         let rules = rules.ok_or_else(|| {
             ErrorReply::new(403, "AccessForbidden", "CORSResponse: CORS is not enabled for this bucket.")
         })?;
@@ -556,9 +565,9 @@ impl Pipeline {
     }
 
     /// Adds what a page of another origin may see of an answer.
-    async fn share(&self, question: &CorsQuestion, answer: &mut Answer) {
+    async fn share(&self, question: &CorsQuestion, vpc: Option<&str>, answer: &mut Answer) {
         // A bucket whose rules cannot be read shares nothing.
-        let Ok(Some(rules)) = self.services.s3.cors_rules_at(&question.bucket).await else { return };
+        let Ok(Some(rules)) = self.services.s3.cors_rules_at(&question.bucket, vpc).await else { return };
         if let Some(found) = cors::evaluate(&rules, &question.origin, &question.method, None) {
             encode::push_headers(&mut answer.headers, &found.into_headers());
         }
@@ -579,10 +588,13 @@ impl Pipeline {
         } else if !journey.charged && !self.admit_unknown(journey.connection.peer.ip()) {
             return too_many();
         }
+        if result.is_err() {
+            self.name_endpoint(&journey).await;
+        }
         let mut answer = result.unwrap_or_else(|reply| self.failure(reply, journey.form, ids));
         identify(&mut answer, &journey);
         if let Some(question) = &journey.cors {
-            self.share(question, &mut answer).await;
+            self.share(question, vpc_of(&journey), &mut answer).await;
         }
         if let Some(record) = journey.ledger.outstanding() {
             journey.place.give(record);
@@ -677,6 +689,11 @@ impl Completion {
         self.completed.outcome = if finished.complete { Outcome::Sent } else { Outcome::Aborted };
         self.place.give_last(encode(&Record::Completed(Box::new(self.completed))));
     }
+}
+
+/// The VPC that the connection came from, where that counted.
+fn vpc_of(journey: &Journey) -> Option<&str> {
+    journey.wire.endpoint.as_ref().map(|endpoint| endpoint.vpc.as_str())
 }
 
 /// Notes who asks, now that it is known.

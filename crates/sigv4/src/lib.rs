@@ -31,7 +31,9 @@ pub use canonical::fuzz_canonical;
 pub use chunked::{ChunkDecoder, ChunkEncoder, ChunkedBody, Trailers, fuzz_chunked};
 pub use error::{AuthError, BodyError, Code, PostError, Problem, SignatureMismatch, Source};
 pub use head::RequestHead;
-pub use input::{AnonymousBody, AuthInput, Mechanism, PayloadMode, SessionToken, SignedRequest, fuzz_auth_input};
+pub use input::{
+    AnonymousBody, AuthInput, Mechanism, PayloadMode, SessionToken, SignedRequest, fuzz_auth_input,
+};
 pub use key::{SigningKey, SigningKeyCache};
 pub use payload::{BodyDecoder, PayloadCheck, PayloadHasher, VerifiedBody};
 pub use post::{PostField, PostFormAuth, PostInput, PostPolicy, PostTarget, VerifiedPost, fuzz_post_policy};

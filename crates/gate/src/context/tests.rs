@@ -74,6 +74,7 @@ fn request() -> RequestFacts {
             referer: None,
             second_factor: None,
             endpoint: None,
+            is_form: false,
             signature: Some(SignatureFacts {
                 auth_type: "REST-HEADER",
                 signed_at: Timestamp::from_secs(NOW).minus(Duration::from_millis(1500)),

@@ -2,9 +2,10 @@ use async_trait::async_trait;
 use futures_util::FutureExt as _;
 use strongroom_api_iam::{DeleteUserInput, UpdateUserInput};
 use strongroom_api_organizations::{EnableAWSServiceAccessInput, ListRootsInput, ListTargetsForPolicyInput};
+use strongroom_api_s3::{Delete, DeleteObjectsInput, ObjectIdentifier};
 use strongroom_record::Decided;
 use strongroom_storage::StoreError;
-use strongroom_types::{AccessKeyId, Arn, BucketName, CanonicalUserId};
+use strongroom_types::{AccessKeyId, Arn, BucketId, BucketName, CanonicalUserId};
 
 use super::*;
 use crate::requirement::{IamKind, IamName};
@@ -20,8 +21,17 @@ struct World {
 
 #[async_trait]
 impl Facts for World {
-    async fn bucket(&self, _: &BucketName) -> Result<Option<BucketFacts>, StoreError> {
-        Ok(None)
+    async fn bucket(&self, name: &BucketName) -> Result<Option<BucketFacts>, StoreError> {
+        Ok((name.as_str() == "known").then(|| BucketFacts {
+            id: BucketId::from_bytes([1; 16]),
+            owner: id(MANAGEMENT),
+            owner_canonical: CanonicalUserId::from_bytes([1; 32]),
+            region: Region::us_east_1(),
+            guards: Vec::new(),
+            access: Arc::default(),
+            organization_block: PublicAccessBlock::default(),
+            access_point_block: PublicAccessBlock::default(),
+        }))
     }
 
     async fn management_account(&self) -> Result<AccountId, StoreError> {
@@ -245,4 +255,22 @@ fn a_denial_of_nobody_keeps_nothing() {
     let denied = refused(DENY_ALL, Caller::Anonymous);
     assert_eq!(denied.attempt, None);
     assert_eq!(Refusal::Denied(Box::new(denied)).reply().denied, None);
+}
+
+#[test]
+fn the_keys_of_one_request_are_decided_on_in_turns() {
+    let waits = |keys: usize| {
+        let key = |index| ObjectIdentifier { key: format!("k{index}"), ..ObjectIdentifier::default() };
+        let input = DeleteObjectsInput {
+            bucket: "known".into(),
+            delete: Delete { objects: (0..keys).map(key).collect(), ..Delete::default() },
+            ..DeleteObjectsInput::default()
+        };
+        let gate = Gate::new(Arc::new(World { delegated: false }));
+        let ledger = Ledger::new(Decided::default());
+        let decided = gate.authorize(root(MANAGEMENT), request("s3"), input, None, &ledger).now_or_never();
+        decided.map(|authorized| assert_eq!(authorized.unwrap().granted.deletes.len(), keys)).is_none()
+    };
+    assert!(!waits(KEYS_IN_A_TURN));
+    assert!(waits(KEYS_IN_A_TURN + 1), "others have their turn");
 }

@@ -202,7 +202,8 @@ impl Subject {
         view: &View,
         service: &str,
     ) -> Result<Vec<api::TrackedActionLastAccessed>, IamError> {
-        let mut last: BTreeMap<String, Option<(LastUseRow, &User)>> = allowed_actions(&self.policies, service);
+        let mut last: BTreeMap<String, Option<(LastUseRow, &User)>> =
+            allowed_actions(&self.policies, service);
         let own = format!("{service}:");
         for user in &self.users {
             for action in view.suffixes(&row::last_uses_of_actions(&user.info.id)).await? {

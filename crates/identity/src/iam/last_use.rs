@@ -121,11 +121,7 @@ impl Identity {
         self.keep_uses(used, rows).await
     }
 
-    async fn keep_uses(
-        &self,
-        used: Used<'_>,
-        rows: Vec<(Vec<u8>, Vec<u8>)>,
-    ) -> Result<bool, IdentityError> {
+    async fn keep_uses(&self, used: Used<'_>, rows: Vec<(Vec<u8>, Vec<u8>)>) -> Result<bool, IdentityError> {
         let partition = Partition::Iam(used.account);
         let mut batch = Batch::new(partition);
         if let Some(witness) = used.witness {

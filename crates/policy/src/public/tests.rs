@@ -395,4 +395,12 @@ fn however_intricate_the_policy_an_assessment_ends() {
     let many = (0..20).map(|n| deny(n, "Allow")).collect::<Vec<_>>().join(",");
     let shut = r#"{"Principal":"*","Resource":"*","Action":"s3:*","Effect":"Deny"}"#;
     assert!(assess(&bucket(&[many, denials, shut.to_owned()].join(",")[..]), owner()).is_some());
+    // Much that a value can be, and one long pattern.
+    let variables = (0..700).map(|n| format!("${{aws:PrincipalTag/{n:x}}}")).collect::<String>();
+    let open =
+        r#"{"Principal":"*","Resource":"arn:aws:s3:::b/RESOURCE","Action":"s3:ACTION","Effect":"Allow"}"#;
+    for (resource, action) in [(variables.as_str(), "*"), ("*", &"*a".repeat(9_000))] {
+        let hostile = open.replace("RESOURCE", resource).replace("ACTION", action);
+        assert!(assess(&bucket(&hostile), owner()).is_some());
+    }
 }

@@ -5,9 +5,9 @@ use strongroom_api_accessanalyzer::{
     AccessCheckResourceType as ResourceType, CheckNoPublicAccessInput, CheckNoPublicAccessOutput,
     CheckNoPublicAccessResult, ReasonSummary, op,
 };
-use strongroom_gate::{Authorized, ErrorReply, Handle, Reply};
-use strongroom_policy::{Document, Kind, PolicyError, public};
-use strongroom_types::AccountId;
+use strongroom_gate::{Authorized, ErrorReply, Handle, Reply, assess};
+use strongroom_policy::public::Exposure;
+use strongroom_policy::{Document, Kind, PolicyError};
 
 use super::validation_exception;
 use crate::Posture;
@@ -25,7 +25,9 @@ impl Handle<op::CheckNoPublicAccess> for Posture {
         let input = request.input();
         let owner = request.caller().account();
         let owner = owner.ok_or_else(|| ErrorReply::new(403, "AccessDenied", "Access Denied"))?;
-        Ok(Reply::new(check(&input.policy_document, kind(input.resource_type)?, owner)?))
+        let document = read(&input.policy_document, kind(input.resource_type)?)?;
+        let exposure = assess(&document, owner).await?;
+        Ok(Reply::new(told(&document, exposure.as_ref())))
     }
 }
 
@@ -40,19 +42,22 @@ fn kind(resource: Option<ResourceType>) -> Result<Kind, ErrorReply> {
     }
 }
 
-fn check(text: &str, kind: Kind, owner: AccountId) -> Result<CheckNoPublicAccessOutput, ErrorReply> {
-    let document = Document::parse(text.as_bytes(), kind).map_err(|error| match error {
+fn read(text: &str, kind: Kind) -> Result<Document, ErrorReply> {
+    Document::parse(text.as_bytes(), kind).map_err(|error| match error {
         // Source: as above, "Errors".
         PolicyError::Malformed { .. } | PolicyError::TooLarge { .. } => {
             ErrorReply::new(400, "InvalidParameterException", error.to_string())
         }
-    })?;
-    let Some(exposure) = public::assess(&document, owner) else {
-        return Ok(CheckNoPublicAccessOutput {
+    })
+}
+
+fn told(document: &Document, exposure: Option<&Exposure>) -> CheckNoPublicAccessOutput {
+    let Some(exposure) = exposure else {
+        return CheckNoPublicAccessOutput {
             result: Some(CheckNoPublicAccessResult::Pass),
             message: Some("The resource policy does not allow public access.".to_owned()),
             reasons: None,
-        });
+        };
     };
     let by_rule = exposure.by_rule.as_ref().map(|granted| &granted.statement);
     let statement = by_rule.or_else(|| exposure.by_reach.as_ref().map(|reached| &reached.statement));
@@ -65,16 +70,24 @@ fn check(text: &str, kind: Kind, owner: AccountId) -> Result<CheckNoPublicAccess
         statement_index: index.and_then(|index| i32::try_from(index).ok()),
         statement_id: statement.filter(|name| named(name).is_some()).cloned(),
     };
-    Ok(CheckNoPublicAccessOutput {
+    CheckNoPublicAccessOutput {
         result: Some(CheckNoPublicAccessResult::Fail),
         message: Some("The resource policy allows public access.".to_owned()),
         reasons: Some(vec![reason]),
-    })
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use strongroom_policy::public;
+    use strongroom_types::AccountId;
+
     use super::*;
+
+    fn check(text: &str, kind: Kind, owner: AccountId) -> Result<CheckNoPublicAccessOutput, ErrorReply> {
+        let document = read(text, kind)?;
+        Ok(told(&document, public::assess(&document, owner).as_ref()))
+    }
 
     fn owner() -> AccountId {
         AccountId::parse("111122223333").unwrap()

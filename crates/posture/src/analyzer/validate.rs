@@ -5,7 +5,7 @@ use strongroom_api_accessanalyzer::{
     Location, PolicyType, ValidatePolicyFinding, ValidatePolicyInput, ValidatePolicyOutput,
     ValidatePolicyResourceType as ResourceType, op,
 };
-use strongroom_gate::{Authorized, ErrorReply, Handle, Reply};
+use strongroom_gate::{Authorized, ErrorReply, Handle, Reply, aside};
 use strongroom_policy::vocabulary::AwsServices;
 use strongroom_policy::{Document, Kind, PolicyError, Vocabulary};
 
@@ -28,7 +28,8 @@ impl Handle<op::ValidatePolicy> for Posture {
     ) -> Result<Reply<ValidatePolicyOutput>, ErrorReply> {
         let input = request.input();
         let kind = kind(input.policy_type, input.validate_policy_resource_type)?;
-        let findings = findings(&input.policy_document, kind);
+        let text = input.policy_document.clone();
+        let findings = aside(move || findings(&text, kind)).await?;
         Ok(Reply::new(page(input, findings)?))
     }
 }

@@ -8,12 +8,16 @@
 use async_trait::async_trait;
 use strongroom_api_s3::{
     AbacStatus, BucketAbacStatus, GetBucketAbacInput, GetBucketAbacOutput, PutBucketAbacInput,
-    PutBucketAbacOutput, op,
+    PutBucketAbacOutput, Tagging, op,
 };
-use strongroom_gate::{Authorized, ErrorReply, Handle, Reply};
+use strongroom_gate::{Authorized, CommitError, ErrorReply, Handle, Mutation, Reply};
 
+use super::limits::MAX_TRIES;
+use super::settings::configured;
+use super::{settings, tagging};
 use crate::S3;
 use crate::error;
+use crate::row::{self, Coded as _};
 
 /// Source: S3 API Reference, "GetBucketAbac".
 #[async_trait]
@@ -38,12 +42,43 @@ impl Handle<op::PutBucketAbac> for S3 {
     ) -> Result<Reply<PutBucketAbacOutput>, ErrorReply> {
         let status = request.input().abac_status.status;
         let enabled = status.ok_or_else(error::malformed_xml)? == BucketAbacStatus::Enabled;
-        self.change_state(&mut request, |state| {
-            state.abac = enabled;
-            Ok(())
-        })
-        .await?;
+        self.set_abac(&mut request, enabled).await?;
         Ok(Reply::new(PutBucketAbacOutput {}))
+    }
+}
+
+impl S3 {
+    /// Lets the tags decide, as they are, if they are fit for it; or not any more.
+    async fn set_abac(
+        &self,
+        request: &mut Authorized<PutBucketAbacInput>,
+        enabled: bool,
+    ) -> Result<(), ErrorReply> {
+        for _ in 0..MAX_TRIES {
+            let partition = request.bucket()?.partition();
+            let (mut state, version) = self.state(partition).await?;
+            if state.abac == enabled {
+                return Ok(());
+            }
+            let stored = self.configuration::<Tagging>(partition, settings::name::TAGGING).await?;
+            let (tags, tags_version) = stored.unzip();
+            if enabled {
+                tagging::check_case(tags.iter().flat_map(|tags| &tags.tag_set).map(|tag| tag.key.as_str()))?;
+            }
+            state.abac = enabled;
+            state.generation = state.generation.saturating_add(1);
+            let mut mutation = Mutation::new();
+            mutation.unchanged(row::STATE, Some(version));
+            mutation.unchanged(row::config(settings::name::TAGGING), tags_version);
+            mutation.put(row::STATE, state.encode());
+            mutation.effect(configured());
+            match request.commit(&*self.store, mutation).await {
+                Ok(_) => return Ok(()),
+                Err(CommitError::Conflict) => {}
+                Err(error) => return Err(error.reply()),
+            }
+        }
+        Err(CommitError::Conflict.reply())
     }
 }
 

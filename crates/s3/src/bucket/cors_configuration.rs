@@ -29,17 +29,22 @@ impl S3 {
         Ok(stored.map(|(stored, _)| stored.cors_rules))
     }
 
-    /// The rules for whatever stands in the place of a bucket's name: of an access point those of its bucket.
+    /// The rules for whatever stands in the place of a bucket's name: of an access point those of its bucket, told to whom it
+    /// answers: one of a VPC tells them in that VPC alone.
     ///
     /// # Errors
     /// As [`Self::cors_rules`].
-    pub async fn cors_rules_at(&self, place: &str) -> Result<Option<Vec<CorsRule>>, ErrorReply> {
+    pub async fn cors_rules_at(
+        &self,
+        place: &str,
+        vpc: Option<&str>,
+    ) -> Result<Option<Vec<CorsRule>>, ErrorReply> {
         if let Ok(name) = BucketName::parse(place)
             && let Some(rules) = self.cors_rules(&name).await?
         {
             return Ok(Some(rules));
         }
-        let behind = self.directory.bucket_behind(place, &self.regions).await;
+        let behind = self.directory.bucket_behind(place, &self.regions, vpc).await;
         match behind.map_err(|error| ErrorReply::from(&error))? {
             Some(name) => self.cors_rules(&name).await,
             None => Ok(None),

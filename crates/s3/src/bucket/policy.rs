@@ -12,7 +12,8 @@ use strongroom_api_s3::{
 };
 use strongroom_gate::generated::{self, Action};
 use strongroom_gate::{
-    Authorized, BucketGrant, CommitError, ErrorReply, Handle, Mutation, Reply, warn_of_findings,
+    Authorized, BucketGrant, CommitError, ErrorReply, Handle, Mutation, Reply, aside, assess,
+    warn_of_findings,
 };
 use strongroom_policy::document::{Statement, Word};
 use strongroom_policy::public::{self, Exposure};
@@ -35,10 +36,17 @@ impl Handle<op::PutBucketPolicy> for S3 {
         let bucket = request.bucket()?.clone();
         let document = Document::parse(request.input().policy.as_bytes(), Kind::Bucket)
             .map_err(|error| malformed(&error))?;
-        about_this_bucket(&document, bucket.name())?;
-        warn_of_findings(&document);
+        let (given, name) = (document.clone(), bucket.name().clone());
+        let checked = aside(move || {
+            let about = about_this_bucket(&given, &name);
+            if about.is_ok() {
+                warn_of_findings(&given);
+            }
+            about
+        });
+        checked.await??;
         let document = request.keep_principals(&document).await?;
-        let exposure = public::assess(&document, bucket.owner());
+        let exposure = assess(&document, bucket.owner()).await?;
         if let Some(exposure) = &exposure
             && self.effective_block(&bucket).await?.block_public_policy
         {

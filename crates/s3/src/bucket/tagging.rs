@@ -129,6 +129,24 @@ pub(crate) fn check<'a>(tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> R
     Ok(())
 }
 
+/// Refuses tags that decide who may reach something, where two keys differ by case alone: conditions do not tell them
+/// apart, so that one would stand for the other.
+///
+/// DEVIATION: AWS takes both, and says of the key in a condition that it matches either, "but not both". Source: IAM User
+/// Guide, "IAM JSON policy elements: Condition" ("Condition key names are not case-sensitive").
+pub(crate) fn check_case<'a>(keys: impl IntoIterator<Item = &'a str>) -> Result<(), ErrorReply> {
+    let mut seen = HashSet::new();
+    match keys.into_iter().find(|key| !seen.insert(key.to_lowercase())) {
+        Some(key) => Err(ErrorReply::new(
+            400,
+            "InvalidTag",
+            "These tags decide who may reach the resource: two keys may not differ by case alone",
+        )
+        .member("TagKey", key)),
+        None => Ok(()),
+    }
+}
+
 fn invalid_tag(message: &'static str, key: &str, value: &str) -> ErrorReply {
     ErrorReply::new(400, "InvalidTag", message).member("TagKey", key).member("TagValue", value)
 }

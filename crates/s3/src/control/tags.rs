@@ -54,13 +54,14 @@ impl Handle<op::TagResource> for S3 {
                         None => tags.push(TagRow { key: key.clone(), value: value.clone() }),
                     }
                 }
-                tagging::check(tags.iter().map(|tag| (tag.key.as_str(), tag.value.as_str())))
+                tagging::check(tags.iter().map(|tag| (tag.key.as_str(), tag.value.as_str())))?;
+                tagging::check_case(tags.iter().map(|tag| tag.key.as_str()))
             };
             self.change_access_point_tags(&mut request, &id, change).await?;
             return Ok(Reply::new(TagResourceOutput {}));
         }
         bucket_partition(&request)?;
-        self.retag(&mut request, |_, stored| {
+        self.retag(&mut request, |state, stored| {
             let mut tags = stored.unwrap_or_default();
             for Tag { key, value } in &added {
                 match tags.tag_set.iter_mut().find(|tag| tag.key == *key) {
@@ -69,6 +70,9 @@ impl Handle<op::TagResource> for S3 {
                 }
             }
             tagging::check(tags.tag_set.iter().map(|tag| (tag.key.as_str(), tag.value.as_str())))?;
+            if state.abac {
+                tagging::check_case(tags.tag_set.iter().map(|tag| tag.key.as_str()))?;
+            }
             Ok((!tags.tag_set.is_empty()).then_some(tags))
         })
         .await?;

@@ -99,6 +99,11 @@ impl AccessPointRow {
         BucketId::from_bytes(self.bucket_id)
     }
 
+    /// Whether both are of one access point, not of two that had one name after each other: no two have one alias.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.alias == other.alias
+    }
+
     /// When it was made.
     pub fn created(&self) -> Timestamp {
         Timestamp::from_millis(self.created_millis)

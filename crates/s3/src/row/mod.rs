@@ -31,8 +31,8 @@ mod upload;
 
 pub use access_point::{
     AccessPointPolicyRow, AccessPointRow, AliasRow, TagRow, access_point, access_point_name,
-    access_point_policy, account_access_point, account_access_points, alias, bucket_access_point, bucket_access_point_name,
-    bucket_access_points, bucket_access_points_in,
+    access_point_policy, account_access_point, account_access_points, alias, bucket_access_point,
+    bucket_access_point_name, bucket_access_points, bucket_access_points_in,
 };
 pub use acl::{AclRow, GrantRow, GranteeRow, OwnerRow, PermissionRow};
 pub use bucket::{BucketRow, NameRow, PublicAccessBlockRow, StateRow, Versioning};

@@ -194,7 +194,8 @@ fn malformed_acl(error: &ReadError) -> ErrorReply {
     if matches!(error.kind, ReadErrorKind::Syntax(_)) {
         return malformed_xml();
     }
-    let message = "The ACL that you provided was not well formed or did not validate against our published schema.";
+    let message =
+        "The ACL that you provided was not well formed or did not validate against our published schema.";
     ErrorReply::new(400, "MalformedACLError", message)
 }
 

@@ -70,6 +70,5 @@ pub(crate) fn wire_reply(error: &WireError) -> ErrorReply {
             "You did not provide the number of bytes specified by the Content-Length HTTP header.",
         ),
         WireError::Stalled { .. } => super::timed_out(),
-        WireError::TooLarge { .. } => super::too_long(),
     }
 }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use strongroom_gate::ErrorReply;
 
-use super::{Owner, Room, Share, timed_out, wire_reply};
-use crate::http::{BodyError, IncomingBody};
+use super::{Owner, Room, Share, timed_out, too_long, wire_reply};
+use crate::http::IncomingBody;
 use crate::limits::{
     MAX_RPC_BODY_BYTES, SMALL_UNKNOWN_BODY_BYTES, UNKNOWN_BODIES_KIB, UNKNOWN_BODIES_KIB_PER_ACCOUNT,
     UNKNOWN_BODY_TIMEOUT,
@@ -54,7 +54,6 @@ impl UnknownBodies {
         body: &mut IncomingBody,
         owner: impl Future<Output = Owner>,
     ) -> Result<UnknownBody, ErrorReply> {
-        let too_long = || wire_reply(&BodyError::TooLarge { limit: MAX_RPC_BODY_BYTES });
         if body.content_length().is_some_and(|length| length > MAX_RPC_BODY_BYTES as u64) {
             return Err(too_long());
         }

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use strongroom_ec2::Ec2;
 use strongroom_gate::{
-    AccessPointAddress, AccessPointFacts, AccountFacts, BucketFacts, Caller, EndpointFacts, Facts, Kept,
-    Named, NamedPolicy, ObjectAccess, PrincipalFacts, ResourceFacts, SecondFactor,
+    AccessPointAddress, AccessPointFacts, AccessPointId, AccountFacts, BucketFacts, Caller, EndpointFacts,
+    Facts, Kept, Named, NamedPolicy, ObjectAccess, PrincipalFacts, ResourceFacts, SecondFactor,
 };
 use strongroom_identity::{Identity, IdentityError};
 use strongroom_organizations::{ACCOUNT_SERVICE, Organizations, OrganizationsError};
 use strongroom_policy::document::AwsPrincipal;
 use strongroom_s3::S3;
-use strongroom_storage::StoreError;
+use strongroom_storage::{Precondition, StoreError};
 use strongroom_types::{
     AccountId, Arn, BucketId, BucketName, CanonicalUserId, ObjectKey, Timestamp, VersionId,
 };
@@ -63,6 +63,10 @@ impl Facts for InstallationFacts {
         address: &AccessPointAddress,
     ) -> Result<Option<Arc<AccessPointFacts>>, StoreError> {
         self.s3.directory().access_point(address).await
+    }
+
+    async fn access_point_guard(&self, id: &AccessPointId) -> Result<Option<Precondition>, StoreError> {
+        self.s3.directory().access_point_guard(id).await
     }
 
     async fn resource(&self, resource: &Arn) -> Result<ResourceFacts, StoreError> {

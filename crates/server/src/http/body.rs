@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use tokio::time::Instant;
@@ -26,12 +26,6 @@ pub enum BodyError {
     Stalled {
         /// How long the server waited.
         after: Duration,
-    },
-    /// More than the caller of [`IncomingBody::collect`] takes.
-    #[error("the request body has more than {limit} bytes")]
-    TooLarge {
-        /// The limit in bytes.
-        limit: usize,
     },
 }
 
@@ -214,29 +208,6 @@ impl IncomingBody {
         self.awaits_continue
     }
 
-    /// All bytes, if they are at most `limit`; a longer body is refused before it is read, when its length is named.
-    ///
-    /// # Errors
-    /// [`BodyError::TooLarge`], and those of [`next`](Self::next).
-    pub async fn collect(&mut self, limit: usize) -> Result<Bytes, BodyError> {
-        let too_large = BodyError::TooLarge { limit };
-        if self.content_length.is_some_and(|length| length > limit as u64) {
-            return Err(too_large);
-        }
-        let Some(first) = self.next().await.transpose()? else { return Ok(Bytes::new()) };
-        if first.len() > limit {
-            return Err(too_large);
-        }
-        let mut all = BytesMut::from(first);
-        while let Some(piece) = self.next().await.transpose()? {
-            if piece.len() > limit - all.len() {
-                return Err(too_large);
-            }
-            all.extend_from_slice(&piece);
-        }
-        Ok(all.freeze())
-    }
-
     fn fail(&mut self, error: BodyError) -> BodyError {
         self.inner = Inner::Ended;
         self.failed = true;
@@ -257,20 +228,5 @@ impl Drop for IncomingBody {
             Inner::Memory(_) | Inner::Ended => Rest::Read,
         };
         *self.rest.lock().unwrap_or_else(PoisonError::into_inner) = rest;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn collects_up_to_the_limit_and_no_further() {
-        let bytes = Bytes::from_static(b"12345");
-        assert_eq!(IncomingBody::from_bytes(bytes.clone()).collect(5).await.unwrap(), bytes);
-        let mut body = IncomingBody::from_bytes(bytes);
-        assert!(matches!(body.collect(4).await, Err(BodyError::TooLarge { limit: 4 })));
-        assert_eq!(body.bytes_read().get(), 0, "refused unread");
-        assert_eq!(IncomingBody::from_bytes(Bytes::new()).collect(0).await.unwrap(), Bytes::new());
     }
 }

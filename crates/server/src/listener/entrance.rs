@@ -1,6 +1,5 @@
 //! Where connections come in that are not from everybody: addresses of VPC endpoints, and of balancers.
 
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -10,6 +9,7 @@ use super::limits::PROXY_HEADER_TIMEOUT;
 use super::network::Network;
 use super::proxy;
 use super::source::ConnectionPlace;
+use super::{ListenError, bind};
 use crate::http::{Connection, Handler};
 
 /// Connections that the operating system holds until they are accepted; what [`TcpListener::bind`] asks for.
@@ -34,13 +34,23 @@ pub struct Entrance {
 
 impl Entrance {
     /// Opens the socket.
-    pub(super) async fn bind(&self) -> io::Result<TcpListener> {
-        let Some(interface) = &self.interface else { return TcpListener::bind(self.listen).await };
-        let socket = if self.listen.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        socket.set_reuseaddr(true)?;
-        socket.bind_device(Some(interface.as_bytes()))?;
-        socket.bind(self.listen)?;
-        socket.listen(BACKLOG)
+    ///
+    /// # Errors
+    /// [`ListenError::Bind`], [`ListenError::Interface`].
+    pub(super) async fn bind(&self) -> Result<TcpListener, ListenError> {
+        let Some(interface) = &self.interface else { return bind(self.listen).await };
+        let address = self.listen;
+        let refused = |source| ListenError::Bind { address, source };
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+        let socket = socket.map_err(refused)?;
+        socket.set_reuseaddr(true).map_err(refused)?;
+        socket.bind_device(Some(interface.as_bytes())).map_err(|source| ListenError::Interface {
+            interface: interface.clone(),
+            address,
+            source,
+        })?;
+        socket.bind(address).map_err(refused)?;
+        socket.listen(BACKLOG).map_err(refused)
     }
 
     /// Whether connections begin with a header of a balancer.

@@ -5,7 +5,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 use super::tests::{Server, limits, rest, serve_at};
-use super::{ConnectionLimits, Entrance};
+use super::{ConnectionLimits, Entrance, ListenError};
 
 const BOUND: &str = "vpce-0123456789abcdef0";
 const SAID: &str = "vpce-08d2bf15fac5001c9";
@@ -39,7 +39,11 @@ fn address(server: &Server) -> SocketAddr {
 
 /// The end of the answer to what is sent, or nothing where the connection is closed.
 async fn answer(server: &Server, sent: &[u8]) -> String {
-    let mut stream = TcpStream::connect(address(server)).await.unwrap();
+    answer_at(address(server), sent).await
+}
+
+async fn answer_at(address: SocketAddr, sent: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(sent).await.unwrap();
     let mut text = Vec::new();
     let reading = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut text);
@@ -120,4 +124,43 @@ async fn a_header_that_does_not_come_is_not_waited_for() {
         stream.write_all(&header(Some(SAID))[..begun]).await.unwrap();
         assert_eq!(rest(&mut stream).await, "", "{begun} bytes");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_header_that_does_not_come_does_not_hold_a_shutdown() {
+    let server = serve_at(limits(), vec![entrance(None, &["127.0.0.1"])]).await;
+    let mut waiting = TcpStream::connect(address(&server)).await.unwrap();
+    // One that came later is served already, so the first is accepted.
+    assert_eq!(answer(&server, &[header(None), REQUEST.to_vec()].concat()).await, "192.0.2.7 public");
+    let before = tokio::time::Instant::now();
+    server.end().await;
+    assert_eq!(before.elapsed(), Duration::ZERO);
+    assert_eq!(rest(&mut waiting).await, "");
+}
+
+#[tokio::test]
+async fn where_both_families_come_in_an_address_of_ipv4_is_one() {
+    let both = |balancers: &[&str]| Entrance {
+        listen: "[::]:0".parse().unwrap(),
+        ..entrance(Some(BOUND), balancers)
+    };
+    let server = serve_at(limits(), vec![both(&[]), both(&["127.0.0.1"])]).await;
+    let at = |entrance: usize| SocketAddr::from(([127, 0, 0, 1], server.entrances[entrance].port()));
+    assert_eq!(answer_at(at(0), REQUEST).await, format!("127.0.0.1 {BOUND}"));
+    let mapped = "::ffff:192.0.2.7".parse::<std::net::Ipv6Addr>().unwrap().octets();
+    let rest = [mapped.as_slice(), &mapped, &[0x30, 0x39, 0x01, 0xbb]].concat();
+    let header = [b"\r\n\r\n\0\r\nQUIT\n\x21\x21\0\x24".as_slice(), &rest].concat();
+    assert_eq!(answer_at(at(1), &[header, REQUEST.to_vec()].concat()).await, format!("192.0.2.7 {BOUND}"));
+}
+
+#[tokio::test]
+async fn an_interface_that_is_not_there_is_named() {
+    let error =
+        Entrance { interface: Some("nowhere0".to_owned()), ..entrance(Some(BOUND), &[]) }.bind().await;
+    let error = error.expect_err("there is no such interface");
+    assert!(
+        matches!(&error, ListenError::Interface { interface, .. } if interface == "nowhere0"),
+        "{error:?}"
+    );
+    assert!(!error.to_string().contains("another process"), "{error}");
 }

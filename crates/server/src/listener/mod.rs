@@ -34,6 +34,7 @@ pub use self::fault::HeadFault;
 pub use self::flood::{Admit, FloodBudget, FloodLimits, Refusals};
 use self::limits::ACCEPT_RETRY;
 pub use self::limits::ConnectionLimits;
+pub(crate) use self::network::hold_everybody;
 pub use self::network::{Network, NotANetwork};
 pub use self::shutdown::{Shutdown, ShutdownTrigger};
 use self::source::ConnectionCounts;
@@ -60,6 +61,19 @@ pub enum ListenError {
     /// The operating system refused an address.
     #[error("cannot listen on {address}; is another process using it? choose another address")]
     Bind {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The network interface is not there, or not for this process.
+    #[error(
+        "cannot listen on {address} through the network interface {interface}; is there such an interface?"
+    )]
+    Interface {
+        /// The interface.
+        interface: String,
         /// The address.
         address: SocketAddr,
         /// Why.
@@ -112,9 +126,7 @@ impl Listeners {
         };
         let mut entrances = Vec::with_capacity(addresses.entrances.len());
         for entrance in &addresses.entrances {
-            let address = entrance.listen;
-            let listener = entrance.bind().await.map_err(|source| ListenError::Bind { address, source })?;
-            entrances.push((listener, entrance.clone()));
+            entrances.push((entrance.bind().await?, entrance.clone()));
         }
         Ok(Self { tls, plaintext, entrances, admin, config, limits })
     }
@@ -188,6 +200,11 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, ListenError> {
     TcpListener::bind(address).await.map_err(|source| ListenError::Bind { address, source })
 }
 
+/// The address that a client has for itself: on an address of IPv6 that takes both, one of IPv4 is mapped into IPv6.
+fn canonical(peer: SocketAddr) -> SocketAddr {
+    SocketAddr::new(peer.ip().to_canonical(), peer.port())
+}
+
 /// How connections come in on one address.
 #[derive(Clone)]
 struct Way {
@@ -226,6 +243,7 @@ impl Front {
 
     /// Serves a connection in a task of its own, or closes it when there are too many.
     fn admit(&self, mut stream: TcpStream, peer: SocketAddr, Way { acceptor, entrance }: Way) {
+        let peer = canonical(peer);
         if entrance.as_ref().is_some_and(|entrance| !entrance.admits(peer.ip())) {
             tracing::debug!(%peer, "a peer was refused that is none of the balancers");
             return;
@@ -253,7 +271,12 @@ impl Front {
         tokio::spawn(async move {
             if let Some(entrance) = entrance {
                 let handler = Arc::clone(&serve.handler);
-                if !entrance.introduce(&mut stream, &mut connection, &mut place, &*handler).await {
+                let introduced = tokio::select! {
+                    biased;
+                    () = serve.shutdown.requested() => return,
+                    introduced = entrance.introduce(&mut stream, &mut connection, &mut place, &*handler) => introduced,
+                };
+                if !introduced {
                     return;
                 }
             }

@@ -17,6 +17,24 @@ pub struct Network {
 #[error("{0:?} is neither an address nor a network such as 10.0.0.0/24")]
 pub struct NotANetwork(String);
 
+/// Whether networks hold together every address of IPv4, or every one of IPv6 that is routed (RFC 4291, section 2.4: of
+/// global unicast 2000::/3 is what is given out).
+pub(crate) fn hold_everybody(networks: &[Network]) -> bool {
+    const IPV4: (u128, u128) = (0xffff_0000_0000, 0xffff_ffff_ffff);
+    const IPV6: (u128, u128) = (0b001 << 125, (0b010 << 125) - 1);
+    let mut ranges: Vec<_> =
+        networks.iter().map(|network| (network.first, network.first | !network.mask)).collect();
+    ranges.sort_unstable();
+    [IPV4, IPV6].into_iter().any(|(first, last)| {
+        let mut next = Some(first);
+        for (from, to) in &ranges {
+            next = next
+                .and_then(|next| if *from <= next && next <= *to { to.checked_add(1) } else { Some(next) });
+        }
+        next.is_none_or(|next| next > last)
+    })
+}
+
 fn bits(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
@@ -84,6 +102,35 @@ mod tests {
             assert!(outside.parse().map_or(true, |outside| !parsed.contains(outside)), "{network}");
         }
         assert_eq!("10.1.2.3".parse::<Network>().unwrap().to_string(), "10.1.2.3/32");
+    }
+
+    #[test]
+    fn everybody_is_told_however_it_is_written() {
+        for all in [
+            &["0.0.0.0/0"][..],
+            &["0.0.0.0/00"],
+            &["::ffff:0.0.0.0/96"],
+            &["::/0"],
+            &["2000::/3"],
+            &["128.0.0.0/1", "10.0.0.1", "0.0.0.0/1"],
+            &["0.0.0.0/1", "0.0.0.0/2", "::ffff:128.0.0.0/97"],
+            &["3000::/4", "2000::/4"],
+            &["8000::/1", "::/1"],
+        ] {
+            let networks: Vec<Network> = all.iter().map(|network| network.parse().unwrap()).collect();
+            assert!(hold_everybody(&networks), "{all:?}");
+        }
+        for some in [
+            &[][..],
+            &["10.0.0.0/8", "2001:db8::/32"],
+            &["0.0.0.0/1"],
+            &["0.0.0.0/2", "128.0.0.0/1"],
+            &["3000::/4", "fd00::/8"],
+            &["8000::/1"],
+        ] {
+            let networks: Vec<Network> = some.iter().map(|network| network.parse().unwrap()).collect();
+            assert!(!hold_everybody(&networks), "{some:?}");
+        }
     }
 
     #[test]

@@ -169,6 +169,12 @@ pub(super) async fn serve_at(limits: ConnectionLimits, entrances: Vec<Entrance>)
 }
 
 impl Server {
+    /// Asks for the end, and waits for it.
+    pub(super) async fn end(self) {
+        self.trigger.request();
+        self.running.await.unwrap();
+    }
+
     async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.plaintext).await.unwrap()
     }

@@ -33,7 +33,17 @@ fn ask(service: &'static ServiceSchema, operation: &OperationSchema) -> Result<R
 fn every_operation_of_every_service_is_reached() {
     let aws = SERVICES.iter().filter(|service| service.name != "strongroom");
     let counts: Vec<_> = aws.map(|service| (service.name, service.operations.len())).collect();
-    assert_eq!(counts, [("accessanalyzer", 39), ("account", 18), ("ec2", 830), ("iam", 181), ("organizations", 63), ("sts", 12)]);
+    assert_eq!(
+        counts,
+        [
+            ("accessanalyzer", 39),
+            ("account", 18),
+            ("ec2", 830),
+            ("iam", 181),
+            ("organizations", 63),
+            ("sts", 12)
+        ]
+    );
     for service in SERVICES {
         for operation in service.operations {
             let routed = ask(service, operation).unwrap();
@@ -47,7 +57,10 @@ fn each_service_is_signed_for_by_a_name_of_its_own() {
     let mut names: Vec<_> = SERVICES.iter().map(|service| service.signing_name).collect();
     names.push(strongroom_api_s3::SERVICE.signing_name);
     names.sort_unstable();
-    assert_eq!(names, ["access-analyzer", "account", "ec2", "iam", "organizations", "s3", "strongroom", "sts"]);
+    assert_eq!(
+        names,
+        ["access-analyzer", "account", "ec2", "iam", "organizations", "s3", "strongroom", "sts"]
+    );
 }
 
 #[test]

@@ -60,6 +60,12 @@ impl Fixed {
         fixed
     }
 
+    /// How many values it has.
+    pub(super) fn len(&self) -> usize {
+        let values = self.values.values().map(BTreeSet::len).sum::<usize>();
+        self.accounts.len() + self.organizations.len() + self.ids.len() + self.networks.len() + values
+    }
+
     fn condition(&mut self, condition: &ConditionElement) {
         if condition.operator.negated {
             return;

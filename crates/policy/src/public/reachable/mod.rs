@@ -47,8 +47,12 @@ use fixed::{Fixed, OWN_ORGANIZATION};
 use keys::{Traits, Values, Who};
 use search::{Case, Model};
 
-/// Work that one assessment may take, in words of automaton state that are looked at: about a second at most.
-pub const BUDGET: usize = 1 << 25;
+/// Work that one assessment may take, in words of automaton state that are looked at, and what costs as much: a quarter of a
+/// second at most.
+pub const BUDGET: usize = 1 << 23;
+
+/// What a text that is copied costs, in words.
+const COPY: usize = 16;
 
 /// Combinations of values that variables are tried with.
 const MAX_ASSIGNMENTS: usize = 64;
@@ -198,6 +202,9 @@ impl<'a> World<'a> {
         let mut undecided = None;
         for who in self.callers() {
             for statement in self.grants_to(&who) {
+                if self.is_exhausted() {
+                    return Reach::Undecided { statement: undecided.unwrap_or(statement) };
+                }
                 match self.statement(&who, statement) {
                     Answer::Yes(witness) => return Reach::Reachable { statement, witness },
                     Answer::No => {}
@@ -263,21 +270,21 @@ impl<'a> World<'a> {
         statements.flat_map(|(_, keys)| keys).filter(is_open).cloned().collect()
     }
 
-    /// Takes work off what is left; false where that is not enough.
+    /// Takes work off what is left; false where that is not enough, and then nothing is.
     fn spend(&self, work: usize) -> bool {
-        match self.budget.get().checked_sub(work) {
-            Some(left) => {
-                self.budget.set(left);
-                true
-            }
-            None => {
-                self.gap.set(true);
-                false
-            }
+        let enough = word::spend(&self.budget, work);
+        if !enough {
+            self.gap.set(true);
         }
+        enough
+    }
+
+    fn is_exhausted(&self) -> bool {
+        self.budget.get() == 0
     }
 
     fn traits(&self, key: &str, who: &Who) -> Traits {
+        self.spend(self.fixed.len().saturating_add(1).saturating_mul(COPY));
         Traits::of(key, who, &self.fixed, self.owner)
     }
 
@@ -285,11 +292,17 @@ impl<'a> World<'a> {
         let open = self.open_keys(who, allow);
         self.gap.set(false);
         for assigned in self.assignments(who, allow, &open) {
+            if self.is_exhausted() {
+                break;
+            }
             let case = Case { world: self, who, assigned, open: BTreeSet::new(), loose: false };
             if let Some(model) = case.search(allow, None) {
                 let model = case.understandable(allow).unwrap_or(model);
                 return Answer::Yes(Box::new(self.witness(&case, &model)));
             }
+        }
+        if self.is_exhausted() {
+            return Answer::Unknown;
         }
         if open.is_empty() && !self.gap.get() {
             return Answer::No;
@@ -316,12 +329,14 @@ impl<'a> World<'a> {
             let mut more = Vec::new();
             for assigned in &all {
                 for candidate in &candidates {
+                    if more.len() == MAX_ASSIGNMENTS || !self.spend((assigned.len() + 1) * COPY) {
+                        break;
+                    }
                     let mut next = assigned.clone();
                     next.extend(candidate.iter().cloned());
                     more.push(next);
                 }
             }
-            more.truncate(MAX_ASSIGNMENTS);
             all = more;
         }
         all

@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::World;
 use super::keys::Who;
 use super::language::{Test, of_actions, of_condition, of_resources};
 use super::word::Language;
+use super::{COPY, World};
 use crate::compile::ActionName;
 use crate::condition::{Condition, Family};
 use crate::context::ContextMap;
@@ -299,6 +299,7 @@ impl<'a> Case<'a> {
 
     /// What an evaluation of the request sees.
     pub(super) fn context(&self, model: &Model) -> ContextMap {
+        self.world.spend((self.assigned.len() + model.keys.len() + 1) * COPY);
         let mut context = ContextMap::new();
         for (key, value) in &self.assigned {
             if let Some(value) = value {

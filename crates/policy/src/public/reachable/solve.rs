@@ -253,13 +253,20 @@ impl Case<'_> {
                 self.word(&tests, &[form, &shown], forbidden)
             }
             Some(Family::Bool | Family::Number | Family::Date | Family::Binary | Family::Address) => {
-                self.edges(key).into_iter().find(|value| fits(value))
+                self.edge(key, fits)
             }
             None => {
                 self.world.gap.set(true);
-                self.edges(key).into_iter().find(|value| fits(value))
+                self.edge(key, fits)
             }
         }
+    }
+
+    /// The first of [`Case::edges`] that fits. Each may be held against all values that the edges come from.
+    fn edge(&self, key: &str, fits: impl Fn(&str) -> bool) -> Option<String> {
+        let edges = self.edges(key);
+        let work = 1 + edges.len() / 64;
+        edges.into_iter().take_while(|_| self.world.spend(work)).find(|value| fits(value))
     }
 
     /// A value of each part that the policy's values cut a key's values into.

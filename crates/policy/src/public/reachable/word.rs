@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeSet, HashSet};
+use std::ops::Range;
 
 use crate::variable::Piece;
 
@@ -134,14 +135,18 @@ pub(super) enum Found {
 /// What a step costs beside the words of its state.
 const STEP: usize = 16;
 
+/// Nodes of a state, and words of one that is given up again, that cost together what a word costs that is kept.
+const CHEAP: usize = 4;
+
 /// Words of states that one search keeps: 16 MiB, since each is kept twice.
 const MAX_KEPT: usize = 1 << 20;
 
 /// Finds a shortest text that meets all demands. `budget` is how much may be looked at, and is used up.
 pub(super) fn find(demands: &[Demand<'_>], budget: &Cell<usize>) -> Found {
     let automaton = Automaton::new(demands);
-    let Some(left) = budget.get().checked_sub(automaton.nodes.len()) else { return Found::TooHard };
-    budget.set(left);
+    if !spend(budget, automaton.nodes.len()) {
+        return Found::TooHard;
+    }
     let alphabet = alphabet(demands);
     let mut walk = Walk { seen: HashSet::new(), states: Vec::new() };
     walk.visit(automaton.start(), 0, None);
@@ -150,11 +155,16 @@ pub(super) fn find(demands: &[Demand<'_>], budget: &Cell<usize>) -> Found {
         if automaton.accepts(&state) {
             return Found::Word(walk.word(at));
         }
+        let set = state.iter().map(|word| word.count_ones() as usize).sum::<usize>();
+        let cost = STEP + (state.len() + set) / CHEAP;
         for c in &alphabet {
-            let cost = state.len() + STEP;
-            let Some(left) = budget.get().checked_sub(cost) else { return Found::TooHard };
-            budget.set(left);
+            if !spend(budget, cost) {
+                return Found::TooHard;
+            }
             if let Some(next) = automaton.step(&state, *c) {
+                if !spend(budget, next.len()) {
+                    return Found::TooHard;
+                }
                 walk.visit(next, at, Some(*c));
             }
         }
@@ -164,6 +174,13 @@ pub(super) fn find(demands: &[Demand<'_>], budget: &Cell<usize>) -> Found {
         at += 1;
     }
     Found::None
+}
+
+/// Takes work off a budget; false where it is not enough, and then nothing is left.
+pub(super) fn spend(budget: &Cell<usize>, work: usize) -> bool {
+    let left = budget.get().checked_sub(work);
+    budget.set(left.unwrap_or_default());
+    left.is_some()
 }
 
 /// States in the order in which they were met, each with the one before it and the character between.
@@ -236,11 +253,21 @@ struct Automaton {
     nodes: Vec<Node>,
     starts: Vec<usize>,
     /// For each language: its nodes, the ends among them, and whether a text must be of it.
-    languages: Vec<(std::ops::Range<usize>, Vec<usize>, bool)>,
+    languages: Vec<(Range<usize>, Vec<usize>, bool)>,
 }
 
 fn has(state: &State, node: usize) -> bool {
     state.get(node / 64).is_some_and(|word| word >> (node % 64) & 1 == 1)
+}
+
+fn has_any(state: &State, nodes: &Range<usize>) -> bool {
+    let Some(end) = nodes.end.checked_sub(1).filter(|_| !nodes.is_empty()) else { return false };
+    let (first, last) = (nodes.start / 64, end / 64);
+    state.iter().enumerate().take(last + 1).skip(first).any(|(at, word)| {
+        let from = if at == first { u64::MAX << (nodes.start % 64) } else { u64::MAX };
+        let to = if at == last { u64::MAX >> (63 - end % 64) } else { u64::MAX };
+        word & from & to != 0
+    })
 }
 
 fn set(state: &mut State, node: usize) {
@@ -308,8 +335,7 @@ impl Automaton {
                 Some(Node::Symbol(_) | Node::End) | None => {}
             }
         }
-        let alive = |nodes: &std::ops::Range<usize>| nodes.clone().any(|node| has(&next, node));
-        let hopeless = self.languages.iter().any(|(nodes, _, wanted)| *wanted && !alive(nodes));
+        let hopeless = self.languages.iter().any(|(nodes, _, wanted)| *wanted && !has_any(&next, nodes));
         (!hopeless).then_some(next)
     }
 

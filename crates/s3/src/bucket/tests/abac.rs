@@ -102,3 +102,22 @@ async fn abac_enabled_while_tags_are_replaced_leaves_tags_that_were_set_before()
         assert_eq!(tags.len(), usize::from(replaced.is_ok()), "{seed}");
     }
 }
+
+#[tokio::test]
+async fn tags_that_decide_do_not_differ_by_case_alone() {
+    let bed = Bed::new();
+    bed.ok(on!(CreateBucketInput, "tagged")).await;
+    bed.ok(add("tagged", "team", "one")).await;
+    bed.ok(add("tagged", "Team", "two")).await;
+    assert_eq!(bed.refused(enable("tagged")).await, is(400, "InvalidTag"));
+    let removed = UntagResourceInput {
+        account_id: ALICE.into(),
+        resource_arn: "arn:aws:s3:::tagged".into(),
+        tag_keys: vec!["Team".into()],
+    };
+    bed.ok(removed).await;
+    bed.ok(enable("tagged")).await;
+    assert_eq!(bed.refused(add("tagged", "TEAM", "two")).await, is(400, "InvalidTag"));
+    bed.ok(add("tagged", "team", "two")).await;
+    bed.ok(add("tagged", "teams", "two")).await;
+}

@@ -63,6 +63,7 @@ impl S3 {
         }
         let tags = input.tags.clone().unwrap_or_default();
         tagging::check(tags.iter().map(|tag| (tag.key.as_str(), tag.value.as_str())))?;
+        tagging::check_case(tags.iter().map(|tag| tag.key.as_str()))?;
         let vpc = input.vpc_configuration.as_ref().map(|given| given.vpc_id.clone());
         if vpc.as_deref().is_some_and(|vpc| !is_vpc_id(vpc)) {
             return Err(error::invalid_request(

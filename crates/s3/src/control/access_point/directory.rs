@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use strongroom_gate::{AccessPointAddress, AccessPointFacts, AccessPointId, NamedPolicy, PublicAccessBlock};
 use strongroom_policy::Kind;
-use strongroom_storage::{Partition, StoreError};
+use strongroom_storage::{Partition, Precondition, RowVersion, StoreError};
 use strongroom_types::{BucketName, Region};
 
 use super::limits::MAX_READ_TRIES;
@@ -14,6 +14,11 @@ use crate::row::{self, AccessPointRow, AliasRow};
 
 /// What a record calls the policy of an access point.
 const POLICY_NAME: &str = "access point policy";
+
+/// That an access point's row is the one that was read.
+fn guard(id: &AccessPointId, version: RowVersion) -> Precondition {
+    Precondition::RowIs(row::access_point(id), version)
+}
 
 impl BucketDirectory {
     /// The access point that is addressed so, if there is one.
@@ -34,7 +39,7 @@ impl BucketDirectory {
         };
         for _ in 0..MAX_READ_TRIES {
             let found = self.read::<AccessPointRow>(Partition::Names, &row::access_point(&id)).await?;
-            let Some((found, _)) = found else { return Ok(None) };
+            let Some((found, version)) = found else { return Ok(None) };
             let policy = match &found.policy {
                 None => None,
                 // A policy that is gone was replaced since, or its access point is gone, too.
@@ -43,12 +48,23 @@ impl BucketDirectory {
                     None => continue,
                 },
             };
-            return self.access_point_facts(id, found, policy).await.map(Some);
+            return self.access_point_facts(id, (found, version), policy).await.map(Some);
         }
         Err(StoreError::Conflict)
     }
 
-    /// The bucket to which what stands in the place of its name leads; `None` if that is no access point.
+    /// The row of an access point as it is now, as the gate's facts have it; `None` if it is gone.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the store.
+    pub async fn access_point_guard(&self, id: &AccessPointId) -> Result<Option<Precondition>, StoreError> {
+        let found = self.store().get(Partition::Names, &row::access_point(id)).await?;
+        Ok(found.map(|found| guard(id, found.version)))
+    }
+
+    /// The bucket to which what stands in the place of its name leads whoever comes from `vpc`; `None` if that is no access
+    /// point, or one that answers another VPC alone. Neither region nor signature is known here: a host that is called so in
+    /// several regions leads nowhere, rather than to one that was not meant.
     ///
     /// # Errors
     /// As [`Self::access_point`].
@@ -56,6 +72,7 @@ impl BucketDirectory {
         &self,
         place: &str,
         regions: &[Region],
+        vpc: Option<&str>,
     ) -> Result<Option<BucketName>, StoreError> {
         let addresses = match (AccessPointAddress::parse(place), BucketName::parse(place)) {
             (Ok(Some(address)), _) => vec![address],
@@ -65,25 +82,31 @@ impl BucketDirectory {
                 ids.map(AccessPointAddress::Id).collect()
             }
         };
+        let mut found = None;
         for address in &addresses {
             let Some(point) = self.access_point(address).await? else { continue };
-            let named = self.name_row(&point.bucket).await?;
-            let leads_there = named.is_some_and(|(named, _)| named.id() == point.bucket_id);
-            return Ok(leads_there.then(|| point.bucket.clone()));
+            if found.replace(point).is_some() {
+                return Ok(None);
+            }
         }
-        Ok(None)
+        let answers = |point: &Arc<AccessPointFacts>| point.vpc.as_deref().is_none_or(|own| vpc == Some(own));
+        let Some(point) = found.filter(answers) else { return Ok(None) };
+        let named = self.name_row(&point.bucket).await?;
+        let leads_there = named.is_some_and(|(named, _)| named.id() == point.bucket_id);
+        Ok(leads_there.then(|| point.bucket.clone()))
     }
 
     async fn access_point_facts(
         &self,
         id: AccessPointId,
-        found: AccessPointRow,
+        (found, version): (AccessPointRow, RowVersion),
         policy: Option<NamedPolicy>,
     ) -> Result<Arc<AccessPointFacts>, StoreError> {
         let bucket = BucketName::parse(&found.bucket).map_err(|_| corrupt())?;
         let account = self.account_block(id.account).await?.block;
         let account = account.map(PublicAccessBlock::from).unwrap_or_default();
         Ok(Arc::new(AccessPointFacts {
+            guard: guard(&id, version),
             id,
             bucket,
             bucket_id: found.bucket_id(),

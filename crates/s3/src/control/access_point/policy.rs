@@ -10,9 +10,10 @@ use strongroom_api_s3control::{
     PolicyStatus, PutAccessPointPolicyInput, PutAccessPointPolicyOutput, op,
 };
 use strongroom_gate::{
-    AccessPointId, Authorized, CommitError, ErrorReply, Handle, Mutation, PublicAccessBlock, Reply,
+    AccessPointId, Authorized, CommitError, ErrorReply, Handle, Mutation, PublicAccessBlock, Reply, aside,
+    assess,
 };
-use strongroom_policy::public::{self, Exposure};
+use strongroom_policy::public::Exposure;
 use strongroom_policy::{Document, Kind};
 use strongroom_storage::Partition;
 
@@ -39,11 +40,12 @@ impl Handle<op::PutAccessPointPolicy> for S3 {
         let (found, _) = self.access_point(&id).await?;
         let document = Document::parse(request.input().policy.as_bytes(), Kind::AccessPoint)
             .map_err(|error| malformed(&error))?;
-        about_this_access_point(&document, &id)?;
+        let (given, about) = (document.clone(), id.clone());
+        aside(move || about_this_access_point(&given, &about)).await??;
         let document = request.keep_principals(&document).await?;
         // Whoever is not in the VPC gets nothing, whatever the policy says. Source: S3 User Guide, "The meaning of
         // 'public'": access points with a network origin of VPC are never public.
-        let exposure = if found.vpc.is_none() { public::assess(&document, id.account) } else { None };
+        let exposure = if found.vpc.is_none() { assess(&document, id.account).await? } else { None };
         if let Some(exposure) = &exposure
             && self.blocks_public_policy(&id, &found, request.organization_block()).await?
         {
@@ -51,7 +53,7 @@ impl Handle<op::PutAccessPointPolicy> for S3 {
         }
         let row = AccessPointPolicyRow { id: self.random(), is_public: exposure.is_some() };
         let kept = (row, document.as_str().as_bytes().to_vec());
-        self.change_access_point_policy(&mut request, &id, Some(&kept)).await?;
+        self.change_access_point_policy(&mut request, &id, Some((&kept, &found))).await?;
         Ok(Reply::new(PutAccessPointPolicyOutput {}))
     }
 }
@@ -107,24 +109,28 @@ impl Handle<op::DeleteAccessPointPolicy> for S3 {
 }
 
 impl S3 {
-    /// Sets the policy, its text and the row that says which it is, in one commit; `None` removes it.
+    /// Sets the policy, its text and the row that says which it is, in one commit; `None` removes it. A policy is judged for
+    /// one access point: one that was made since under the name may have another network and block, and does not get it.
     async fn change_access_point_policy<I: Send>(
         &self,
         request: &mut Authorized<I>,
         id: &AccessPointId,
-        policy: Option<&Kept>,
+        policy: Option<(&Kept, &AccessPointRow)>,
     ) -> Result<(), ErrorReply> {
         for _ in 0..MAX_TRIES {
             let (mut found, version) = self.access_point(id).await?;
+            if policy.is_some_and(|(_, judged)| !found.is_same(judged)) {
+                return Err(error::operation_aborted());
+            }
             let mut mutation = Mutation::new();
             mutation.unchanged(row::access_point(id), Some(version));
             if let Some(old) = &found.policy {
                 mutation.delete(row::access_point_policy(old));
             }
-            if let Some((row, text)) = policy {
+            if let Some(((row, text), _)) = policy {
                 mutation.put(row::access_point_policy(row), text.clone());
             }
-            found.policy = policy.map(|(row, _)| *row);
+            found.policy = policy.map(|((row, _), _)| *row);
             mutation.put(row::access_point(id), found.encode());
             mutation.effect(configured());
             match request.commit_in(&*self.store, Partition::Names, mutation).await {
