@@ -489,6 +489,9 @@ def test_what_a_policy_may_ask_of_a_request_it_can_ask(range_, server, alice):
         value = value.replace("{b}", range_.bucket).replace("{a}", alice.account_id)
         headers = tuple((name, text.replace("{b}", range_.bucket)) for name, text in sample.headers)
         sample = dataclasses.replace(sample, path=sample.path.replace("{b}", range_.bucket), headers=headers)
+        if sample.service == "sts":
+            # A role of the caller's account: of another's, nobody is told why he may not take it.
+            sample = dataclasses.replace(sample, body=sample.body.replace(OTHER.encode(), alice.account_id.encode()))
         denied = {}
         for asked in (value, "another"):
             test = "ForAnyValue:StringEquals" if key.endswith("TagKeys") else "StringEquals"

@@ -10,7 +10,8 @@ use strongroom_types::{
 };
 
 use crate::access_point::{AccessPointFacts, Through, arns};
-use crate::gate::{Deciding, RequestFacts};
+use crate::gate::Deciding;
+use crate::request::RequestFacts;
 use crate::requirement::action;
 use crate::weigh::{Guard, Seen};
 use crate::{

@@ -1,19 +1,19 @@
 //! The decision.
 
 use std::marker::PhantomData;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use strongroom_policy::evaluate::{Decision, Missing, Source, Statement};
 use strongroom_record::{Decided, ResourceRecord, Verdict};
 use strongroom_shape::{Input, OperationSchema, Structure, Untyped};
 use strongroom_storage::StoreError;
-use strongroom_types::{AccountId, Arn, BucketName, ObjectKey, Region, Timestamp, VersionId};
+use strongroom_types::{AccountId, Arn, BucketName, ObjectKey, VersionId};
 
 use crate::access_point::AccessPointFacts;
 use crate::authorized::{Granted, KeyDecision};
-use crate::facts::{BucketAccess, BucketFacts, NamedPolicy, OrganizationFacts, PublicAccessBlock};
+use crate::facts::{BucketAccess, BucketFacts, NamedPolicy, PublicAccessBlock};
 use crate::payer::Payer;
+use crate::request::{EndpointFacts, RequestFacts};
 use crate::requirement::{self, Access, Authority, Resource, action, requirements};
 use crate::way::{Passage, Subject, Way, record_of};
 use crate::weigh::{Bearings, Guard, POLICY_ACTIONS, Question, Scales, Seen, nobody_allows, told};
@@ -24,105 +24,6 @@ use crate::{
 
 /// Keys of one DeleteObjects that are decided on before other requests have their turn.
 const KEYS_IN_A_TURN: usize = 4;
-
-/// What the gate knows of a request beside its input. Filled by the pipeline from the connection and the signature,
-/// never from a header of the same name.
-#[derive(Debug, Clone)]
-pub struct RequestFacts {
-    /// The service, by its name in botocore.
-    pub service: &'static str,
-    /// The region that the signature names, or where the request arrived.
-    pub region: Region,
-    /// The store clock when the head had been read.
-    pub now: Timestamp,
-    /// The peer's address.
-    pub source_ip: IpAddr,
-    /// Whether the request came over TLS.
-    pub secure_transport: bool,
-    /// What the head says that policies may ask about.
-    pub wire: WireFacts,
-}
-
-/// What policies may ask about of a request's connection, head and signature.
-#[derive(Debug, Clone, Default)]
-pub struct WireFacts {
-    /// Version of TLS, as `s3:TlsVersion` has it: "1.2".
-    pub tls_version: Option<&'static str>,
-    /// `User-Agent`: whatever the client says.
-    pub user_agent: Option<String>,
-    /// `Referer`: whatever the client says.
-    pub referer: Option<String>,
-    /// How the request was signed.
-    pub signature: Option<SignatureFacts>,
-    /// When a code in the request proved a second factor. The gate itself fills this.
-    pub second_factor: Option<Timestamp>,
-    /// The VPC endpoint that the connection came through: by the listener it was accepted on, or by what a trusted
-    /// balancer said of it. `None` on the public listeners.
-    pub endpoint: Option<Arc<EndpointFacts>>,
-    /// A browser's form, which uploads an object.
-    pub is_form: bool,
-}
-
-/// The VPC endpoint that a connection came through, as it was when the request was read.
-///
-/// Source: Amazon VPC User Guide (AWS PrivateLink), "Control access to VPC endpoints using endpoint policies".
-#[derive(Debug, Clone)]
-pub struct EndpointFacts {
-    /// `vpce-…`.
-    pub id: String,
-    /// `vpc-…`, in which it lies.
-    pub vpc: String,
-    /// The account that owns it.
-    pub owner: AccountId,
-    /// The region in which it lies.
-    pub region: Region,
-    /// Where that account stands in the organisation.
-    pub organization: Option<OrganizationFacts>,
-    /// Its policy: nothing that this does not allow goes through.
-    pub policy: NamedPolicy,
-    /// The services that it leads to, by their names in botocore.
-    pub services: &'static [&'static str],
-}
-
-impl EndpointFacts {
-    /// The ARN of its VPC, as `aws:SourceVpcArn` has it.
-    pub(crate) fn vpc_arn(&self) -> Arn {
-        Arn::new("ec2", self.region.as_str(), &self.owner.to_string(), &format!("vpc/{}", self.vpc))
-    }
-}
-
-#[cfg(test)]
-impl EndpointFacts {
-    /// An endpoint of account 111122223333 with this policy.
-    pub(crate) fn example(policy: &str) -> Self {
-        let document =
-            strongroom_policy::Document::stored(policy, strongroom_policy::Kind::Endpoint).unwrap();
-        let policy = Arc::new(strongroom_policy::Policy::compile(&document));
-        Self {
-            id: "vpce-0123456789abcdef0".to_owned(),
-            vpc: "vpc-0123456789abcdef0".to_owned(),
-            owner: AccountId::parse("111122223333").unwrap(),
-            region: Region::us_east_1(),
-            organization: Some(OrganizationFacts {
-                id: "o-example".to_owned(),
-                path: "o-example/r-root/".to_owned(),
-            }),
-            policy: NamedPolicy { name: "vpce-0123456789abcdef0".into(), policy },
-            services: &["s3", "s3control"],
-        }
-    }
-}
-
-/// How a request was signed.
-#[derive(Debug, Clone)]
-pub struct SignatureFacts {
-    /// `s3:authType`: "REST-HEADER", "REST-QUERY-STRING" or "POST".
-    pub auth_type: &'static str,
-    /// When it was signed.
-    pub signed_at: Timestamp,
-    /// `x-amz-content-sha256`, as it was signed.
-    pub content_sha256: Option<String>,
-}
 
 /// The one gate.
 #[derive(Clone)]
@@ -265,20 +166,12 @@ impl Deciding {
         }
         if self.request.service == "iam" && self.caller.is_kept_from_iam() {
             let decision = Decision::ImplicitDeny { missing: Missing::Policy(Source::Session) };
-            let (action, arn) = accesses
-                .first()
-                .map_or(("iam:*", "*".to_owned()), |access| (access.action, access.resource.arn()));
-            record(ledger, &decision, action);
-            return Err(self.refuse(target, (action, decision, arn), None));
+            return Err(self.refuse_all((&accesses, "iam:*"), target, (decision, None), ledger));
         }
         let bearings = Bearings::of(&self.caller, &*self.facts).await.map_err(Refusal::Store)?;
         if bearings.is_closed() {
-            let (action, arn) = accesses
-                .first()
-                .map_or(("*", "*".to_owned()), |access| (access.action, access.resource.arn()));
-            record(ledger, &nobody_allows(), action);
-            ledger.fill(|decided| decided.reason = Some("the caller's account is closed".to_owned()));
-            return Err(self.refuse(target, (action, nobody_allows(), arn), None));
+            let why = Some("the caller's account is closed");
+            return Err(self.refuse_all((&accesses, "*"), target, (nobody_allows(), why), ledger));
         }
         let mut bucket = self.bucket(target, (&accesses, way), ledger).await?;
         self.block_by_organization(bucket.as_mut(), &bearings).await?;
@@ -302,15 +195,9 @@ impl Deciding {
             Some(bucket) => self.deletes(target, bucket, &bearings, ledger).await?,
             None => Vec::new(),
         };
-        let has_leave = deletes.is_empty() || deletes.iter().any(Result::is_ok);
         // Told only to those who would be let in.
-        if has_leave && Payer::of(target, &self.caller, bucket.iter().chain(&source_bucket)) == Payer::Nobody
-        {
-            ledger.fill(|decided| {
-                decided.verdict = Verdict::ImplicitDeny;
-                decided.reason = Some("the requester pays, and did not say so".to_owned());
-            });
-            return Err(Refusal::RequesterPays);
+        if deletes.is_empty() || deletes.iter().any(Result::is_ok) {
+            self.demand_payer(target, bucket.iter().chain(&source_bucket), ledger)?;
         }
         let source = match (source_bucket, &target.copy_source) {
             (Some(bucket), Some(source)) => Some(Permit {
@@ -323,6 +210,42 @@ impl Deciding {
         };
         let organization_block = bearings.organization_block();
         Ok(Granted { bucket, source, deletes, seen, guards, organization_block })
+    }
+
+    /// The refusal of a caller who may do nothing of this kind, whatever it is about; `any` stands for the action of an
+    /// operation that asks for none.
+    fn refuse_all(
+        &self,
+        (accesses, any): (&[Access], &'static str),
+        target: &Target,
+        (decision, why): (Decision, Option<&str>),
+        ledger: &Ledger,
+    ) -> Refusal {
+        let first = accesses.first();
+        let (action, arn) =
+            first.map_or((any, "*".to_owned()), |access| (access.action, access.resource.arn()));
+        record(ledger, &decision, action);
+        if let Some(why) = why {
+            ledger.fill(|decided| decided.reason = Some(why.to_owned()));
+        }
+        self.refuse(target, (action, decision, arn), None)
+    }
+
+    /// Where requesters pay, whoever is not of the bucket's account must say that he knows.
+    fn demand_payer<'a>(
+        &self,
+        target: &Target,
+        buckets: impl Iterator<Item = &'a BucketGrant>,
+        ledger: &Ledger,
+    ) -> Result<(), Refusal> {
+        if Payer::of(target, &self.caller, buckets) != Payer::Nobody {
+            return Ok(());
+        }
+        ledger.fill(|decided| {
+            decided.verdict = Verdict::ImplicitDeny;
+            decided.reason = Some("the requester pays, and did not say so".to_owned());
+        });
+        Err(Refusal::RequesterPays)
     }
 
     async fn bucket(

@@ -53,6 +53,7 @@ mod payer;
 mod principals;
 mod refusal;
 mod reply;
+mod request;
 mod requirement;
 mod target;
 mod way;
@@ -80,12 +81,13 @@ pub use facts::{
     PrincipalFacts, PublicAccessBlock, ResourceFacts, SecondFactor,
 };
 pub use findings::warn_of_findings;
-pub use gate::{EndpointFacts, Gate, RequestFacts, SignatureFacts, WireFacts};
+pub use gate::Gate;
 pub use ledger::Ledger;
 pub use mutation::{Mutation, Provenance};
 pub use parameters::Parameters;
 pub use refusal::{Denied, Refusal};
 pub use reply::{ByteStream, Dispatch, ErrorReply, Handle, Reply, ReplyBody};
+pub use request::{EndpointFacts, RequestFacts, SignatureFacts, WireFacts};
 pub use requirement::{
     Access, Authority, IamKind, IamName, Named, Resource, action, is_read_only, requirements,
 };

@@ -1,15 +1,16 @@
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
+use std::net::IpAddr;
 use strongroom_api_iam::{DeleteUserInput, UpdateUserInput};
 use strongroom_api_organizations::{EnableAWSServiceAccessInput, ListRootsInput, ListTargetsForPolicyInput};
 use strongroom_api_s3::{Delete, DeleteObjectsInput, ObjectIdentifier};
 use strongroom_record::Decided;
 use strongroom_storage::StoreError;
-use strongroom_types::{AccessKeyId, Arn, BucketId, BucketName, CanonicalUserId};
+use strongroom_types::{AccessKeyId, Arn, BucketId, BucketName, CanonicalUserId, Region, Timestamp};
 
 use super::*;
 use crate::requirement::{IamKind, IamName};
-use crate::{BucketFacts, RootUser};
+use crate::{BucketFacts, RootUser, WireFacts};
 
 const MANAGEMENT: &str = "111122223333";
 const MEMBER: &str = "444455556666";
