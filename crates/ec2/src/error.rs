@@ -2,7 +2,7 @@
 //!
 //! Source: EC2 API Reference, "Error codes for the Amazon EC2 API".
 
-use strongroom_gate::{CommitError, ErrorReply};
+use strongroom_gate::ErrorReply;
 use strongroom_policy::PolicyError;
 use strongroom_storage::StoreError;
 
@@ -153,13 +153,5 @@ impl From<Ec2Error> for ErrorReply {
             Ec2Error::Damaged => new(500, "InternalError"),
             Ec2Error::Store(error) => Self::from(&error),
         }
-    }
-}
-
-/// What a failed commit is to EC2.
-pub(crate) fn commit_reply(error: &CommitError) -> ErrorReply {
-    match error {
-        CommitError::Conflict => Ec2Error::Contended.into(),
-        CommitError::Refused(_) | CommitError::Store(_) => error.reply(),
     }
 }

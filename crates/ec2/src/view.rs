@@ -3,11 +3,11 @@
 //! Every change is made on condition that the row [`SpaceRow`] is as it was when the change began, and rewrites it: what an
 //! operation read in between still holds when its change is committed.
 
-use strongroom_gate::{Authorized, CommitError, ErrorReply, Mutation};
+use strongroom_gate::{Authorized, ErrorReply, Mutation, settled};
 use strongroom_storage::{Direction, Entry, Partition, RowVersion, prefix_range};
 use strongroom_types::Timestamp;
 
-use crate::error::{Ec2Error, Named, commit_reply};
+use crate::error::{Ec2Error, Named};
 use crate::row::{self, EndpointRow, PRESENT, Place, SpaceRow, VpcRow, decode, encode};
 use crate::{Ec2, id, limits};
 
@@ -178,10 +178,6 @@ impl Change {
     ) -> Result<bool, ErrorReply> {
         let store = self.view.ec2.store.clone();
         let Some(mutation) = self.into_mutation() else { return Ok(true) };
-        match request.commit_in(&*store, Partition::Org, mutation).await {
-            Ok(_) => Ok(true),
-            Err(CommitError::Conflict) => Ok(false),
-            Err(error) => Err(commit_reply(&error)),
-        }
+        settled(request.commit_in(&*store, Partition::Org, mutation).await)
     }
 }

@@ -129,6 +129,18 @@ impl CommitError {
     }
 }
 
+/// Whether a change was committed. `false`: something that it relied on changed meanwhile; read again, try again.
+///
+/// # Errors
+/// The answer to the caller, where another try is of no use.
+pub fn settled(outcome: Result<Committed, CommitError>) -> Result<bool, ErrorReply> {
+    match outcome {
+        Ok(_) => Ok(true),
+        Err(CommitError::Conflict) => Ok(false),
+        Err(error @ (CommitError::Refused(_) | CommitError::Store(_))) => Err(error.reply()),
+    }
+}
+
 /// The outcome of deciding on one of many keys.
 pub(crate) type KeyDecision = Result<Permit<action::DeleteObject>, Box<Denied>>;
 

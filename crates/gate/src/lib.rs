@@ -68,7 +68,7 @@ pub use acl::{
 };
 pub use aside::{aside, assess};
 pub use attempt::Attempt;
-pub use authorized::{Authorized, BucketGrant, CommitError, Permit};
+pub use authorized::{Authorized, BucketGrant, CommitError, Permit, settled};
 pub use body::{Body, BodyError, BodySource, BodyVerified, ExpectedDigests};
 pub use caller::{
     Caller, FederatedUser, Federation, FederationIssuer, IamUser, RoleSession, RootUser, ServicePrincipal,

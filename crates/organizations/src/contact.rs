@@ -6,12 +6,12 @@
 use async_trait::async_trait;
 use strongroom_api_account as api;
 use strongroom_api_account::op;
-use strongroom_gate::{Authorized, Caller, CommitError, ErrorReply, Handle, Mutation, Reply};
+use strongroom_gate::{Authorized, Caller, ErrorReply, Handle, Mutation, Reply, settled};
 use strongroom_identity::Account;
 use strongroom_storage::{Partition, RowVersion};
 use strongroom_types::{AccountId, Timestamp};
 
-use crate::error::{OrganizationsError, commit_reply};
+use crate::error::OrganizationsError;
 use crate::row::{self, AlternateRow, ContactsRow, PrimaryRow, decode, encode};
 use crate::trusted::is_trusted;
 use crate::view::{Change, View, asker};
@@ -71,10 +71,8 @@ impl Organizations {
             mutation.unchanged(row::contacts(account), version);
             mutation.put(row::contacts(account), encode(&contacts));
             mutation.touch(format!("arn:aws:account::{account}:account"));
-            match request.commit_in(&*self.store, Partition::Org, mutation).await {
-                Ok(_) => return Ok(()),
-                Err(CommitError::Conflict) => {}
-                Err(error) => return Err(commit_reply(&error)),
+            if settled(request.commit_in(&*self.store, Partition::Org, mutation).await)? {
+                return Ok(());
             }
         }
         Err(OrganizationsError::Contended.into())

@@ -4,13 +4,13 @@
 //! whatever an operation read in between still holds when its change is committed, and whoever keeps what was computed of
 //! the organisation sees by that one row whether it is still true.
 
-use strongroom_gate::{Authorized, Caller, CommitError, ErrorReply, Mutation};
+use strongroom_gate::{Authorized, Caller, ErrorReply, Mutation, settled};
 use strongroom_identity::Account;
 use strongroom_storage::{Direction, Entry, Partition, RowVersion, prefix_range};
 use strongroom_types::{AccountId, Timestamp};
 
 use crate::Organizations;
-use crate::error::{Missing, OrganizationsError, commit_reply};
+use crate::error::{Missing, OrganizationsError};
 use crate::kind::PolicyKind;
 use crate::node::Node;
 use crate::row::{
@@ -250,10 +250,6 @@ impl Change {
     ) -> Result<bool, ErrorReply> {
         let store = self.view.organizations.store.clone();
         let Some(mutation) = self.into_mutation() else { return Ok(true) };
-        match request.commit_in(&*store, Partition::Org, mutation).await {
-            Ok(_) => Ok(true),
-            Err(CommitError::Conflict) => Ok(false),
-            Err(error) => Err(commit_reply(&error)),
-        }
+        settled(request.commit_in(&*store, Partition::Org, mutation).await)
     }
 }

@@ -415,11 +415,11 @@ impl Pipeline {
             None if caller == Caller::Anonymous => return Err(unsigned(&routed)),
             None => caller,
         };
-        journey.document = Some(self.documents.take(journey.owner(&caller), whole_body.len() as u64)?);
+        let owner = journey.owner(&caller);
+        journey.document = Some(self.documents.take(owner, whole_body.len() as u64)?);
         drop(room);
         self.note_action(journey, &routed, (&caller, region.as_ref())).await;
         let content = Content { whole: whole_body, ..Content::default() };
-        let owner = journey.owner(&caller);
         let exchange = self.exchange(journey, routed, (caller, region), head, content);
         let mut answer = self.services.dispatch(exchange).await?;
         if let OutgoingBody::Full(bytes) = &mut answer.body

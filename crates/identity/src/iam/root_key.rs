@@ -1,13 +1,13 @@
 //! Access keys of an account's root user, which lie in the partition `Org`: they are there before any IAM user is.
 
 use strongroom_api_iam as api;
-use strongroom_gate::{Authorized, Caller, CommitError, ErrorReply, Mutation};
+use strongroom_gate::{Authorized, Caller, ErrorReply, Mutation, settled};
 use strongroom_storage::{Partition, RowVersion};
 use strongroom_types::{AccessKeyId, AccountId};
 
 use super::access_key::{metadata, new_key_shape};
 use super::entity::Kind;
-use super::error::{IamError, Missing, Obstacle, commit_reply};
+use super::error::{IamError, Missing, Obstacle};
 use super::row::{self, KeyRow, RoleRow, UserRow};
 use super::view::View;
 use super::{limits, managed};
@@ -49,11 +49,7 @@ async fn commit<I: Send + Sync>(
     mutation.unchanged(root_keys(account), version);
     mutation.put(root_keys(account), encode(keys));
     mutation.touch(format!("arn:aws:iam::{account}:root"));
-    match request.commit_in(&*identity.store, Partition::Org, mutation).await {
-        Ok(_) => Ok(true),
-        Err(CommitError::Conflict) => Ok(false),
-        Err(error) => Err(commit_reply(&error)),
-    }
+    settled(request.commit_in(&*identity.store, Partition::Org, mutation).await)
 }
 
 /// Gives the root user a key.

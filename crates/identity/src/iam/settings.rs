@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use strongroom_api_iam as api;
-use strongroom_gate::{Authorized, CommitError, ErrorReply, Handle, Mutation, Reply};
+use strongroom_gate::{Authorized, ErrorReply, Handle, Mutation, Reply, settled};
 use strongroom_storage::Partition;
 use strongroom_types::AccountId;
 
@@ -54,10 +54,8 @@ impl Handle<api::op::CreateAccountAlias> for Identity {
             mutation.put(alias(&new), encode(&account.to_string()));
             mutation.put(alias_of(account), encode(&new));
             configured(&mut mutation, account);
-            match request.commit_in(&*self.store, Partition::Org, mutation).await {
-                Ok(_) => return Ok(Reply::new(api::CreateAccountAliasOutput {})),
-                Err(CommitError::Conflict) => {}
-                Err(error) => return Err(commit_reply(&error)),
+            if settled(request.commit_in(&*self.store, Partition::Org, mutation).await)? {
+                return Ok(Reply::new(api::CreateAccountAliasOutput {}));
             }
         }
         Err(IamError::Contended.into())

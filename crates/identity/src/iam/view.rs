@@ -6,13 +6,13 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 
-use strongroom_gate::{Authorized, Caller, CommitError, ErrorReply, Mutation};
+use strongroom_gate::{Authorized, Caller, ErrorReply, Mutation, settled};
 use strongroom_storage::{Direction, Entry, Partition, RowVersion, prefix_range};
 use strongroom_types::{AccountId, Timestamp};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::entity::{Core, Entity, Kind, unique_id};
-use super::error::{IamError, Missing, commit_reply};
+use super::error::{IamError, Missing};
 use super::row::{self, GenerationRow};
 use super::{limits, name};
 use crate::row::{decode, encode};
@@ -309,11 +309,7 @@ impl Change {
     ) -> Result<bool, ErrorReply> {
         let (partition, store) = (self.view.partition(), self.view.identity.store.clone());
         let Some(mutation) = self.into_mutation() else { return Ok(true) };
-        match request.commit_in(&*store, partition, mutation).await {
-            Ok(_) => Ok(true),
-            Err(CommitError::Conflict) => Ok(false),
-            Err(error) => Err(commit_reply(&error)),
-        }
+        settled(request.commit_in(&*store, partition, mutation).await)
     }
 }
 

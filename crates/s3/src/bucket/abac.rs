@@ -10,7 +10,7 @@ use strongroom_api_s3::{
     AbacStatus, BucketAbacStatus, GetBucketAbacInput, GetBucketAbacOutput, PutBucketAbacInput,
     PutBucketAbacOutput, Tagging, op,
 };
-use strongroom_gate::{Authorized, CommitError, ErrorReply, Handle, Mutation, Reply};
+use strongroom_gate::{Authorized, CommitError, ErrorReply, Handle, Mutation, Reply, settled};
 
 use super::limits::MAX_TRIES;
 use super::settings::configured;
@@ -72,10 +72,8 @@ impl S3 {
             mutation.unchanged(row::config(settings::name::TAGGING), tags_version);
             mutation.put(row::STATE, state.encode());
             mutation.effect(configured());
-            match request.commit(&*self.store, mutation).await {
-                Ok(_) => return Ok(()),
-                Err(CommitError::Conflict) => {}
-                Err(error) => return Err(error.reply()),
+            if settled(request.commit(&*self.store, mutation).await)? {
+                return Ok(());
             }
         }
         Err(CommitError::Conflict.reply())

@@ -11,7 +11,7 @@ use strongroom_api_s3::{
     ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration,
     ServerSideEncryptionRule, op,
 };
-use strongroom_gate::{Authorized, CommitError, ErrorReply, Handle, Mutation, Reply};
+use strongroom_gate::{Authorized, CommitError, ErrorReply, Handle, Mutation, Reply, settled};
 use strongroom_storage::Partition;
 
 use super::limits::MAX_TRIES;
@@ -73,10 +73,8 @@ impl Handle<op::PutBucketEncryption> for S3 {
         for _ in 0..MAX_TRIES {
             let partition = request.bucket()?.partition();
             let mutation = self.plan_encryption(partition, document.clone(), allowed).await?;
-            match request.commit(&*self.store, mutation).await {
-                Ok(_) => return Ok(Reply::new(PutBucketEncryptionOutput {})),
-                Err(CommitError::Conflict) => {}
-                Err(error) => return Err(error.reply()),
+            if settled(request.commit(&*self.store, mutation).await)? {
+                return Ok(Reply::new(PutBucketEncryptionOutput {}));
             }
         }
         Err(CommitError::Conflict.reply())

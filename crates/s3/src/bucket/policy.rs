@@ -12,7 +12,7 @@ use strongroom_api_s3::{
 };
 use strongroom_gate::generated::{self, Action};
 use strongroom_gate::{
-    Authorized, BucketGrant, CommitError, ErrorReply, Handle, Mutation, Reply, aside, assess,
+    Authorized, BucketGrant, CommitError, ErrorReply, Handle, Mutation, Reply, aside, assess, settled,
     warn_of_findings,
 };
 use strongroom_policy::document::{Statement, Word};
@@ -133,10 +133,8 @@ impl S3 {
                 None => mutation.delete(row::config(name::POLICY)),
             }
             mutation.effect(configured());
-            match request.commit(&*self.store, mutation).await {
-                Ok(_) => return Ok(()),
-                Err(CommitError::Conflict) => {}
-                Err(error) => return Err(error.reply()),
+            if settled(request.commit(&*self.store, mutation).await)? {
+                return Ok(());
             }
         }
         Err(CommitError::Conflict.reply())

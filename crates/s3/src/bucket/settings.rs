@@ -1,6 +1,6 @@
 //! How a handler changes what a bucket is set to: its state row, or one configuration document.
 
-use strongroom_gate::{Authorized, CommitError, ErrorReply, Mutation};
+use strongroom_gate::{Authorized, CommitError, ErrorReply, Mutation, settled};
 use strongroom_record::{Effect, EffectKind};
 use strongroom_shape::Structure;
 use strongroom_storage::{Partition, RowVersion};
@@ -65,10 +65,8 @@ impl S3 {
             mutation.unchanged(row::STATE, Some(version));
             mutation.put(row::STATE, state.encode());
             mutation.effect(configured());
-            match request.commit(&*self.store, mutation).await {
-                Ok(_) => return Ok(()),
-                Err(CommitError::Conflict) => {}
-                Err(error) => return Err(error.reply()),
+            if settled(request.commit(&*self.store, mutation).await)? {
+                return Ok(());
             }
         }
         Err(CommitError::Conflict.reply())
@@ -99,10 +97,8 @@ impl S3 {
                 None => mutation.delete(row::config(name)),
             }
             mutation.effect(configured());
-            match request.commit(&*self.store, mutation).await {
-                Ok(_) => return Ok(()),
-                Err(CommitError::Conflict) => {}
-                Err(error) => return Err(error.reply()),
+            if settled(request.commit(&*self.store, mutation).await)? {
+                return Ok(());
             }
         }
         Err(CommitError::Conflict.reply())

@@ -7,7 +7,7 @@ use strongroom_api_s3::{
     DeleteBucketTaggingInput, DeleteBucketTaggingOutput, GetBucketTaggingInput, GetBucketTaggingOutput,
     PutBucketTaggingInput, PutBucketTaggingOutput, Tagging, op,
 };
-use strongroom_gate::{Authorized, CommitError, ErrorReply, Handle, Mutation, Reply};
+use strongroom_gate::{Authorized, CommitError, ErrorReply, Handle, Mutation, Reply, settled};
 
 use super::abac::tags_decide;
 use super::limits::{MAX_BUCKET_TAGS, MAX_TAG_KEY_CHARS, MAX_TAG_VALUE_CHARS, MAX_TRIES};
@@ -94,10 +94,8 @@ impl S3 {
                 mutation.put(row::STATE, state.encode());
             }
             mutation.effect(configured());
-            match request.commit(&*self.store, mutation).await {
-                Ok(_) => return Ok(()),
-                Err(CommitError::Conflict) => {}
-                Err(error) => return Err(error.reply()),
+            if settled(request.commit(&*self.store, mutation).await)? {
+                return Ok(());
             }
         }
         Err(CommitError::Conflict.reply())

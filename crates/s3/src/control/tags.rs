@@ -8,7 +8,7 @@ use strongroom_api_s3control::{
     UntagResourceInput, UntagResourceOutput, op,
 };
 use strongroom_gate::{
-    AccessPointAddress, AccessPointId, Authorized, CommitError, ErrorReply, Handle, Mutation, Reply,
+    AccessPointAddress, AccessPointId, Authorized, CommitError, ErrorReply, Handle, Mutation, Reply, settled,
 };
 use strongroom_storage::Partition;
 
@@ -129,10 +129,8 @@ impl S3 {
             mutation.unchanged(row::access_point(id), Some(version));
             mutation.put(row::access_point(id), found.encode());
             mutation.effect(settings::configured());
-            match request.commit_in(&*self.store, Partition::Names, mutation).await {
-                Ok(_) => return Ok(()),
-                Err(CommitError::Conflict) => {}
-                Err(error) => return Err(error.reply()),
+            if settled(request.commit_in(&*self.store, Partition::Names, mutation).await)? {
+                return Ok(());
             }
         }
         Err(CommitError::Conflict.reply())

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use strongroom_api_s3::{AbortMultipartUploadInput, AbortMultipartUploadOutput, op};
-use strongroom_gate::{Authorized, CommitError, ErrorReply, Handle, Mutation, Reply};
+use strongroom_gate::{Authorized, ErrorReply, Handle, Mutation, Reply, settled};
 use strongroom_record::EffectKind;
 use strongroom_types::Timestamp;
 
@@ -34,10 +34,8 @@ impl Handle<op::AbortMultipartUpload> for S3 {
             remove(&upload, &parts, &mut mutation);
             mutation.frees_space();
             mutation.effect(effect(EffectKind::Configure, &key, None, None));
-            match request.commit(&*self.store, mutation).await {
-                Ok(_) => return Ok(Reply::new(AbortMultipartUploadOutput::default())),
-                Err(CommitError::Conflict) => {}
-                Err(error) => return Err(error.reply()),
+            if settled(request.commit(&*self.store, mutation).await)? {
+                return Ok(Reply::new(AbortMultipartUploadOutput::default()));
             }
         }
         Err(error::slow_down())

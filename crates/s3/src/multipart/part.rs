@@ -2,9 +2,7 @@
 
 use async_trait::async_trait;
 use strongroom_api_s3::{UploadPartInput, UploadPartOutput, op};
-use strongroom_gate::{
-    Authorized, BodyVerified, CommitError, ErrorReply, Handle, Mutation, Provenance, Reply,
-};
+use strongroom_gate::{Authorized, BodyVerified, ErrorReply, Handle, Mutation, Provenance, Reply, settled};
 use strongroom_record::EffectKind;
 use strongroom_shape::Input;
 use strongroom_types::{ObjectKey, Timestamp};
@@ -105,10 +103,8 @@ impl S3 {
                 None => mutation.blob(&stored.staged, &Provenance::Copied(request.source()?)),
             }
             mutation.effect(effect(EffectKind::Write, key, None, Some(stored.row.plain_bytes)));
-            match request.commit(&*self.store, mutation).await {
-                Ok(_) => return Ok(part),
-                Err(CommitError::Conflict) => {}
-                Err(error) => return Err(error.reply()),
+            if settled(request.commit(&*self.store, mutation).await)? {
+                return Ok(part);
             }
         }
         Err(error::slow_down())

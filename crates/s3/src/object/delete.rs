@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use strongroom_api_s3::{DeleteObjectInput, DeleteObjectOutput, op};
-use strongroom_gate::{Authorized, CommitError, ErrorReply, Handle, Mutation, Reply};
+use strongroom_gate::{Authorized, ErrorReply, Handle, Mutation, Reply, settled};
 use strongroom_record::EffectKind;
 use strongroom_storage::Partition;
 use strongroom_types::{ObjectKey, VersionId};
@@ -105,11 +105,11 @@ impl S3 {
                     request.note(effect(EffectKind::Delete, key, version_id, None));
                     return Ok(Deleted::Nothing);
                 }
-                Ok(deleted) => match request.commit(&*self.store, mutation).await {
-                    Ok(_) => return Ok(deleted),
-                    Err(CommitError::Conflict) => {}
-                    Err(error) => return Err(error.reply()),
-                },
+                Ok(deleted) => {
+                    if settled(request.commit(&*self.store, mutation).await)? {
+                        return Ok(deleted);
+                    }
+                }
                 Err(Unplanned::Stale) => {}
                 Err(Unplanned::Answer(reply)) => return Err(*reply),
             }

@@ -3,9 +3,7 @@
 use async_trait::async_trait;
 use strongroom_api_s3::{PutObjectInput, PutObjectOutput, op};
 use strongroom_crypto::{ChecksumAlgorithm, ChecksumSet};
-use strongroom_gate::{
-    Authorized, BodyVerified, CommitError, ErrorReply, Handle, Mutation, Provenance, Reply,
-};
+use strongroom_gate::{Authorized, BodyVerified, ErrorReply, Handle, Mutation, Provenance, Reply, settled};
 use strongroom_record::EffectKind;
 use strongroom_shape::Input;
 use strongroom_types::{BucketId, ObjectKey};
@@ -189,10 +187,8 @@ impl S3 {
                         }
                     }
                     mutation.effect(effect(EffectKind::Write, key, placed.shown, Some(size)));
-                    match request.commit(&*self.store, mutation).await {
-                        Ok(_) => return Ok(placed),
-                        Err(CommitError::Conflict) => {}
-                        Err(error) => return Err(error.reply()),
+                    if settled(request.commit(&*self.store, mutation).await)? {
+                        return Ok(placed);
                     }
                 }
                 Err(Unplanned::Stale) => {}

@@ -5,7 +5,7 @@ use strongroom_api_s3::{
     DeleteObjectTaggingInput, DeleteObjectTaggingOutput, GetObjectTaggingInput, GetObjectTaggingOutput,
     PutObjectTaggingInput, PutObjectTaggingOutput, Tag, op,
 };
-use strongroom_gate::{Authorized, BucketGrant, CommitError, ErrorReply, Handle, Mutation, Reply};
+use strongroom_gate::{Authorized, BucketGrant, ErrorReply, Handle, Mutation, Reply, settled};
 use strongroom_record::EffectKind;
 use strongroom_storage::{Partition, StoreError};
 use strongroom_types::{BucketId, ObjectKey, VersionId};
@@ -122,10 +122,8 @@ impl S3 {
             mutation.unchanged(place.clone(), Some(object.row_version));
             mutation.put(place, row.encode());
             mutation.effect(effect(EffectKind::Configure, &key, shown, None));
-            match request.commit(&*self.store, mutation).await {
-                Ok(_) => return Ok(shown.map(|id| id.to_string())),
-                Err(CommitError::Conflict) => {}
-                Err(error) => return Err(error.reply()),
+            if settled(request.commit(&*self.store, mutation).await)? {
+                return Ok(shown.map(|id| id.to_string()));
             }
             if turn.is_none() {
                 turn = self.key_locks.turn(request.bucket()?.id(), &key).await;

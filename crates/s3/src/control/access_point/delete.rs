@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use strongroom_api_s3control::{DeleteAccessPointInput, DeleteAccessPointOutput, op};
-use strongroom_gate::{AccessPointAlias, Authorized, CommitError, ErrorReply, Handle, Mutation, Reply};
+use strongroom_gate::{
+    AccessPointAlias, Authorized, CommitError, ErrorReply, Handle, Mutation, Reply, settled,
+};
 use strongroom_storage::Partition;
 
 use super::id_of;
@@ -34,10 +36,8 @@ impl Handle<op::DeleteAccessPoint> for S3 {
             }
             mutation.frees_space();
             mutation.effect(configured());
-            match request.commit_in(&*self.store, Partition::Names, mutation).await {
-                Ok(_) => return Ok(Reply::new(DeleteAccessPointOutput {})),
-                Err(CommitError::Conflict) => {}
-                Err(error) => return Err(error.reply()),
+            if settled(request.commit_in(&*self.store, Partition::Names, mutation).await)? {
+                return Ok(Reply::new(DeleteAccessPointOutput {}));
             }
         }
         Err(CommitError::Conflict.reply())

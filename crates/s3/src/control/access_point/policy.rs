@@ -11,7 +11,7 @@ use strongroom_api_s3control::{
 };
 use strongroom_gate::{
     AccessPointId, Authorized, CommitError, ErrorReply, Handle, Mutation, PublicAccessBlock, Reply, aside,
-    assess,
+    assess, settled,
 };
 use strongroom_policy::public::Exposure;
 use strongroom_policy::{Document, Kind};
@@ -133,10 +133,8 @@ impl S3 {
             found.policy = policy.map(|((row, _), _)| *row);
             mutation.put(row::access_point(id), found.encode());
             mutation.effect(configured());
-            match request.commit_in(&*self.store, Partition::Names, mutation).await {
-                Ok(_) => return Ok(()),
-                Err(CommitError::Conflict) => {}
-                Err(error) => return Err(error.reply()),
+            if settled(request.commit_in(&*self.store, Partition::Names, mutation).await)? {
+                return Ok(());
             }
         }
         Err(CommitError::Conflict.reply())
